@@ -1,0 +1,130 @@
+"""What the declaration may say about data: where they are, which columns they have, what an event weighs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from segue.domain.events import IMPRESSION
+from segue.domain.settings import Settings
+
+Format = Literal["auto", "csv", "jsonl", "parquet"]
+Severity = Literal["error", "warning"]
+
+
+class EventColumns(Settings):
+    """Which column of the files holds what. Only `item` and one of `user` and `visitor` are needed."""
+
+    user: str | None = None
+    visitor: str | None = None
+    item: str | None = None
+    type: str | None = None
+    time: str | None = None
+    value: str | None = None
+    quantity: str | None = None
+    id: str | None = None
+    session: str | None = None
+    decision: str | None = None
+    position: str | None = None
+
+
+class ItemColumns(Settings):
+    """Which column of the catalog holds what. Every column that is not named becomes an attribute."""
+
+    id: str = "id"
+    title: str | None = None
+    text: str | None = None
+    categories: str | None = None
+    kind: str | None = None
+    group: str | None = None
+    price: str | None = None
+    currency: str | None = None
+    released: str | None = None
+    available_from: str | None = None
+    available_to: str | None = None
+    image: str | None = None
+
+
+class UserColumns(Settings):
+    """Which column of the user table is the id. Every other column becomes an attribute."""
+
+    id: str = "id"
+
+
+class FileSource(Settings):
+    """Files of one shape. `files` are paths or globs, relative to the workspace folder.
+
+    `format` "auto" goes by each file's name and content. `.gz`, `.zst` and `.tar.gz` are read as what they hold.
+    A file with `header = false` has columns called `column_1`, `column_2`, ...
+    """
+
+    files: tuple[str, ...] = ()
+    format: Format = "auto"
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    header: bool = True
+
+
+class EventSource(FileSource):
+    """Where the events are and how to read them.
+
+    time_format    "iso", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", or a strptime pattern
+    timezone       of times that do not carry one
+    order          "file" if the order of the rows is the order in which things happened
+    type           the type of every event where there is no type column
+    negative_type  the type of events with a negative quantity or value, such as "return"; without it they are quarantined
+    types          what an event of each type weighs for learning; types not named weigh 1, impressions 0
+    weight         what the type's weight is multiplied by: nothing ("type"), or the event's `value` or `quantity`
+    """
+
+    columns: EventColumns = EventColumns()
+    time_format: str = "iso"
+    timezone: str = "UTC"
+    order: Literal["none", "file"] = "none"
+    type: str = "event"
+    negative_type: str | None = None
+    types: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = msgspec.field(default_factory=dict)
+    weight: Literal["type", "value", "quantity"] = "type"
+
+    def type_weight(self, name: str) -> float:
+        """What an event of this type weighs."""
+        return self.types.get(name, 0.0 if name == IMPRESSION else 1.0)
+
+
+class ItemSource(FileSource):
+    """Where the catalog is and how to read it. `category_separator` parts the categories of one cell."""
+
+    columns: ItemColumns = ItemColumns()
+    category_separator: str = "|"
+    time_format: str = "iso"
+
+
+class UserSource(FileSource):
+    """Where the user table is and how to read it."""
+
+    columns: UserColumns = UserColumns()
+
+
+class Rule(Settings):
+    """One declared rule of `segue check`.
+
+    table     "events", "items" or "users"
+    column    the column it looks at, by Segue's name ("item", "value", ...)
+    rule      "type", "null", "range", "allowed", "unique", "known_item" or "time_range"
+    severity  an "error" makes `segue check` exit with 1, a "warning" does not
+    threshold the share of rows, 0 to 1, that may break the rule before it counts
+    min, max  of "range" (numbers) and "time_range" (ISO times; "now" is allowed)
+    values    of "allowed"
+    type      of "type": "number", "integer", "string" or "time"
+    """
+
+    table: Literal["events", "items", "users"]
+    column: str
+    rule: Literal["type", "null", "range", "allowed", "unique", "known_item", "time_range"]
+    severity: Severity = "error"
+    threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    min: float | str | None = None
+    max: float | str | None = None
+    values: tuple[Any, ...] = ()
+    type: Literal["number", "integer", "string", "time"] | None = None
