@@ -13,7 +13,7 @@ Format = Literal["auto", "csv", "jsonl", "parquet"]
 Severity = Literal["error", "warning"]
 
 
-class EventColumns(Settings):
+class EventColumns(Settings, frozen=True):
     """Which column of the files holds what. Only `item` and one of `user` and `visitor` are needed."""
 
     user: str | None = None
@@ -29,7 +29,7 @@ class EventColumns(Settings):
     position: str | None = None
 
 
-class ItemColumns(Settings):
+class ItemColumns(Settings, frozen=True):
     """Which column of the catalog holds what. Every column that is not named becomes an attribute."""
 
     id: str = "id"
@@ -46,13 +46,13 @@ class ItemColumns(Settings):
     image: str | None = None
 
 
-class UserColumns(Settings):
+class UserColumns(Settings, frozen=True):
     """Which column of the user table is the id. Every other column becomes an attribute."""
 
     id: str = "id"
 
 
-class FileSource(Settings):
+class FileSource(Settings, frozen=True):
     """Files of one shape. `files` are paths or globs, relative to the workspace folder.
 
     `format` "auto" goes by each file's name and content. `.gz`, `.zst` and `.tar.gz` are read as what they hold.
@@ -66,14 +66,14 @@ class FileSource(Settings):
     header: bool = True
 
 
-class EventSource(FileSource):
+class EventSource(FileSource, frozen=True):
     """Where the events are and how to read them.
 
     time_format    "iso", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", or a strptime pattern
     timezone       of times that do not carry one
     order          "file" if the order of the rows is the order in which things happened
     type           the type of every event where there is no type column
-    negative_type  the type of events with a negative quantity or value, such as "return"; without it they are quarantined
+    negative_type  the type of events with a negative quantity or value, such as "return"; else they are quarantined
     types          what an event of each type weighs for learning; types not named weigh 1, impressions 0
     weight         what the type's weight is multiplied by: nothing ("type"), or the event's `value` or `quantity`
     """
@@ -92,7 +92,7 @@ class EventSource(FileSource):
         return self.types.get(name, 0.0 if name == IMPRESSION else 1.0)
 
 
-class ItemSource(FileSource):
+class ItemSource(FileSource, frozen=True):
     """Where the catalog is and how to read it. `category_separator` parts the categories of one cell."""
 
     columns: ItemColumns = ItemColumns()
@@ -100,13 +100,13 @@ class ItemSource(FileSource):
     time_format: str = "iso"
 
 
-class UserSource(FileSource):
+class UserSource(FileSource, frozen=True):
     """Where the user table is and how to read it."""
 
     columns: UserColumns = UserColumns()
 
 
-class Rule(Settings):
+class Rule(Settings, frozen=True):
     """One declared rule of `segue check`.
 
     table     "events", "items" or "users"

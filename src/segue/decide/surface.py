@@ -10,7 +10,7 @@ from segue.domain.decisions import CANDIDATES_KEPT
 from segue.domain.settings import Settings
 
 
-class Exploration(Settings):
+class Exploration(Settings, frozen=True):
     """How the sampler departs from the best-first list, so that the log can teach what the model does not know.
 
     policy       "none", "epsilon-greedy" or "plackett-luce"
@@ -25,7 +25,7 @@ class Exploration(Settings):
     top: Annotated[int, msgspec.Meta(ge=1, le=CANDIDATES_KEPT)] = 100
 
 
-class Surface(Settings):
+class Surface(Settings, frozen=True):
     """Source models -> filters -> exploration inside the sequential sampler -> evidence.
 
     sources    models, best first: a later one fills the places that the earlier ones cannot

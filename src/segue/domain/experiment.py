@@ -1,4 +1,4 @@
-"""What the declaration may say about an experiment: two or more variants of one surface, and what they are judged by."""
+"""What the declaration may say about an experiment: variants of one surface, and what they are judged by."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from segue.domain.assignment import assign
 from segue.domain.settings import Settings
 
 
-class Variant(Settings):
+class Variant(Settings, frozen=True):
     """One variant: its share of the units, and the fields of the surface that it sets differently."""
 
     weight: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     surface: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-class Metric(Settings):
+class Metric(Settings, frozen=True):
     """What a unit did after its first exposure, within `window_days` (or until the end of the log).
 
     kind    "proportion": did it at all; "count": how often; "sum": of `column`;
@@ -34,7 +34,7 @@ class Metric(Settings):
     on_surface: bool = True
 
 
-class Experiment(Settings):
+class Experiment(Settings, frozen=True):
     """Two or more variants of a surface. The first is the control that the others are compared with.
 
     Assignment is a pure hash of `seed` (the experiment's name where empty) and the person, so it needs no table.
