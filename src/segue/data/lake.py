@@ -1,0 +1,194 @@
+"""The lake: Delta tables of events, decisions, catalog, people and quarantine, appended to by one writer at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from segue.data import lake_layouts as layouts
+from segue.data.codes import Codes
+from segue.data.lake_files import sync
+from segue.data.lake_lease import lease
+from segue.data.lake_rows import as_laid_out, decision_rows, person_keys, with_day
+from segue.data.lake_snapshot import Snapshot
+from segue.data.tables import Table
+from segue.domain import columns
+from segue.domain.decisions import Decision
+from segue.domain.errors import DataError
+
+PEOPLE_AND_ITEM = (columns.USER, columns.VISITOR, columns.ITEM)  # come as ids, are kept as codes
+BATCH_VERSION = 1  # what a batch of a file commits under its id; a drain counts up instead
+
+
+@dataclass(frozen=True)
+class Appended:
+    """How many rows came into a table, and how many were left out because their id was there already."""
+
+    rows: int
+    duplicates: int
+
+
+class Lake:
+    """The tables in one folder. Every append is one commit under the batch's id: the same batch twice changes nothing.
+
+    Appends take the writer lease for themselves; `writer()` holds it over several of them.
+
+    >>> import tempfile
+    >>> lake = Lake(Path(tempfile.mkdtemp()) / "lake")
+    >>> frame = pl.DataFrame({"id": ["a", "b"], "user": ["ann", "bob"], "item": ["x", "x"], "type": ["view", "view"]})
+    >>> lake.append_events(frame, "first")
+    Appended(rows=2, duplicates=0)
+    >>> lake.append_events(frame, "second")
+    Appended(rows=0, duplicates=2)
+    >>> lake.snapshot().events().select("user", "item").collect().rows()
+    [('ann', 'x'), ('bob', 'x')]
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self.tables = {layout.name: Table(self.root, layout) for layout in layouts.TABLES}
+        self.items_coded = Codes(self.tables["item_ids"])
+        self.people_coded = Codes(self.tables["person_ids"])
+        self._lock = threading.RLock()
+        self._held = 0
+
+    @contextmanager
+    def writer(self, wait_s: float = 0.0) -> Iterator[Lake]:
+        """Be the one writer while the block runs; `BusyError` if another process is still it after `wait_s` seconds."""
+        with self._lock:
+            if self._held:
+                self._held += 1
+                try:
+                    yield self
+                finally:
+                    self._held -= 1
+                return
+            with lease(self.root / ".writer", "writing to the lake", wait_s):
+                for table in self.tables.values():
+                    table.mend()
+                self._held = 1
+                try:
+                    yield self
+                finally:
+                    self._held = 0
+
+    def has_batch(self, batch: str) -> bool:
+        """Whether the rows of this batch are in: events, items or users, which come after its quarantine."""
+        names = ("events", "items", "users")
+        with self._lock:
+            return any(self.tables[name].committed(batch) is not None for name in names)
+
+    def append_events(self, frame: pl.DataFrame, batch: str) -> Appended:
+        """Events with string ids, columns as in `domain.columns`; missing columns are null, `received` is now.
+
+        Events whose id the lake has already are left out and counted. Times are timestamps, `context` is JSON text.
+        """
+        return self.commit_events(frame, batch, batch, BATCH_VERSION)
+
+    def commit_events(self, frame: pl.DataFrame, batch: str, app: str, version: int, trusted: str = "") -> Appended:
+        """As `append_events`, committed under `app` -> `version` unless that or a later version is in.
+
+        `trusted` is the batch of earlier rows that are known to hold none of these ids, so they are not looked at.
+        """
+        with self.writer():
+            table = self.tables["events"]
+            if (table.committed(app) or 0) >= version:
+                return Appended(0, frame.height)
+            rows = as_laid_out(with_day(_of(frame, batch)), table.layout, PEOPLE_AND_ITEM)
+            fresh = rows.unique(columns.ID, keep="first", maintain_order=True)
+            fresh = self._unknown(fresh, trusted)
+            coded = self._coded(fresh).with_columns(self.items_coded.encode(fresh[columns.ITEM]))
+            table.append(coded, app, version)
+            return Appended(coded.height, frame.height - coded.height)
+
+    def append_decisions(self, decisions: Sequence[Decision], batch: str) -> Appended:
+        """Decisions, whole."""
+        return self.commit_decisions(decisions, batch, batch, BATCH_VERSION)
+
+    def commit_decisions(self, decisions: Sequence[Decision], batch: str, app: str, version: int) -> Appended:
+        """As `append_decisions`, committed under `app` -> `version` unless that or a later version is in."""
+        with self.writer():
+            table = self.tables["decisions"]
+            if (table.committed(app) or 0) >= version:
+                return Appended(0, len(decisions))
+            rows = as_laid_out(with_day(decision_rows(decisions, batch)), table.layout, PEOPLE_AND_ITEM)
+            table.append(self._coded(rows), app, version)
+            return Appended(rows.height, 0)
+
+    def put_items(self, frame: pl.DataFrame, batch: str) -> Appended:
+        """A catalog, or a part of it; the latest row of an id is current. `attributes` is JSON text."""
+        return self._put("items", frame, batch)
+
+    def put_users(self, frame: pl.DataFrame, batch: str) -> Appended:
+        """People's attributes by user `id`; the latest row of an id is current. `attributes` is JSON text."""
+        with self.writer():
+            keys = person_keys(frame[columns.ID].cast(pl.String), "u")
+            coded = self.people_coded.encode(keys).alias(columns.USER)
+            return self._put("users", frame.drop(columns.ID).with_columns(coded), batch)
+
+    def quarantine(self, frame: pl.DataFrame, batch: str) -> Appended:
+        """Rows that could not be taken, with the file, the line and the reason."""
+        with self.writer():
+            return self._commit("quarantine", frame, batch)
+
+    def sync(self) -> None:
+        """Nothing is left to sync after an append; this makes the lake's own folder durable."""
+        if self.root.is_dir():
+            sync([self.root, self.root.parent])
+
+    def snapshot(self, as_of: datetime | None = None) -> Snapshot:
+        """The lake as it is now, or what it knew at a moment: rows that were received by then."""
+        if as_of is not None and as_of.tzinfo is None:
+            raise DataError("as_of has no time zone", where=str(as_of), mend="give one, such as 2026-01-31T00:00:00Z")
+        return Snapshot(self.tables, as_of)
+
+    def _put(self, name: str, frame: pl.DataFrame, batch: str) -> Appended:
+        with self.writer():
+            table = self.tables[name].current()
+            first = 0 if table is None else table.count()
+            order = pl.int_range(first, first + frame.height, dtype=pl.Int64).alias(columns.ORDER)
+            return self._commit(name, frame.with_columns(order), batch)
+
+    def _commit(self, name: str, frame: pl.DataFrame, batch: str) -> Appended:
+        table = self.tables[name]
+        if table.committed(batch) is not None:
+            return Appended(0, frame.height)
+        table.append(as_laid_out(_of(frame, batch), table.layout), batch, BATCH_VERSION)
+        return Appended(frame.height, 0)
+
+    def _coded(self, rows: pl.DataFrame) -> pl.DataFrame:
+        users, visitors = person_keys(rows[columns.USER], "u"), person_keys(rows[columns.VISITOR], "v")
+        codes = self.people_coded.encode(pl.concat([users, visitors]))
+        return rows.with_columns(
+            codes.head(rows.height).alias(columns.USER), codes.tail(rows.height).alias(columns.VISITOR)
+        )
+
+    def _unknown(self, rows: pl.DataFrame, trusted: str) -> pl.DataFrame:
+        """The rows whose id is not in the lake; only files whose range of ids meets that of the rows are read."""
+        table = self.tables["events"].current()
+        if table is None or rows.is_empty():
+            return rows
+        low, high = rows[columns.ID].min(), rows[columns.ID].max()
+        of_trusted = (pl.col("min.batch") == trusted) & (pl.col("max.batch") == trusted)
+        files = pl.DataFrame(table.get_add_actions(flatten=True)).filter(
+            pl.col("min.id") <= high, pl.col("max.id") >= low, ~of_trusted
+        )
+        if files.is_empty():
+            return rows
+        ids = rows.lazy().select(columns.ID)
+        paths = [self.tables["events"].path / path for path in files["path"]]
+        met = pl.scan_parquet(paths, hive_partitioning=False).select(columns.ID).join(ids, on=columns.ID, how="semi")
+        return rows.join(met.collect(engine="streaming"), on=columns.ID, how="anti", maintain_order="left")
+
+
+def _of(frame: pl.DataFrame, batch: str) -> pl.DataFrame:
+    return frame.with_columns(pl.lit(batch).alias(columns.BATCH))
+
+
+__all__ = ["Appended", "Lake", "Snapshot"]

@@ -1,0 +1,72 @@
+"""What the lake asks of the file system: syncing, taking back, mending, and saying in words why a write failed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from segue.domain.errors import DataError
+
+
+def sync(paths: Iterable[Path]) -> None:
+    """fsync files and folders. A name is only safe once the folder that holds it is synced as well."""
+    for path in paths:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def discard(paths: Iterable[Path]) -> None:
+    """Take back files that no log names."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+
+
+def replace(path: Path, text: str) -> None:
+    """Set the content of a small file in one step that a crash cannot tear."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with draft.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync([path.parent])
+
+
+def mended(log: Path) -> Path | None:
+    """Rename a last Delta log entry that is not whole JSON, so that the table opens again; its new path, or None."""
+    entries = sorted(log.glob("[0-9]*.json"))
+    if not entries or _whole(entries[-1]):
+        return None
+    aside = entries[-1].with_suffix(".json.torn")
+    entries[-1].replace(aside)
+    sync([log])
+    return aside
+
+
+def refused_write(error: Exception, where: Path) -> Exception:
+    """The error to raise for a write that failed: in words where the disk is the reason, else the error itself."""
+    number = error.errno if isinstance(error, OSError) else None
+    text = str(error).lower()
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "no space left" in text or "file too large" in text:
+        return DataError(
+            "the disk is full: nothing of this batch was kept, what was there before is untouched",
+            where=str(where),
+            mend="free some space and run the same command again",
+        )
+    return error
+
+
+def _whole(entry: Path) -> bool:
+    try:
+        lines = entry.read_bytes().splitlines()
+        return bool(lines) and all(isinstance(json.loads(line), dict) for line in lines)
+    except ValueError:
+        return False

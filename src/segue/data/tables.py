@@ -1,0 +1,248 @@
+"""The Delta tables of the lake: their columns, and appending to one of them so that what is committed is on disk."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.transaction import AddAction, PostCommitHookProperties
+
+from segue.data.lake_files import discard, mended, refused_write, sync
+from segue.domain import columns
+from segue.domain.errors import ReadError
+
+CHECKPOINT_EVERY = 100  # commits; a checkpoint only saves time when the table is opened
+ROW_GROUP = 131_072
+WRITERS = 8  # threads that write and sync files: they wait for the disk, not for a core
+
+_NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+_log = logging.getLogger("segue.lake")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One table: its name, its columns, and which of them may leave their smallest and largest value in statistics.
+
+    A column that says who somebody is has no statistics: they outlive the rows. `by_day` tables are partitioned by
+    the UTC day in the column `day`.
+    """
+
+    name: str
+    schema: pa.Schema
+    statistics: tuple[str, ...]
+    by_day: bool = False
+
+    @property
+    def empty(self) -> pl.DataFrame:
+        """No rows, with the columns as polars reads them."""
+        frame = pl.from_arrow(self.schema.empty_table())
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+
+class Table:
+    """One Delta table in a folder of the lake. It comes into being with its first commit.
+
+    Who calls `append` holds the lake's writer lease. Reading needs no lease.
+    """
+
+    def __init__(self, root: Path, layout: Layout) -> None:
+        self.layout = layout
+        self.path = root / layout.name
+        self._writing: DeltaTable | None = None
+
+    def open(self, version: int | None = None) -> DeltaTable | None:
+        """The table as it is now, or as it was at `version`; None where nothing was ever written to it."""
+        if not (self.path / "_delta_log").is_dir():
+            return None
+        try:
+            return DeltaTable(self.path, version=version)
+        except deltalake.exceptions.TableNotFoundError:
+            return None
+        except Exception as error:
+            raise ReadError(
+                f"the table cannot be opened: {str(error).splitlines()[0]}",
+                where=str(self.path),
+                mend="a cut-off last log entry is mended by the next writer (`segue ingest`); else restore a backup",
+            ) from error
+
+    def scan(self, version: DeltaTable | None) -> pl.LazyFrame:
+        """The rows of an opened table, in no promised order."""
+        return self.layout.empty.lazy() if version is None else pl.scan_delta(version)
+
+    def current(self) -> DeltaTable | None:
+        """The writer's own handle, brought up to date."""
+        if self._writing is None:
+            self._writing = self.open()
+        else:
+            self._writing.update_incremental()
+        return self._writing
+
+    def committed(self, app: str) -> int | None:
+        """The last version that was committed under an application's id, or None."""
+        table = self.current()
+        return None if table is None else table.transaction_version(app)
+
+    def append(self, frame: pl.DataFrame, app: str, version: int) -> None:
+        """Commit the rows (possibly none) together with `app` -> `version`; returns when all of it is on disk.
+
+        The data files are synced before the log names them, the log entry and the folders before this returns.
+        Either all rows are in the table afterwards or, where an error is raised, none.
+        """
+        table = self.current() or self._created()
+        written = self._write(frame, app)
+        try:
+            table.create_write_transaction(
+                [file.action for file in written],
+                "append",
+                self.layout.schema,
+                [columns.DAY] if self.layout.by_day else None,
+                commit_properties=CommitProperties(app_transactions=[Transaction(app, version)]),
+                post_commithook_properties=PostCommitHookProperties(
+                    create_checkpoint=False, cleanup_expired_logs=False
+                ),
+            )
+        except Exception as error:
+            if self._landed(app, version) is False:
+                discard([file.path for file in written])
+                raise refused_write(error, self.path) from error
+        table.update_incremental()
+        self._sync_log(table.version())
+        if table.version() % CHECKPOINT_EVERY == 0:
+            self._checkpoint(table)
+
+    def mend(self) -> None:
+        """Set aside a last log entry that a power cut left cut off: its commit was never acknowledged."""
+        if (aside := mended(self.path / "_delta_log")) is not None:
+            _log.warning("%s: the last commit was cut off by a crash; set aside as %s", self.path, aside.name)
+            self._writing = None
+
+    def _created(self) -> DeltaTable:
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            table = DeltaTable.create(
+                self.path,
+                self.layout.schema,
+                mode="ignore",
+                partition_by=[columns.DAY] if self.layout.by_day else None,
+                configuration={"delta.dataSkippingStatsColumns": ",".join(self.layout.statistics)},
+            )
+        except Exception as error:
+            raise refused_write(error, self.path) from error
+        self._sync_log(0)
+        sync([self.path, self.path.parent, self.path.parent.parent])
+        self._writing = table
+        return table
+
+    def _write(self, frame: pl.DataFrame, app: str) -> list[_File]:
+        prefix = "".join(letter if letter.isalnum() else "-" for letter in app[:24])
+        jobs = [
+            (rows, day, f"{prefix}-{number:05d}-{uuid.uuid4().hex[:12]}.parquet")
+            for number, (day, rows) in enumerate(_days(frame, self.layout))
+        ]
+        folders = {self.path / _folder(day) for _, day, _ in jobs}
+        paths = [self.path / _folder(day) / name for _, day, name in jobs]
+        try:
+            for folder in folders:
+                folder.mkdir(exist_ok=True)
+            with ThreadPoolExecutor(WRITERS) as pool:
+                written = list(pool.map(lambda job: self._write_file(*job), jobs))
+            sync([*folders, self.path])
+        except Exception as error:
+            discard(paths)
+            raise refused_write(error, self.path) from error
+        return written
+
+    def _write_file(self, rows: pl.DataFrame, day: date | None, name: str) -> _File:
+        kept = [field.name for field in self.layout.schema if not (self.layout.by_day and field.name == columns.DAY)]
+        path = self.path / _folder(day) / name
+        table = rows.select(kept).to_arrow().cast(pa.schema([self.layout.schema.field(name) for name in kept]))
+        with path.open("wb") as file:
+            pq.write_table(
+                table,
+                file,
+                compression="zstd",
+                row_group_size=ROW_GROUP,
+                write_statistics=list(self.layout.statistics),
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        action = AddAction(
+            path=f"{_folder(day)}/{name}" if day else name,
+            size=path.stat().st_size,
+            partition_values={columns.DAY: day.isoformat()} if day else {},
+            modification_time=int(time.time() * 1000),
+            data_change=True,
+            stats=json.dumps(_statistics(rows, self.layout.statistics)),
+        )
+        return _File(path, action)
+
+    def _landed(self, app: str, version: int) -> bool | None:
+        """Whether a commit that raised is in the table all the same; None where that cannot be told."""
+        self._writing = None
+        try:
+            found = self.committed(app)
+        except ReadError:
+            return None
+        return found is not None and found >= version
+
+    def _sync_log(self, version: int) -> None:
+        log = self.path / "_delta_log"
+        sync([log / f"{version:020d}.json", log])
+
+    def _checkpoint(self, table: DeltaTable) -> None:
+        log = self.path / "_delta_log"
+        try:
+            table.create_checkpoint()
+            sync([*log.glob(f"{table.version():020d}.checkpoint*"), log / "_last_checkpoint", log])
+        except Exception as error:  # the table is whole without it
+            _log.warning("%s: no checkpoint could be written: %s", self.path, error)
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    action: AddAction
+
+
+def _folder(day: date | None) -> str:
+    return f"{columns.DAY}={day.isoformat()}" if day else ""
+
+
+def _days(frame: pl.DataFrame, layout: Layout) -> list[tuple[date | None, pl.DataFrame]]:
+    if frame.is_empty():
+        return []
+    if not layout.by_day:
+        return [(None, frame)]
+    parts = frame.partition_by(columns.DAY, maintain_order=True, as_dict=True)
+    return [(key[0], part) for key, part in sorted(parts.items(), key=lambda pair: pair[0])]
+
+
+def _statistics(rows: pl.DataFrame, names: Sequence[str]) -> dict[str, Any]:
+    """The `stats` of a Delta add action (Delta protocol, per-file statistics)."""
+    smallest = rows.select(pl.col(names).min()).row(0, named=True)
+    largest = rows.select(pl.col(names).max()).row(0, named=True)
+    return {
+        "numRecords": rows.height,
+        "minValues": {name: _plain(value) for name, value in smallest.items() if value is not None},
+        "maxValues": {name: _plain(value) for name, value in largest.items() if value is not None},
+        "nullCount": {name: rows[name].null_count() for name in names},
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
