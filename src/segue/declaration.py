@@ -1,0 +1,279 @@
+"""The one declaration: `segue.toml` and its overrides from the environment, typed, with the origin of every value."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from segue.data.settings import EventSource, ItemSource, Rule, UserSource
+from segue.decide.surface import Surface
+from segue.domain.errors import DeclarationError
+from segue.domain.experiment import Experiment
+from segue.domain.settings import Settings
+from segue.measure.settings import EvaluationSettings
+from segue.serve.settings import ServeSettings
+
+FILE = "segue.toml"
+PREFIX = "SEGUE__"
+
+KeyPath = tuple[str, ...]
+
+
+class Workspace(Settings, frozen=True):
+    """Who this is. `timezone` is that of the days that people see; the log itself is kept in UTC."""
+
+    name: str = "workspace"
+    timezone: str = "UTC"
+
+
+class ModelSettings(msgspec.Struct, frozen=True):
+    """One model: which learner, and the learner's own parameters beside it."""
+
+    learner: str
+    parameters: dict[str, Any]
+
+
+class Declaration(Settings, frozen=True):
+    """All that `segue.toml` can say. Each part is defined in the room that it configures."""
+
+    workspace: Workspace = Workspace()
+    events: EventSource = EventSource()
+    items: ItemSource = ItemSource()
+    users: UserSource = UserSource()
+    rules: tuple[Rule, ...] = ()
+    models: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    evaluation: EvaluationSettings = EvaluationSettings()
+    surfaces: dict[str, Surface] = msgspec.field(default_factory=dict)
+    experiments: dict[str, Experiment] = msgspec.field(default_factory=dict)
+    serve: ServeSettings = ServeSettings()
+
+    def model(self, name: str) -> ModelSettings:
+        """The learner and parameters of one declared model."""
+        from segue.domain.errors import unknown
+
+        if name not in self.models:
+            raise unknown("model", name, self.models, where=f"{FILE} [models]")
+        parameters = dict(self.models[name])
+        learner = parameters.pop("learner", None)
+        if not isinstance(learner, str):
+            raise DeclarationError(
+                f"model '{name}' does not say its learner",
+                where=f"{FILE} [models.{name}]",
+                mend='add a line such as: learner = "ease"',
+            )
+        return ModelSettings(learner, parameters)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One value of the declaration and where it was said: "default", "segue.toml:12" or "SEGUE__SERVE__PORT"."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A declaration with what it was read from."""
+
+    declaration: Declaration
+    raw: dict[str, Any]
+    lines: dict[KeyPath, int]
+    environment: dict[KeyPath, str]
+
+    def origins(self) -> list[Origin]:
+        """Every setting, its value and its origin, in the order of the declaration."""
+        return [Origin(".".join(path), value, self._origin(path)) for path, value in _flatten(self.declaration)]
+
+    def _origin(self, path: KeyPath) -> str:
+        for depth in range(len(path), 0, -1):
+            if path[:depth] in self.environment:
+                return self.environment[path[:depth]]
+            if path[:depth] in self.lines and _given(self.raw, path):
+                return f"{FILE}:{self.lines[path[:depth]]}"
+        return "default"
+
+
+def load(folder: Path, environment: Mapping[str, str] | None = None) -> Loaded:
+    """Read the declaration of a workspace; a `DeclarationError` names the line and the nearest known name."""
+    path = folder / FILE
+    if not path.is_file():
+        raise DeclarationError(
+            "there is no workspace here",
+            where=str(path),
+            mend="`segue init DIR --events FILE` makes one; `-C DIR` names another folder",
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DeclarationError("the file is not UTF-8", where=str(path), mend=str(error)) from error
+    return loads(text, str(path), os.environ if environment is None else environment)
+
+
+def loads(text: str, where: str = FILE, environment: Mapping[str, str] | None = None) -> Loaded:
+    """The same from text, as `load` does from a file.
+
+    >>> loads('[evaluation]\\nk = [10]').declaration.evaluation.k
+    (10,)
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DeclarationError(f"this is not TOML: {error}", where=where, mend="mend that line") from error
+    lines = _lines(text)
+    overrides = _apply_environment(raw, environment or {})
+    _refuse_unknown_names(raw, lines, where)
+    try:
+        declaration = msgspec.convert(raw, Declaration)
+    except msgspec.ValidationError as error:
+        raise _typed(error, raw, lines, overrides, where) from error
+    for name in declaration.models:
+        declaration.model(name)
+    return Loaded(declaration, raw, lines, overrides)
+
+
+def _apply_environment(raw: dict[str, Any], environment: Mapping[str, str]) -> dict[KeyPath, str]:
+    """Set `SEGUE__SERVE__PORT=9000` and the like in `raw`; the names that were used, by path."""
+    used = {}
+    for variable in sorted(environment):
+        if not variable.startswith(PREFIX):
+            continue
+        path = tuple(part.lower() for part in variable.removeprefix(PREFIX).split("__"))
+        table = raw
+        for part in path[:-1]:
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise DeclarationError(f"'{part}' is not a table", where=variable, mend="correct the variable's name")
+        table[path[-1]] = _value(environment[variable])
+        used[path] = variable
+    return used
+
+
+def _value(text: str) -> Any:
+    """A TOML value where the text is one, the text itself where it is not."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _lines(text: str) -> dict[KeyPath, int]:
+    """The line of each table header and key. Enough for messages: values that span lines are found by their key."""
+    found: dict[KeyPath, int] = {}
+    table: KeyPath = ()
+    counts: dict[KeyPath, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if match := re.match(r"\s*\[\[\s*([^\]]+?)\s*\]\]", line):
+            name = _split(match[1])
+            counts[name] = counts.get(name, -1) + 1
+            table = (*name, str(counts[name]))
+            found[table] = number
+        elif match := re.match(r"\s*\[\s*([^\]]+?)\s*\]\s*(#.*)?$", line):
+            table = _split(match[1])
+            found[table] = number
+        elif match := re.match(r"\s*([A-Za-z0-9_.\"'-]+)\s*=", line):
+            found.setdefault((*table, *_split(match[1])), number)
+    return found
+
+
+def _split(dotted: str) -> KeyPath:
+    return tuple(a or b or c for a, b, c in re.findall(r"\"([^\"]*)\"|'([^']*)'|([^.\s]+)", dotted))
+
+
+def _refuse_unknown_names(raw: dict[str, Any], lines: dict[KeyPath, int], where: str) -> None:
+    for path, known in _unknown(raw, msgspec.inspect.type_info(Declaration), ()):
+        near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
+        guess = f"did you mean '{near[0]}'? " if near else ""
+        raise DeclarationError(
+            f"there is no setting '{path[-1]}'" + (f" in [{'.'.join(path[:-1])}]" if path[1:] else ""),
+            where=_place(path, lines, where),
+            mend=f"{guess}known here: {', '.join(sorted(known))}",
+        )
+
+
+def _unknown(value: Any, kind: msgspec.inspect.Type, path: KeyPath) -> Iterator[tuple[KeyPath, list[str]]]:
+    """Paths in `value` whose last name no struct on the way knows, with the names that are known there."""
+    match kind, value:
+        case msgspec.inspect.StructType(), dict():
+            known = {field.encode_name: field.type for field in kind.fields}
+            for name, part in value.items():
+                if name not in known:
+                    yield (*path, name), list(known)
+                else:
+                    yield from _unknown(part, known[name], (*path, name))
+        case msgspec.inspect.DictType(), dict():
+            for name, part in value.items():
+                yield from _unknown(part, kind.value_type, (*path, name))
+        case msgspec.inspect.VarTupleType(), list():
+            for number, part in enumerate(value):
+                yield from _unknown(part, kind.item_type, (*path, str(number)))
+
+
+def _typed(
+    error: msgspec.ValidationError,
+    raw: dict[str, Any],
+    lines: dict[KeyPath, int],
+    overrides: dict[KeyPath, str],
+    where: str,
+) -> DeclarationError:
+    """The same error with the line, the setting's name and the value that was found."""
+    problem, _, place = str(error).partition(" - at `$")
+    path = _deepest(raw, tuple(re.findall(r"\.?([^.\[\]`]+)", place)))
+    name = ".".join(path)
+    found = _given_value(raw, path)
+    place = overrides.get(path) or _place(path, lines, where)
+    return DeclarationError(f"{name}: {problem}, found {found!r}", where=place, mend="correct that value")
+
+
+def _deepest(raw: Any, path: KeyPath) -> KeyPath:
+    """msgspec writes `[...]` for a name of a mapping; the part of the path that names really there."""
+    done: KeyPath = ()
+    for part in path:
+        if isinstance(raw, dict) and part in raw:
+            raw = raw[part]
+        elif isinstance(raw, list) and part.isdigit() and int(part) < len(raw):
+            raw = raw[int(part)]
+        else:
+            break
+        done = (*done, part)
+    return done
+
+
+def _place(path: KeyPath, lines: dict[KeyPath, int], where: str) -> str:
+    for depth in range(len(path), 0, -1):
+        if path[:depth] in lines:
+            return f"{where}:{lines[path[:depth]]}"
+    return where
+
+
+def _given(raw: Any, path: KeyPath) -> bool:
+    return len(_deepest(raw, path)) == len(path)
+
+
+def _given_value(raw: Any, path: KeyPath) -> Any:
+    for part in path:
+        raw = raw[int(part)] if isinstance(raw, list) else raw[part]
+    return raw
+
+
+def _flatten(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    if isinstance(value, msgspec.Struct):
+        for field in value.__struct_fields__:
+            yield from _flatten(getattr(value, field), (*path, field))
+    elif isinstance(value, dict) and value:
+        for name, part in value.items():
+            yield from _flatten(part, (*path, name))
+    elif isinstance(value, tuple) and any(isinstance(part, msgspec.Struct) for part in value):
+        for number, part in enumerate(value):
+            yield from _flatten(part, (*path, str(number)))
+    else:
+        yield path, value

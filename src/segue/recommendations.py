@@ -1,0 +1,165 @@
+"""A list for one person, as Python, a terminal, a notebook and a file show it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from segue.domain.catalog import Item
+from segue.domain.decisions import Decision
+from segue.domain.errors import SegueError
+
+FORMATS = (".csv", ".jsonl", ".parquet")
+
+
+@dataclass(frozen=True)
+class Recommendations:
+    """A decision with the titles of its items. Iterating gives the item ids, best first."""
+
+    decision: Decision
+    catalog: Mapping[str, Item]
+    title: str
+
+    def __iter__(self) -> Iterator[str]:
+        return (shown.item for shown in self.decision.shown)
+
+    def __len__(self) -> int:
+        return len(self.decision.shown)
+
+    @property
+    def items(self) -> list[str]:
+        """The item ids, best first."""
+        return list(self)
+
+    @property
+    def fallback(self) -> str:
+        """Why the list is not a personal one; empty where it is."""
+        return self.decision.fallback
+
+    def rows(self, *, explain: bool = True) -> list[dict[str, Any]]:
+        """One row an item: position, item, title, score, source and, where asked for, the reason."""
+        rows = []
+        for shown in self.decision.shown:
+            row: dict[str, Any] = {"position": shown.position, "item": shown.item, "title": self._title(shown.item)}
+            row |= {"score": shown.score, "source": shown.source}
+            rows.append(row | {"reason": shown.reason.text} if explain else row)
+        return rows
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything that is known of the list, for JSON."""
+        import msgspec
+
+        return {
+            "title": self.title,
+            "fallback": self.fallback,
+            "items": [
+                row | {"contributions": msgspec.to_builtins(shown.reason)}
+                for row, shown in zip(self.rows(), self.decision.shown, strict=True)
+            ],
+        }
+
+    def write(self, path: Path) -> None:
+        """Write the rows to a .csv, .jsonl or .parquet file."""
+        with writer(path) as write:
+            write(self.rows())
+
+    def _title(self, item: str) -> str:
+        found = self.catalog.get(item)
+        return found.title if found and found.title else item
+
+    def _repr_html_(self) -> str:
+        """The list as a notebook shows it."""
+        cells = "".join(
+            f"<tr><td style='color:#888'>{row['position']}</td><td><b>{escape(row['title'])}</b></td>"
+            f"<td>{escape(row['reason'])}</td><td style='color:#888'>{escape(row['source'])}</td>"
+            f"<td style='text-align:right;color:#888'>{row['score']:.4g}</td></tr>"
+            for row in self.rows()
+        )
+        note = f"<p style='color:#b60'>{escape(self.fallback)}</p>" if self.fallback else ""
+        head = "".join(f"<th style='text-align:left'>{name}</th>" for name in ("", "item", "why", "source", "score"))
+        return f"<h4>{escape(self.title)}</h4>{note}<table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table>"
+
+
+class writer:  # noqa: N801 - reads as a verb: `with writer(path) as write`
+    """Write batches of rows to a .csv, .jsonl or .parquet file; the file is there whole, or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        if path.suffix not in FORMATS:
+            raise SegueError(
+                f"'{path.suffix}' is not a format that lists can be written in",
+                where=str(path),
+                mend=f"give the file one of the endings {', '.join(FORMATS)}",
+            )
+        self.path = path
+        self.partial = path.with_name(f".{path.name}.partial")
+        self.sink: Any = None
+
+    def __enter__(self) -> Any:
+        return self.write
+
+    def write(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Add a batch of rows of one shape."""
+        rows = list(rows)
+        if not rows:
+            return
+        if self.sink is None:
+            self.sink = {".csv": _Csv, ".jsonl": _JsonLines, ".parquet": _Parquet}[self.path.suffix](
+                self.partial, rows[0]
+            )
+        self.sink.write(rows)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self.sink is not None:
+            self.sink.close()
+        if kind is not None:
+            self.partial.unlink(missing_ok=True)
+        elif self.sink is None:
+            self.path.write_bytes(b"")
+        else:
+            self.partial.replace(self.path)
+
+
+class _Csv:
+    def __init__(self, path: Path, row: dict[str, Any]) -> None:
+        self.file = path.open("w", newline="", encoding="utf-8")
+        self.rows = csv.DictWriter(self.file, fieldnames=list(row))
+        self.rows.writeheader()
+
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        self.rows.writerows(rows)
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class _JsonLines:
+    def __init__(self, path: Path, row: dict[str, Any]) -> None:  # noqa: ARG002 - siblings of one shape
+        self.file = path.open("w", encoding="utf-8")
+
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        self.file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class _Parquet:
+    def __init__(self, path: Path, row: dict[str, Any]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.schema = pa.Table.from_pylist([row]).schema
+        self.file = pq.ParquetWriter(path, self.schema)
+
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        import pyarrow as pa
+
+        self.file.write_table(pa.Table.from_pylist(rows, schema=self.schema))
+
+    def close(self) -> None:
+        self.file.close()

@@ -1,0 +1,131 @@
+"""Writes a first `segue.toml` from what was guessed about the files, with the reason for each guess beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from segue.data.settings import EventSource, FileSource
+from segue.domain.settings import Settings
+
+HEAD = """\
+# Segue's one declaration. Every line can be edited; `segue config show --origin` says where each value comes from.
+# All settings: docs/settings.md
+"""
+
+MODELS = """\
+# What is learned. `segue train` trains all of these, `segue train NAME` one.
+[models.popularity]
+learner = "popularity"
+{half_life}
+[models.item_knn]
+learner = "item_knn"
+similarity = "bm25"
+
+[models.ease]
+learner = "ease"
+
+[models.als]
+learner = "als"
+"""
+
+SURFACES = """\
+# Where decisions show. The first source that can answer does; the later ones fill what is left.
+[surfaces.home]
+sources = ["ease", "popularity"]
+k = 20
+filters = ["seen", "available"]
+
+# The log teaches more where the list is not always the same (docs/surfaces.md):
+# [surfaces.home.exploration]
+# policy = "plackett-luce"
+# temperature = 0.3
+
+# Two variants under a test (docs/experiments.md):
+# [experiments.learned-home]
+# surface = "home"
+# [experiments.learned-home.variants.popular]
+# surface = {sources = ["popularity"]}
+# [experiments.learned-home.variants.learned]
+# surface = {sources = ["ease", "popularity"]}
+# [experiments.learned-home.metrics.clicked]
+# kind = "proportion"
+# types = ["click"]
+"""
+
+
+def starter(
+    name: str,
+    sources: Mapping[str, tuple[FileSource, Sequence[str]]],
+    split: str,
+    reasons: Sequence[str] = (),
+) -> str:
+    """The text of a first declaration.
+
+    `sources` maps "events", "items" and "users" to what was guessed and the reasons for it, `split` is the evaluation
+    that these data allow, `reasons` says why.
+    """
+    events = sources["events"][0]
+    timed = isinstance(events, EventSource) and events.columns.time is not None
+    half_life = "half_life_days = 30.0\n" if timed else "# half_life_days = 30.0   # needs a time column\n"
+    parts = [HEAD, _table("workspace", {"name": name}, ())]
+    parts += [_source(table, source, why) for table, (source, why) in sources.items()]
+    parts += [
+        MODELS.replace("{half_life}\n", half_life + "\n"),
+        _table("evaluation", {"split": split}, reasons),
+        SURFACES,
+    ]
+    return "\n".join(parts)
+
+
+def portable(paths: Iterable[Path], folder: Path) -> tuple[str, ...]:
+    """Paths as the declaration keeps them: relative to the workspace where they lie inside it or beside it."""
+    return tuple(_portable(path.resolve(), folder.resolve()) for path in paths)
+
+
+def _portable(path: Path, folder: Path) -> str:
+    if path.is_relative_to(folder):
+        return str(path.relative_to(folder))
+    if path.is_relative_to(folder.parent):
+        return str(Path("..") / path.relative_to(folder.parent))
+    return str(path)
+
+
+def _source(table: str, source: FileSource, reasons: Sequence[str]) -> str:
+    return _table(table, dict(_said(source)), reasons)
+
+
+def _said(settings: Settings) -> Iterator[tuple[str, Any]]:
+    """The fields that differ from their default: what a reader has to see."""
+    defaults = type(settings)()
+    for field in settings.__struct_fields__:
+        value = getattr(settings, field)
+        if value != getattr(defaults, field):
+            yield field, dict(_said(value)) if isinstance(value, msgspec.Struct) else value
+
+
+def _table(name: str, values: Mapping[str, Any], reasons: Sequence[str]) -> str:
+    plain = {key: value for key, value in values.items() if not isinstance(value, Mapping)}
+    tables = {key: value for key, value in values.items() if isinstance(value, Mapping)}
+    lines = [*(f"# {line}" for reason in reasons for line in reason.splitlines()), f"[{name}]"]
+    lines += [f"{_key(key)} = {_toml(value)}" for key, value in plain.items()]
+    for key, table in tables.items():
+        lines += ["", f"[{name}.{key}]"] + [f"{_key(column)} = {_toml(value)}" for column, value in table.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _key(name: str) -> str:
+    return name if name.replace("_", "").replace("-", "").isalnum() and name.isascii() else json.dumps(name)
+
+
+def _toml(value: Any) -> str:
+    """A scalar or a list as TOML; JSON's strings, numbers and booleans are TOML's."""
+    if isinstance(value, (list, tuple)):
+        if len(value) > 3:
+            return "[\n" + "".join(f"  {_toml(part)},\n" for part in value) + "]"
+        return "[" + ", ".join(_toml(part) for part in value) + "]"
+    return json.dumps(value, ensure_ascii=False)

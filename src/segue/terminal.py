@@ -1,0 +1,74 @@
+"""How tables and progress look on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+Advance = Callable[[str, float], None]
+
+
+def table(rows: Sequence[dict[str, Any]], *, title: str) -> None:
+    """Print rows of one shape as a table: numbers to the right, what is too wide wrapped."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    if not rows:
+        console.print(f"{title}: nothing")
+        return
+    drawn = Table(title=title, title_justify="left", box=SIMPLE_HEAD, title_style="bold", pad_edge=False)
+    for name in rows[0]:
+        numeric = all(isinstance(row.get(name), (int, float)) for row in rows)
+        drawn.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(cell(row.get(name))) for name in rows[0]))
+    console.print(drawn)
+
+
+def cell(value: Any) -> str:
+    """One value as a person reads it.
+
+    >>> cell(1234567), cell(0.123456), cell(None), cell(["a", "b"])
+    ('1,234,567', '0.1235', '', 'a, b')
+    """
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+        case list() | tuple():
+            return ", ".join(cell(part) for part in value)
+        case dict():
+            return ", ".join(f"{name}: {cell(part)}" for name, part in value.items())
+        case _:
+            return str(value)
+
+
+@contextmanager
+def progress(verb: str) -> Iterator[Advance]:
+    """A line that says what is being done and how far it is; silent where nobody watches."""
+    if not sys.stderr.isatty():
+        yield _silent
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True
+    )
+    with bar:
+        task = bar.add_task(verb, total=1.0)
+        yield lambda what, share: bar.update(task, description=f"{verb} {what}", completed=share)
+
+
+def _silent(what: str, share: float) -> None:
+    """Nobody watches."""
