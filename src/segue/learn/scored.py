@@ -1,0 +1,136 @@
+"""The base of recommenders that score every item: selection with masks, saving and loading, said once."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from segue.domain.errors import DataError, ModelError
+from segue.domain.items import Items
+from segue.domain.recommender import Reasons
+from segue.domain.requests import Requests
+from segue.learn.rows import Rows, rows_of_histories
+from segue.learn.top import Best, best
+
+CHUNK_SCORES = 4_000_000  # 16 MB of scores at a time in each thread
+NUMBERS = "model.json"
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scored:
+    """A recommender made of a vocabulary, arrays and a few plain values: the fields of a frozen dataclass.
+
+    A subclass adds such fields and gives `score_rows` and `reasons`; `scores`, `top`, `save` and `load` come with it.
+    """
+
+    items: Items
+    personal: ClassVar[bool] = True
+
+    def score_rows(self, rows: Rows, requests: Requests) -> npt.NDArray[np.float32]:
+        """float32[rows, items] from the distinct items of each history, for one chunk of requests."""
+        raise NotImplementedError(f"{type(self).__name__} has no score_rows")
+
+    def reasons(self, requests: Requests, items: npt.NDArray[np.int32]) -> list[Reasons]:
+        """Why each of `items` got its score from the first (and only) request."""
+        raise NotImplementedError(f"{type(self).__name__} has no reasons")
+
+    def scores(self, requests: Requests, candidates: npt.NDArray[np.int32] | None = None) -> npt.NDArray[np.float32]:
+        """float32[rows, items], or float32[rows, len(candidates)]."""
+        every = self.score_rows(self.rows(requests), requests)
+        return every if candidates is None else np.ascontiguousarray(every[:, candidates])
+
+    def rows(self, requests: Requests) -> Rows:
+        """The distinct items of each history; a `DataError` where a position is not of this vocabulary."""
+        asked = requests.histories.items
+        if len(asked) and (asked.min() < 0 or asked.max() >= len(self.items)):
+            raise DataError(
+                f"expected positions from 0 to {len(self.items) - 1}, found {asked.min()} to {asked.max()}",
+                where="histories.items",
+                mend="translate histories into the recommender's vocabulary first: Histories.translated",
+            )
+        return rows_of_histories(requests.histories)
+
+    def top(self, requests: Requests, k: int, allow: Mask | None = None, deny: Mask | None = None) -> Best:
+        """The `k` best of each row, best first, ties by position; chunks of rows in threads."""
+        positions = np.empty((len(requests), k), np.int32)
+        values = np.empty((len(requests), k), np.float32)
+        step = max(1, CHUNK_SCORES // max(1, len(self.items)))
+
+        def fill(start: int) -> None:
+            stop = min(start + step, len(requests))
+            scores = self.scores(requests.rows(start, stop))
+            scores = masked(scores, allow, deny, slice(start, stop))
+            positions[start:stop], values[start:stop] = best(scores, k)
+
+        starts = range(0, len(requests), step)
+        if len(starts) <= 1:
+            for start in starts:
+                fill(start)
+        else:
+            with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+                list(pool.map(fill, starts))
+        return positions, values
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the arrays in bytes."""
+        return sum(array.nbytes for array in self._arrays().values())
+
+    def save(self, folder: Path) -> None:
+        """Each array as `<field>.npy`, the plain values in `model.json`."""
+        arrays = self._arrays()
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", array)
+        plain = {name: value for name, value in self._values().items() if name not in arrays}
+        (folder / NUMBERS).write_text(json.dumps({"arrays": sorted(arrays), "values": plain}), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path, items: Items) -> Self:
+        """What `save` wrote, the arrays memory-mapped."""
+        try:
+            described = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+            arrays = {name: mapped(folder / f"{name}.npy") for name in described["arrays"]}
+            return cls(items, **arrays, **described["values"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(
+                f"the model cannot be read ({error})", where=str(folder), mend="train the model again"
+            ) from error
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {name: value for name, value in self._values().items() if isinstance(value, np.ndarray)}
+
+    def _values(self) -> dict[str, Any]:
+        fields = dataclasses.fields(self)
+        return {field.name: getattr(self, field.name) for field in fields if field.name != "items"}
+
+
+def masked(
+    scores: npt.NDArray[np.float32], allow: Mask | None, deny: Mask | None, rows: slice
+) -> npt.NDArray[np.float32]:
+    """The scores with -inf where an item is not allowed or is denied, for these rows of the masks."""
+    out: Mask | None = None
+    if allow is not None:
+        out = ~(allow[rows] if allow.ndim == 2 else allow)
+    if deny is not None:
+        denied = deny[rows] if deny.ndim == 2 else deny
+        out = denied if out is None else out | denied
+    return scores if out is None else np.where(out, np.float32(-np.inf), scores)
+
+
+def mapped(path: Path) -> npt.NDArray[Any]:
+    """The array in this file, memory-mapped and read-only (an empty one is read: it cannot be mapped)."""
+    try:
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r").view(np.ndarray)
+    except ValueError:
+        array = np.load(path)
+        array.setflags(write=False)
+    return array
