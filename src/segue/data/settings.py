@@ -57,6 +57,10 @@ class FileSource(Settings, frozen=True):
 
     `format` "auto" goes by each file's name and content. `.gz`, `.zst` and `.tar.gz` are read as what they hold.
     A file with `header = false` has columns called `column_1`, `column_2`, ...
+
+    delimiter  one or more characters, such as "," or "::"; "\\s+" is any run of blanks and tabs
+    quote      what a field that holds a delimiter or a line end is put in; "" where quotes mean nothing
+    ids        "exact" keeps ids as they are written; "integer" reads 17850.0 as 17850 and leaves all others alone
     """
 
     files: tuple[str, ...] = ()
@@ -64,6 +68,8 @@ class FileSource(Settings, frozen=True):
     delimiter: str = ","
     encoding: str = "utf-8"
     header: bool = True
+    quote: Literal['"', "'", ""] = '"'
+    ids: Literal["exact", "integer"] = "exact"
 
 
 class EventSource(FileSource, frozen=True):
