@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 CANDIDATES_KEPT = 200  # all that the sampler saw, at most this many
+DROPS_KEPT = 100  # of the items that one rule took out, at most this many by name
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -19,11 +20,15 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Drop(msgspec.Struct, frozen=True):
-    """Items that a rule took out: `stage` is where ("filter"), `rule` which ("seen", "deny", "available")."""
+    """Items that a rule took out: `stage` is where ("filter"), `rule` which ("seen", "deny", "available").
+
+    `items` keeps at most `DROPS_KEPT` of them, `count` is how many there were.
+    """
 
     stage: str
     rule: str
     items: tuple[str, ...]
+    count: int = 0
 
 
 class Reason(msgspec.Struct, frozen=True):
