@@ -38,7 +38,7 @@ KINDS = {
     "too_slow": Kind(408, "The body did not arrive in time", "A body has to arrive without pauses of 20 s."),
     "request_id_reused": Kind(409, "The request id is another person's", "A `request_id` names one decision."),
     "too_large": Kind(413, "The body is too large", "Larger than `serve.max_body_bytes`, or over `serve.max_events`."),
-    "wrong_type": Kind(415, "The body is not announced as JSON", "Send `Content-Type: application/json`, uncompressed."),
+    "wrong_type": Kind(415, "The body is not said to be JSON", "Send `Content-Type: application/json`, uncompressed."),
     "wrong_host": Kind(421, "The page does not answer to this name", "Open it as 127.0.0.1, [::1] or localhost."),
     "invalid_event": Kind(422, "An event cannot be taken", "`errors` names each event and field. Nothing was kept."),
     "invalid_request": Kind(422, "The request cannot be taken", "`errors` names each field."),
