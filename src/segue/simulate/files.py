@@ -72,7 +72,7 @@ def write_world(
 ) -> Truth:
     """Write all files into `folder` and say what was damaged. Nothing else in the folder is touched."""
     folder.mkdir(parents=True, exist_ok=True)
-    robots = tuple(f"u9{number:04d}" for number in range(history.robots))
+    robots = tuple(f"u{len(crowd) + number + 1:05d}" for number in range(history.robots))
     rows = _event_rows(crowd.ids + robots, start, catalog, history, style)
     names, written, damaged = [], 0, []
     week = history.seconds // (DAYS_A_FILE * 86_400)
