@@ -28,7 +28,7 @@ def failing_service(trouble=lambda path, count: 200):
     received, counts, lock = {}, Counter(), threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+        protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
 
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
