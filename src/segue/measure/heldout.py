@@ -1,0 +1,83 @@
+"""People who were held out of training, and what is left to find for each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from segue.domain.errors import DataError
+from segue.domain.requests import NO_TIME, Histories
+
+Seen = Literal["excluded", "ranked"]
+
+
+class HeldOut(Protocol):
+    """People who were set aside: what was known of them (`histories`) and what they did next (`truth`).
+
+    Both have one row a person, in the codes of the dataset's items. `now` is the moment the lists are asked at.
+    """
+
+    @property
+    def histories(self) -> Histories: ...
+
+    @property
+    def truth(self) -> Histories: ...
+
+    @property
+    def now(self) -> int | None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Findable:
+    """The held-out people who have something to find, and what was left out on the way (itself a `HeldOut`).
+
+    rows           int64[people]: their rows in what was held out
+    without_truth  people left out because nothing was left to find
+    repeats        person-item pairs of the truth left out because the item is in the person's own history
+    """
+
+    histories: Histories
+    truth: Histories
+    now: int | None
+    rows: npt.NDArray[np.int64]
+    without_truth: int
+    repeats: int
+
+
+def findable(test: HeldOut, items: int, seen: Seen) -> Findable:
+    """The truth with each item once a person and, where lists exclude what was seen, without the person's own items.
+
+    `items` is the size of the vocabulary. Raises DataError where nobody is left.
+    """
+    history, truth = test.histories, test.truth
+    wanted = np.unique(truth.row_numbers() * items + truth.items)
+    pairs = len(wanted)
+    if seen == "excluded":
+        wanted = wanted[~np.isin(wanted, history.row_numbers() * items + history.items)]
+    lengths = np.bincount(wanted // max(items, 1), minlength=len(truth))
+    people = np.flatnonzero(lengths)
+    if not len(people):
+        raise DataError(
+            f"nobody is left to evaluate on: none of the {len(truth)} people of the test did anything new",
+            where="[evaluation]",
+            mend='take a larger test_fraction or test_days, or set seen = "ranked"',
+        )
+    return Findable(
+        history.select(people),
+        _rows_of((wanted % items).astype(np.int32), lengths[people]),
+        test.now,
+        people.astype(np.int64),
+        len(truth) - len(people),
+        pairs - len(wanted),
+    )
+
+
+def _rows_of(items: npt.NDArray[np.int32], lengths: npt.NDArray[np.integer]) -> Histories:
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    events = len(items)
+    return Histories(
+        offsets, items, np.ones(events, np.float32), np.full(events, NO_TIME, np.int64), np.zeros(events, np.int8)
+    )

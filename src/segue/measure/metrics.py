@@ -1,0 +1,112 @@
+"""Ranking metrics of every person at several list lengths, in whole-array NumPy; each with the definition it follows.
+
+Relevance is binary: an item is relevant where it is in the person's truth. `T` is the number of a person's relevant
+items, `rel(i)` whether the item at rank `i` (from 1) is one. A list may be shorter than `k`: its missing places are
+no hits, and are not forgiven.
+
+    recall@k     hits in the first k / T.  Denominator T, not min(k, T): `recall_k` of trec_eval, ranx, RecTools
+    precision@k  hits in the first k / k.  Denominator k however short the list: `P_k` of trec_eval, RecTools
+    ndcg@k       sum rel(i) / log2(i + 1) over the first k, divided by that of the best list of min(k, T) relevant items
+                 ("ideal truncated at k"): Järvelin, Kekäläinen 2002; `ndcg_cut_k` of trec_eval; RecTools with
+                 divide_by_achievable=True (its default divides by k relevant items whether the person has them or not)
+    map@k        sum rel(i) precision@i over the first k, divided by T: `map_cut_k` of trec_eval, ranx, RecTools
+    mrr@k        1 / rank of the first hit, 0 where there is none in the first k: Voorhees 1999; RecTools
+    hit_rate@k   1 where there is a hit in the first k, else 0: Deshpande, Karypis 2004
+    novelty@k    mean self-information -log2(p) of the listed items, where p is the share of the training people who
+                 know the item, at least one of them: Zhou et al. 2010, doi 10.1073/pnas.1000488107; RecTools'
+                 MeanInvUserFreq
+    coverage@k   share of all items that are in somebody's first k: Ge et al. 2010, doi 10.1145/1864708.1864761. It
+                 belongs to a model, not to a person
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from segue.domain.requests import Histories
+from segue.measure.familiarity import Familiarity
+
+ACCURACY = ("recall", "precision", "ndcg", "map", "mrr", "hit_rate")
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Lists: TypeAlias = npt.NDArray[np.int32]
+"""int32[people, k]: positions of items, best first; -1 where a list has ended."""
+
+
+def accuracy(lists: Lists, truth: Histories, cuts: Sequence[int]) -> dict[str, Floats]:
+    """Each of `ACCURACY` at each of `cuts`, as float64[people] under names such as "ndcg@10".
+
+    `truth` has one row a person, in the vocabulary of `lists`, no item twice in a row. Where a row is empty, all of
+    the person's values are 0: leave such people out before.
+    """
+    hits = found(lists, truth)
+    relevant = np.maximum(np.diff(truth.offsets), 1).astype(np.float64)
+    ranks = np.arange(1, hits.shape[1] + 1)
+    discounts = 1.0 / np.log2(ranks + 1.0)
+    counts = np.cumsum(hits, axis=1)
+    gains = np.cumsum(hits * discounts, axis=1)
+    precisions = np.cumsum(hits * (counts / ranks), axis=1)
+    first = np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, np.inf) if hits.shape[1] else np.full(len(hits), np.inf)
+    result: dict[str, Floats] = {}
+    for k in cuts:
+        end = min(k, hits.shape[1]) - 1
+        count = _column(counts, end)
+        result[f"recall@{k}"] = count / relevant
+        result[f"precision@{k}"] = count / k
+        result[f"ndcg@{k}"] = _column(gains, end) / _ideal(k)[np.minimum(relevant, k).astype(np.int64)]
+        result[f"map@{k}"] = _column(precisions, end) / relevant
+        result[f"mrr@{k}"] = np.where(first <= k, 1.0 / first, 0.0)
+        result[f"hit_rate@{k}"] = (count > 0).astype(np.float64)
+    return result
+
+
+def novelty(lists: Lists, familiarity: Familiarity, cuts: Sequence[int]) -> dict[str, Floats]:
+    """The mean self-information of each person's list in bits, float64[people]; 0 for an empty list."""
+    bits = np.append(familiarity.self_information(), 0.0)[lists]  # position -1 is the appended 0
+    totals = np.cumsum(bits, axis=1)
+    lengths = np.cumsum(lists >= 0, axis=1)
+    result = {}
+    for k in cuts:
+        end = min(k, lists.shape[1]) - 1
+        result[f"novelty@{k}"] = _column(totals, end) / np.maximum(_column(lengths, end), 1)
+    return result
+
+
+def coverage(lists: Lists, items: int, cuts: Sequence[int]) -> dict[str, float]:
+    """The share of all `items` that are in at least one of the lists."""
+    result = {}
+    for k in cuts:
+        listed = np.zeros(items + 1, np.bool_)  # the last place is that of position -1
+        listed[lists[:, :k]] = True
+        result[f"coverage@{k}"] = float(listed[:items].sum()) / max(items, 1)
+    return result
+
+
+def found(lists: Lists, truth: Histories) -> npt.NDArray[np.bool_]:
+    """bool[people, k]: whether the item at each rank is in the person's truth."""
+    people, length = lists.shape
+    if not len(truth.items) or not lists.size:
+        return np.zeros((people, length), np.bool_)
+    span = int(max(truth.items.max(), lists.max())) + 2
+    wanted = np.sort(truth.row_numbers() * span + truth.items)
+    asked = (np.arange(people, dtype=np.int64)[:, None] * span + lists).ravel()
+    asked[lists.ravel() < 0] = -1
+    place = np.searchsorted(wanted, asked)
+    place[place == len(wanted)] = 0
+    hits: npt.NDArray[np.bool_] = (wanted[place] == asked).reshape(people, length)
+    return hits
+
+
+def _column(cumulated: npt.NDArray[np.generic], end: int) -> Floats:
+    """Column `end` of a running total; zeros where the lists have no places at all."""
+    return cumulated[:, end].astype(np.float64) if end >= 0 else np.zeros(len(cumulated))
+
+
+def _ideal(k: int) -> Floats:
+    """float64[k + 1]: the gain of the best list by the number of relevant items in it; 1 for none, to divide by."""
+    gains = np.cumsum(1.0 / np.log2(np.arange(2, k + 2)))
+    return np.concatenate([[1.0], gains])

@@ -1,0 +1,68 @@
+"""Lists for people who were held out: all items ranked, in batches whose memory is bounded, timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from segue.domain.items import UNKNOWN, Items
+from segue.domain.recommender import Recommender
+from segue.domain.requests import Histories, Requests
+from segue.measure.heldout import HeldOut, Seen
+from segue.measure.metrics import Lists
+
+CELLS = 8_000_000  # of people x items in one batch: scores, their order and the mask stay under about 100 MB
+PEOPLE = 1024  # in one batch at most
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """One list a person, in the codes of the dataset's items, and what it took to make one."""
+
+    lists: Lists
+    microseconds_per_person: float
+
+
+def rank(
+    recommender: Recommender,
+    test: HeldOut,
+    items: Items,
+    k: int,
+    *,
+    seen: Seen = "excluded",
+    progress: Callable[[float], None] | None = None,
+) -> Ranking:
+    """The `k` best of all items that the model knows, for every row of `test`; nothing is sampled.
+
+    With `seen="excluded"` a list has no item of the person's own history. The time is that of `Recommender.top` and of
+    marking what was seen, after one call that is not counted (it may compile or load).
+    """
+    ours, theirs = items.translation(recommender.items), recommender.items.translation(items)
+    asked = Requests(test.histories.translated(ours), test.now)
+    people = len(asked)
+    lists = np.full((people, k), UNKNOWN, np.int32)
+    size = max(1, min(PEOPLE, CELLS // max(len(recommender.items), 1)))
+    if people:
+        recommender.top(asked.rows(0, 1), k)
+    seconds = 0.0
+    for start in range(0, people, size):
+        batch = asked.rows(start, start + size)
+        began = time.perf_counter()
+        deny = _marked(batch.histories, len(recommender.items)) if seen == "excluded" else None
+        best, _ = recommender.top(batch, k, deny=deny)
+        seconds += time.perf_counter() - began
+        lists[start : start + len(batch), : best.shape[1]] = np.append(theirs, UNKNOWN)[best]
+        if progress:
+            progress((start + len(batch)) / people)
+    return Ranking(lists, seconds / max(people, 1) * 1e6)
+
+
+def _marked(histories: Histories, items: int) -> npt.NDArray[np.bool_]:
+    """bool[rows, items]: which items are in each row."""
+    marks = np.zeros((len(histories), items), np.bool_)
+    marks[histories.row_numbers(), histories.items] = True
+    return marks
