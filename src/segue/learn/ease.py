@@ -37,7 +37,7 @@ class EASE(Learner, frozen=True):
     >>> model = EASE(regularization=1).fit(LocalEngine(), Table.of(people, items))
     >>> from segue.domain.requests import Histories
     >>> model.scores(Requests(Histories.of([[0]]))).round(2).tolist()
-    [[0.0, 0.4, 0.2]]
+    [[0.0, 0.5, 0.0]]
     """
 
     name: ClassVar[str] = "ease"

@@ -35,8 +35,8 @@ def offered() -> dict[str, EntryPoint]:
 def learner(name: str, params: Mapping[str, Any]) -> Learner:
     """The learner of this name with these parameters; names and values that cannot be are refused.
 
-    >>> learner("ease", {"regularization": 100})
-    EASE(regularization=100.0)
+    >>> learner("ease", {"regularization": 100}).regularization
+    100.0
     """
     kind = learner_type(name)
     for given in params:

@@ -1,0 +1,109 @@
+"""Implicit ALS: factors of people and items by turns (Hu, Koren, Volinsky, "Implicit Feedback Datasets", 2008)."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from segue.domain.recommender import Recommender
+from segue.engines.engine import Dataset, Engine, Key
+from segue.learn.folded import FoldedItems
+from segue.learn.learner import Learner, Validate, refuse_empty
+from segue.learn.rows import Weighting, rows_of_batch, weighed
+from segue.learn.whitened import Floats, solve, whitened
+
+FACTORS = "factors"
+
+
+class SolveRows:
+    """The map of a half-sweep: from whole histories, and the whitened factors of the other side, to solutions.
+
+    Of each row it solves (I + a B'B) z = (1 + a) B'1 over the row's items, where B are whitened factors: nothing of
+    size f x f is made for a row, and few steps of conjugate gradients reach the solution.
+    """
+
+    def __init__(self, key: Key, factors: Floats, alpha: float, weighting: Weighting, steps: int) -> None:
+        self.key = key
+        self.factors = factors
+        self.alpha = alpha
+        self.weighting: Weighting = weighting
+        self.steps = steps
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        rows = rows_of_batch(batch, self.key)
+        confidence = (self.alpha * weighed(rows.weights, self.weighting)).astype(np.float32)
+        solutions = solve(rows.offsets, rows.codes, confidence, self.factors, self.steps, 0.0)
+        size = self.factors.shape[1]
+        column = pa.FixedSizeListArray.from_arrays(pa.array(solutions.ravel()), size)
+        schema = pa.schema([pa.field(self.key.value, pa.int32()), pa.field(FACTORS, pa.list_(pa.float32(), size))])
+        return pa.record_batch([pa.array(rows.keys), column.cast(schema.field(FACTORS).type)], schema=schema)
+
+
+class ALS(Learner, frozen=True):
+    """Factors whose products come near 1 where somebody has an item, with confidence 1 + alpha times its weight.
+
+    factors         how many
+    epochs          sweeps over people and items
+    regularization  of the squared norms of all factors
+    alpha           what a pair of weight 1 adds to the confidence of 1 that everything else has
+    weighting       what several events of a person on one item weigh: "none" (1), "log" (log2(1 + weight)), "linear"
+    seed            of the first item factors
+
+    A person is folded in exactly when asked for: no factors of people are kept.
+
+    >>> from segue.domain.requests import Histories, Requests
+    >>> from segue.engines.local import LocalEngine, Table
+    >>> people, items = ["ann", "ann", "bob", "bob", "cid", "cid"], ["x", "y", "x", "y", "y", "z"]
+    >>> model = ALS(factors=2).fit(LocalEngine(), Table.of(people, items))
+    >>> int(model.top(Requests(Histories.of([[0]])), 1, deny=np.array([True, False, False]))[0][0, 0])
+    1
+    """
+
+    name: ClassVar[str] = "als"
+    recommender: ClassVar[type[FoldedItems]] = FoldedItems
+
+    factors: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 64
+    epochs: Annotated[int, msgspec.Meta(ge=1)] = 10
+    regularization: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    alpha: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    weighting: Weighting = "log"
+    steps: Annotated[int, msgspec.Meta(ge=1)] = 3
+    seed: int = 0
+
+    def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:
+        """Half-sweeps by person and by item; with `validate`, the sweep that it likes best."""
+        refuse_empty(dataset, self.name)
+        by_user, by_item = engine.prepare(dataset, Key.USER), engine.prepare(dataset, Key.ITEM)
+        canonical, order = dataset.items.canonical()
+        of_items = np.empty((len(order), self.factors), np.float32)
+        of_items[order] = np.random.default_rng(self.seed).standard_normal(of_items.shape, np.float32) * 0.1
+        kept: FoldedItems | None = None
+        liked = -np.inf
+        for epoch in range(self.epochs):
+            of_people = self._half(engine, by_user, of_items, dataset.users)
+            of_items = self._half(engine, by_item, of_people, len(order))
+            if validate is None and epoch + 1 < self.epochs:
+                continue
+            white, _ = whitened(of_items[order], self.regularization)
+            found = FoldedItems(canonical, white, self.alpha, self.weighting)
+            value = 0.0 if validate is None else validate(found)
+            if kept is None or value > liked:
+                kept, liked = found, value
+        assert kept is not None
+        return kept
+
+    def _half(self, engine: Engine, by_key: Dataset, others: Floats, count: int) -> Floats:
+        """float32[count, factors] of the people or items of `by_key`, from the factors of the other side."""
+        assert by_key.key is not None
+        white, back = whitened(others, self.regularization)
+        solve_rows = SolveRows(by_key.key, white, self.alpha, self.weighting, self.steps)
+        solutions = np.zeros((count, self.factors), np.float32)
+        for part in engine.map(solve_rows, by_key).partitions(1):
+            for batch in part:
+                rows = batch[FACTORS].flatten().to_numpy().reshape(-1, self.factors)
+                solutions[batch[by_key.key.value].to_numpy()] = rows
+        product: Floats = solutions @ back
+        return product

@@ -1,0 +1,70 @@
+"""The compiled solver of ALS: conjugate gradients on whitened rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import float32, int32, int64, void
+
+from segue.learn.compiled import array, compiled
+
+
+@compiled(
+    void(array(int64, 1), array(int32, 1), array(float32, 1), array(float32, 2), int64, float32, float32[:, ::1]),
+    fastmath=True,
+)
+def conjugate_gradients(
+    offsets: npt.NDArray[np.int64],
+    codes: npt.NDArray[np.int32],
+    confidence: npt.NDArray[np.float32],
+    white: npt.NDArray[np.float32],
+    steps: int,
+    tolerance: float,
+    solutions: npt.NDArray[np.float32],
+) -> None:
+    """solutions[r] of (I + B'aB) z = B'(1 + a), from 0, for each row; see `whitened.solve`."""
+    size = white.shape[1]
+    residual = np.empty(size, np.float32)
+    direction = np.empty(size, np.float32)
+    image = np.empty(size, np.float32)
+    one = np.float32(1)
+    for row in range(len(offsets) - 1):
+        begin, end = offsets[row], offsets[row + 1]
+        solution = solutions[row]
+        solution[:] = 0
+        residual[:] = 0
+        for at in range(begin, end):
+            line, weight = white[codes[at]], one + confidence[at]
+            for c in range(size):
+                residual[c] += weight * line[c]
+        norm = np.float32(0)
+        for c in range(size):
+            direction[c] = residual[c]
+            norm += residual[c] * residual[c]
+        enough = norm * tolerance * tolerance
+        for _ in range(steps):
+            if norm <= enough:
+                break
+            for c in range(size):
+                image[c] = direction[c]
+            for at in range(begin, end):
+                line = white[codes[at]]
+                dot = np.float32(0)
+                for c in range(size):
+                    dot += line[c] * direction[c]
+                dot *= confidence[at]
+                for c in range(size):
+                    image[c] += dot * line[c]
+            along = np.float32(0)
+            for c in range(size):
+                along += direction[c] * image[c]
+            step = norm / along
+            before = norm
+            norm = np.float32(0)
+            for c in range(size):
+                solution[c] += step * direction[c]
+                residual[c] -= step * image[c]
+                norm += residual[c] * residual[c]
+            ratio = norm / before
+            for c in range(size):
+                direction[c] = residual[c] + ratio * direction[c]

@@ -1,0 +1,202 @@
+"""Item neighbours: items go together where the same people have both, by cosine or by BM25."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from segue.domain import columns
+from segue.domain.items import UNKNOWN
+from segue.domain.recommender import Contribution, Reasons, Recommender
+from segue.domain.requests import Requests
+from segue.engines.engine import Dataset, Engine, Key
+from segue.learn.gram import TINY, Chosen, CountState, ItemCounts, choose, chosen_rows
+from segue.learn.learner import Learner, Validate, refuse_empty
+from segue.learn.rows import Rows, rows_of_batch, weighed
+from segue.learn.scored import Scored
+from segue.learn.similarity import BM25, Cosine, Similarity
+from segue.learn.top import best
+
+FIXED_POINT = 2.0**12  # of the value of a pair: products add up exactly, whatever the order
+BLOCK_BYTES = 2**28  # of sums at a time, so that memory is bounded however many items there are
+TINY_ROWS = 200_000  # neighbours of the items of the histories together; below, NumPy need not wait for a kernel
+
+SumState = dict[str, npt.NDArray[np.int64]]
+
+
+class PairSums:
+    """The aggregate: sums over people of value times value, of items `start` to `stop` with every chosen item.
+
+    sums     int64[stop - start, chosen] in fixed point squared
+    squares  int64[chosen] value squared, in fixed point squared
+    """
+
+    key: Key | None = Key.USER
+    columns: tuple[str, ...] = (columns.USER, columns.ITEM, columns.WEIGHT)
+
+    def __init__(self, chosen: Chosen, similarity: Similarity, start: int, stop: int) -> None:
+        self.chosen = chosen
+        self.similarity = similarity
+        self.start = start
+        self.stop = stop
+
+    def init(self) -> SumState:
+        items = len(self.chosen)
+        return {"sums": np.zeros((self.stop - self.start, items), np.int64), "squares": np.zeros(items, np.int64)}
+
+    def update(self, state: SumState, batch: pa.RecordBatch) -> SumState:
+        rows = rows_of_batch(batch, Key.USER)
+        rows = chosen_rows(Rows(rows.keys, rows.offsets, rows.codes, self.similarity.worth(rows)), self.chosen)
+        # Not less than one unit: where all weights are tiny, pairs still count.
+        fixed = np.maximum(np.rint(rows.weights * FIXED_POINT), 1).astype(np.int64)
+        np.add.at(state["squares"], rows.codes, fixed * fixed)
+        lengths = np.diff(rows.offsets)
+        if int((lengths * lengths).sum()) < TINY:
+            state["sums"] += self._product(rows, fixed)
+        else:
+            from segue.learn.item_knn_kernels import add_products
+
+            add_products(rows.offsets, rows.codes, fixed, self.start, state["sums"])
+        return state
+
+    def merge(self, left: SumState, right: SumState) -> SumState:
+        left["sums"] += right["sums"]
+        left["squares"] += right["squares"]
+        return left
+
+    def subtract(self, state: SumState, part: SumState) -> SumState:
+        return {name: state[name] - part[name] for name in state}
+
+    def _product(self, rows: Rows, fixed: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        from scipy.sparse import csr_array
+
+        matrix = csr_array((fixed, rows.codes, rows.offsets), shape=(len(rows), len(self.chosen)))
+        product: npt.NDArray[np.int64] = (matrix[:, self.start : self.stop].T @ matrix).toarray()
+        return product
+
+
+class ItemKNN(Learner, frozen=True):
+    """Scores an item by how like it is to the items of the history; each of these speaks for its `k` nearest.
+
+    similarity  "cosine" or "bm25"
+    k           neighbours kept for each item
+    shrinkage   of cosine, in people: takes weight from what only few people have in common
+    k1, b       of BM25
+    weighting   what several events of a person on one item are worth: "none" (1) or "log" (log2(1 + weight))
+    min_people  items that fewer people have are left out
+
+    Items left out score 0.
+
+    >>> from segue.domain.requests import Histories
+    >>> from segue.engines.local import LocalEngine, Table
+    >>> people, items = ["ann", "ann", "bob", "bob", "cid", "cid"], ["x", "y", "x", "y", "x", "z"]
+    >>> model = ItemKNN(shrinkage=0, min_people=1).fit(LocalEngine(), Table.of(people, items))
+    >>> model.scores(Requests(Histories.of([[0]]))).round(2)
+    array([[0.  , 0.82, 0.58]], dtype=float32)
+    """
+
+    name: ClassVar[str] = "item_knn"
+
+    similarity: Literal["cosine", "bm25"] = "cosine"
+    k: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    shrinkage: Annotated[float, msgspec.Meta(ge=0)] = 10.0
+    k1: Annotated[float, msgspec.Meta(gt=0)] = 1.2
+    b: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.75
+    weighting: Literal["none", "log"] = "log"
+    min_people: Annotated[int, msgspec.Meta(ge=1)] = 2
+
+    def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:  # noqa: ARG002
+        refuse_empty(dataset, self.name)
+        canonical, _ = dataset.items.canonical()
+        counts = engine.fold(ItemCounts(), dataset)
+        chosen = choose(counts, dataset.items, canonical, self.min_people, len(canonical))
+        similarity = self._similarity(counts, chosen)
+        k = min(self.k, max(len(chosen) - 1, 1))
+        neighbours = np.full((len(canonical), k), UNKNOWN, np.int32)
+        likeness = np.zeros((len(canonical), k), np.float32)
+        for start, stop in _blocks(len(chosen)):
+            state = engine.fold(PairSums(chosen, similarity, start, stop), dataset)
+            places, values = _nearest(state, similarity, start, k)
+            block = chosen.positions[start:stop]
+            neighbours[block] = np.where(places == UNKNOWN, UNKNOWN, chosen.positions[places])
+            likeness[block] = values
+        return NeighbourItems(canonical, neighbours, likeness, self.weighting)
+
+    def _similarity(self, counts: CountState, chosen: Chosen) -> Similarity:
+        people, pairs = counts["totals"].tolist()
+        if self.similarity == "cosine":
+            return Cosine(self.weighting, self.shrinkage)
+        return BM25(self.weighting, self.k1, self.b, pairs / max(people, 1), chosen.people, people)
+
+
+@dataclass(frozen=True, eq=False)
+class NeighbourItems(Scored):
+    """Every item's nearest. A score is the sum, over the history, of the item's worth times the likeness.
+
+    neighbours  int32[items, k]    canonical positions, nearest first, -1 where there are fewer
+    likeness    float32[items, k]  0 where there are fewer
+    """
+
+    neighbours: npt.NDArray[np.int32]
+    likeness: npt.NDArray[np.float32]
+    weighting: Literal["none", "log"]
+
+    def score_rows(self, rows: Rows, requests: Requests) -> npt.NDArray[np.float32]:  # noqa: ARG002
+        worth = weighed(rows.weights, self.weighting)
+        scores = np.zeros((len(rows), len(self.items)), np.float32)
+        if len(rows.codes) * self.neighbours.shape[1] >= TINY_ROWS:
+            from segue.learn.item_knn_kernels import add_neighbours
+
+            add_neighbours(rows.offsets, rows.codes, worth, self.neighbours, self.likeness, scores)
+            return scores
+        for row, (start, stop) in enumerate(zip(rows.offsets[:-1].tolist(), rows.offsets[1:].tolist(), strict=True)):
+            codes = rows.codes[start:stop]
+            near = self.neighbours[codes].ravel()
+            parts = (self.likeness[codes] * worth[start:stop, None]).ravel()
+            known = near != UNKNOWN
+            scores[row] = np.bincount(near[known], parts[known], minlength=len(self.items))
+        return scores
+
+    def reasons(self, requests: Requests, items: npt.NDArray[np.int32]) -> list[Reasons]:
+        rows = self.rows(requests)
+        near = self.neighbours[rows.codes]
+        parts = self.likeness[rows.codes] * weighed(rows.weights, self.weighting)[:, None]
+        return [_reasons(item, rows.codes, near == item, parts) for item in items.tolist()]
+
+
+ItemKNN.recommender = NeighbourItems
+
+
+def _reasons(
+    item: int, history: npt.NDArray[np.int32], named: npt.NDArray[np.bool_], parts: npt.NDArray[np.float64]
+) -> Reasons:
+    places, ranks = np.nonzero(named)
+    contributions = tuple(
+        Contribution(part, source)
+        for part, source in zip(parts[places, ranks].tolist(), history[places].tolist(), strict=True)
+    )
+    return Reasons(item, sum(part.score for part in contributions), contributions)
+
+
+def _nearest(
+    state: SumState, similarity: Similarity, start: int, k: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """The `k` likest of each item of the block, itself and those without anything in common left out."""
+    unit = FIXED_POINT**2
+    alike = similarity.likeness(state["sums"] / unit, state["squares"] / unit, start).astype(np.float32)
+    alike[alike <= 0] = -np.inf
+    np.fill_diagonal(alike[:, start:], -np.inf)
+    places, values = best(alike, k)
+    return places, np.where(places == UNKNOWN, np.float32(0), values)
+
+
+def _blocks(items: int) -> Iterator[tuple[int, int]]:
+    step = max(1, BLOCK_BYTES // (8 * max(items, 1)))
+    for start in range(0, items, step):
+        yield start, min(start + step, items)

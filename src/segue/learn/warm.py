@@ -1,0 +1,22 @@
+"""Compile every kernel once, so that nobody's first answer waits for a compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+KERNELS = {
+    "segue.learn.top_kernels": "selecting the best",
+    "segue.learn.gram_kernels": "counting pairs",
+    "segue.learn.ease_kernels": "scoring by item weights",
+    "segue.learn.item_knn_kernels": "item neighbours",
+    "segue.learn.als_kernels": "solving for factors",
+}
+
+
+def warm(progress: Callable[[str], None] | None = None) -> None:
+    """Compile what is not in the user's cache yet (seconds the first time, tenths later); `progress` hears of each."""
+    for module, purpose in KERNELS.items():
+        if progress is not None:
+            progress(purpose)
+        import_module(module)

@@ -1,0 +1,75 @@
+"""Least squares of many rows against shared factors: whiten once, then each row is a small, well-conditioned system.
+
+With A = Y'Y + reg I = L L' and B = Y L^-T, a row of confidences 1 + a over items Y_u solves
+(A + Y_u' a Y_u) x = Y_u' (1 + a), which in z = L' x is (I + B_u' a B_u) z = B_u' (1 + a). Scores are Y x = B z.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+BLOCK = 65_536  # rows of factors in float64 at a time
+TINY = 2_000_000  # numbers gathered in one step; below, NumPy is fast enough that nothing waits for a kernel
+
+
+def whitened(factors: Floats, regularization: float) -> tuple[Floats, Floats]:
+    """B float32[rows, f], and L^-1 float32[f, f], by which solutions z' (as rows) go back to x' = z' L^-1."""
+    from scipy.linalg import solve_triangular
+
+    size = factors.shape[1]
+    gram = np.eye(size) * regularization
+    for start in range(0, len(factors), BLOCK):
+        block = factors[start : start + BLOCK].astype(np.float64)
+        gram += block.T @ block
+    inverse = solve_triangular(np.linalg.cholesky(gram), np.eye(size), lower=True)
+    white = np.empty_like(factors)
+    for start in range(0, len(factors), BLOCK):
+        white[start : start + BLOCK] = factors[start : start + BLOCK] @ inverse.T
+    return white, inverse.astype(np.float32)
+
+
+def solve(
+    offsets: npt.NDArray[np.int64],
+    codes: npt.NDArray[np.int32],
+    confidence: Floats,
+    white: Floats,
+    steps: int,
+    tolerance: float,
+) -> Floats:
+    """float32[rows, f]: z of each row by conjugate gradients from 0.
+
+    `confidence` float32[pairs] is a; a row stops after `steps`, or where |residual| <= tolerance |B'(1 + a)|.
+    """
+    solutions = np.zeros((len(offsets) - 1, white.shape[1]), np.float32)
+    if len(codes) * white.shape[1] < TINY:
+        for row, (start, stop) in enumerate(zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)):
+            part = white[codes[start:stop]]
+            solutions[row] = _solve_row(part, confidence[start:stop], steps, tolerance)
+    else:
+        from segue.learn.als_kernels import conjugate_gradients
+
+        conjugate_gradients(offsets, codes, confidence, white, steps, tolerance, solutions)
+    return solutions
+
+
+def _solve_row(part: Floats, confidence: Floats, steps: int, tolerance: float) -> Floats:
+    solution = np.zeros(part.shape[1], np.float32)
+    residual = (1 + confidence) @ part
+    direction = residual.copy()
+    size = float(residual @ residual)
+    enough = size * tolerance * tolerance
+    for _ in range(steps):
+        if size <= enough:
+            break
+        image = direction + (confidence * (part @ direction)) @ part
+        step = size / float(direction @ image)
+        solution += np.float32(step) * direction
+        residual -= np.float32(step) * image
+        before, size = size, float(residual @ residual)
+        direction = residual + np.float32(size / before) * direction
+    return solution
