@@ -1,0 +1,111 @@
+"""One request to one surface becomes one list, with its probabilities, its reasons, and all that was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from segue.decide.ask import Ask
+from segue.decide.evidence import evidence
+from segue.decide.fallback import fallback_of
+from segue.decide.policy import policy_of
+from segue.decide.sample import Drawn, decision_id, draw, seed_of, standardised
+from segue.decide.surface import Surface
+from segue.domain.decisions import CANDIDATES_KEPT, Candidate, Decision, Drop, Reason, Shown
+from segue.domain.errors import RequestError
+from segue.find.filters import Filter
+from segue.find.past import Past
+from segue.find.retrieval import Candidates, retrieve
+from segue.find.sources import Sources, Trail, microseconds
+
+
+def decide(surface: Surface, sources: Sources, ask: Ask) -> Decision:
+    """What this surface shows, to this person, now.
+
+    Deterministic: the same ask to the same release is the same decision. `UnknownName` where the surface names a model
+    that the release does not hold, `RequestError` (422) where `k` is not from 1 to 200.
+    """
+    k, events, now = _length(surface, ask), ask.events, microseconds(ask.now)
+    trail = sources.trail(events)
+    barred = _barred(surface, sources, events, now)
+    found = retrieve(sources, _usable(surface, sources, trail), trail, barred.allowed, k, now, ask.context)
+    seed, top = seed_of(ask.surface, ask.request_id), surface.exploration.top
+    scores = standardised(found.scores, found.origins, top)
+    drawn = draw(policy_of(surface.exploration), scores, sources.groups[found.positions], k, seed, top)
+    reasons = evidence(sources, found, drawn.order, events)
+    fallback = fallback_of(surface, sources, trail, ask, found)
+    return _decision(surface, ask, seed, _candidates(sources, found), barred.drops, drawn, reasons, fallback)
+
+
+def _length(surface: Surface, ask: Ask) -> int:
+    k = surface.k if ask.k is None else ask.k
+    if not 1 <= k <= CANDIDATES_KEPT:
+        raise RequestError(
+            422,
+            "invalid-k",
+            f"expected k from 1 to {CANDIDATES_KEPT}, found {k}",
+            where="k",
+            mend="ask for fewer items",
+        )
+    return k
+
+
+def _barred(surface: Surface, sources: Sources, events: Sequence[Past], now: int) -> Filter:
+    barred = Filter(sources)
+    barred.deny(surface.deny)
+    for rule in surface.filters:
+        if rule == "available":
+            barred.available(now)
+        else:
+            barred.seen(events, surface.seen)
+    return barred
+
+
+def _usable(surface: Surface, sources: Sources, trail: Trail) -> tuple[str, ...]:
+    """The surface's sources that can say something of this person; the release's fallback where none can."""
+    models = [sources.source(name) for name in surface.sources]
+    names = tuple(model.name for model in models if not model.recommender.personal or model.knows(trail))
+    return names or ((sources.fallback,) if sources.fallback is not None else ())
+
+
+def _candidates(sources: Sources, found: Candidates) -> tuple[Candidate, ...]:
+    names = found.names
+    return tuple(
+        Candidate(item, names[origin], score)
+        for item, origin, score in zip(
+            sources.items.take(found.positions.tolist()), found.origins.tolist(), found.scores.tolist(), strict=True
+        )
+    )
+
+
+def _decision(
+    surface: Surface,
+    ask: Ask,
+    seed: int,
+    candidates: tuple[Candidate, ...],
+    drops: Sequence[Drop],
+    drawn: Drawn,
+    reasons: Sequence[Reason],
+    fallback: str,
+) -> Decision:
+    picked = [candidates[index] for index in drawn.order]
+    shown = tuple(
+        Shown(each.item, position, each.score, propensity, each.source, reason)
+        for position, (each, propensity, reason) in enumerate(zip(picked, drawn.propensities, reasons, strict=True))
+    )
+    return Decision(
+        id=decision_id(ask.surface, ask.request_id),
+        request_id=ask.request_id,
+        time=ask.now,
+        surface=ask.surface,
+        release=ask.release,
+        policy=surface.exploration.policy,
+        seed=seed,
+        user=ask.user,
+        visitor=ask.visitor,
+        context=dict(ask.context),
+        assignments=dict(ask.assignments),
+        candidates=candidates,
+        drops=tuple(drops),
+        shown=shown,
+        fallback=fallback,
+    )

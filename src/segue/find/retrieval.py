@@ -1,0 +1,148 @@
+"""Candidates: the best items of a surface's source models that may be shown, first source first, later ones fill."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segue.domain.decisions import CANDIDATES_KEPT
+from segue.domain.requests import Requests
+from segue.find.sources import Source, Sources, Trail
+
+CATALOG = "catalog"  # the source of an item that no model has anything to say about
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What the sampler may draw from, best first.
+
+    positions  int32[n]   among `Sources.items`
+    scores     float32[n] as the candidate's source gave it; only comparable within one source
+    origins    int8[n]    index into `names`
+    names      the sources by index, in the order in which they were asked
+    requests   what each source was asked, in its own positions
+    """
+
+    positions: npt.NDArray[np.int32]
+    scores: npt.NDArray[np.float32]
+    origins: npt.NDArray[np.int8]
+    names: tuple[str, ...]
+    requests: Mapping[str, Requests]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+def retrieve(
+    sources: Sources,
+    names: Sequence[str],
+    trail: Trail,
+    allowed: npt.NDArray[np.bool_],
+    k: int,
+    now: int | None = None,
+    context: Mapping[str, Any] | None = None,
+) -> Candidates:
+    """At most `CANDIDATES_KEPT` (200) candidates, in groups enough for `k` where so many are allowed at all.
+
+    An item to which a source gives a score of exactly 0 is one that it knows nothing of: it is left to the later
+    sources. As far as a list of `k` needs it, the release's fallback comes next, and what no model knows anything of
+    comes last.
+    """
+    found = _Found(sources, allowed.copy(), k)
+    asked = [sources.source(name) for name in names]
+    if sources.fallback is not None and sources.fallback not in names:
+        asked.append(sources.source(sources.fallback))
+    requests = {source.name: trail.request(source, now, context or {}) for source in asked}
+    for index, source in enumerate(asked):
+        if index < len(names) and found.room:
+            found.ask(source, requests[source.name], index)
+        elif found.groups < k:
+            found.complete(source, requests[source.name], index)
+    if found.groups < k:
+        found.fill(len(asked))
+    return found.candidates((*(source.name for source in asked), CATALOG), requests)
+
+
+class _Found:
+    """Candidates as they are gathered; `left` are the items that may still come in."""
+
+    def __init__(self, sources: Sources, left: npt.NDArray[np.bool_], k: int) -> None:
+        self._sources = sources
+        self._left = left
+        self._k = min(k, CANDIDATES_KEPT)
+        self._parts: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], int]] = []
+        self._have = 0
+        self._held: set[int] = set()  # groups, where there are any to care about
+
+    @property
+    def room(self) -> int:
+        return CANDIDATES_KEPT - self._have
+
+    @property
+    def groups(self) -> int:
+        return len(self._held) if self._sources.grouped else self._have
+
+    def ask(self, source: Source, request: Requests, index: int) -> None:
+        """The best of one source that are left; one of each group where all of them would be too few groups."""
+        while True:
+            positions, scores = self._best(source, request)
+            if len(positions) < CANDIDATES_KEPT or self._makes_a_list(positions):
+                return self._add(positions, scores, index)
+            first = _first_of_each(self._sources.groups[positions])
+            self._add(positions[first], scores[first], index)
+            self._leave_out_held()
+            if self.groups >= self._k or not self.room:
+                return None
+
+    def complete(self, source: Source, request: Requests, index: int) -> None:
+        """No more of one source than the list still needs, one item of each group."""
+        self._leave_out_held()
+        positions, scores = self._best(source, request)
+        first = _first_of_each(self._sources.groups[positions])[: self._k - self.groups]
+        self._add(positions[first], scores[first], index)
+
+    def fill(self, index: int) -> None:
+        """Items that are allowed and that no source knows anything of, in the order of their ids."""
+        self._leave_out_held()
+        positions = np.flatnonzero(self._left).astype(np.int32)
+        positions = positions[_first_of_each(self._sources.groups[positions])][: self._k - self.groups]
+        self._add(positions, np.zeros(len(positions), np.float32), index)
+
+    def candidates(self, names: tuple[str, ...], requests: Mapping[str, Requests]) -> Candidates:
+        """All that came in."""
+        if not self._parts:
+            return Candidates(np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, np.int8), names, requests)
+        positions, scores, indices = zip(*self._parts, strict=True)
+        origins = np.repeat(np.array(indices, np.int8), [len(part) for part in positions])
+        return Candidates(np.concatenate(positions), np.concatenate(scores), origins, names, requests)
+
+    def _best(self, source: Source, request: Requests) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        tops, values = source.recommender.top(request, CANDIDATES_KEPT, allow=self._left[source.to_all])
+        told = (tops[0] >= 0) & (values[0] != 0) & np.isfinite(values[0])
+        return source.to_all[tops[0][told]], values[0][told]
+
+    def _makes_a_list(self, positions: npt.NDArray[np.int32]) -> bool:
+        if not self._sources.grouped:
+            return True
+        return len(self._held.union(self._sources.groups[positions[: self.room]].tolist())) >= self._k
+
+    def _add(self, positions: npt.NDArray[np.int32], scores: npt.NDArray[np.float32], index: int) -> None:
+        positions, scores = positions[: self.room], scores[: self.room]
+        self._parts.append((positions, scores, index))
+        self._have += len(positions)
+        self._left[positions] = False
+        if self._sources.grouped:
+            self._held.update(self._sources.groups[positions].tolist())
+
+    def _leave_out_held(self) -> None:
+        if self._sources.grouped:
+            self._left &= ~np.isin(self._sources.groups, list(self._held))
+
+
+def _first_of_each(groups: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Indices of the first item of each group, in order."""
+    return np.sort(np.unique(groups, return_index=True)[1])
