@@ -96,7 +96,9 @@ class _Needed:
                 mend="rename or remove one of them in the file's first line",
             )
         if self._kind == "jsonl":
-            return _ordered(names, named) if isinstance(self._source, EventSource) else _ordered(names, [*named, *names])
+            return (
+                _ordered(names, named) if isinstance(self._source, EventSource) else _ordered(names, [*named, *names])
+            )
         missing = [column for column in named if column not in names]
         if missing:
             raise self._missing(missing[0], names)

@@ -76,7 +76,7 @@ def _closing(text: bytes, start: int, quote: bytes) -> int:
 
 
 def _separator_at(text: bytes, end: int, delimiter: bytes, *, final: bool) -> int | None:
-    """Where the separator right behind a quoted field is; -1 where other text follows, None where it is not there yet."""
+    """Where the separator behind a quoted field is; -1 where other text follows, None where it is not there yet."""
     if text.startswith(delimiter, end) or text.startswith(b"\n", end):
         return end
     if text.startswith(b"\r\n", end):

@@ -72,9 +72,9 @@ def unique_names(names: list[str]) -> list[str]:
     seen: Counter[str] = Counter()
     unique = []
     for place, name in enumerate(names):
-        name = name.strip() or f"column_{place + 1}"
-        seen[name] += 1
-        unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+        called = name.strip() or f"column_{place + 1}"
+        seen[called] += 1
+        unique.append(called if seen[called] == 1 else f"{called} ({seen[called]})")
     return unique
 
 
@@ -100,7 +100,8 @@ def _last_line_end(text: bytes) -> int:
     end = text.rfind(b"\n") + 1
     if not end:
         raise ReadError(
-            f"a line is longer than {LONGEST >> 20} MB", mend="is this a text file? see format and encoding in segue.toml"
+            f"a line is longer than {LONGEST >> 20} MB",
+            mend="is this a text file? see format and encoding in segue.toml",
         )
     return end
 
@@ -135,7 +136,9 @@ class _Stretch:
         low, high = self.fields.first[record], self.fields.first[record + 1]
         return [
             readable(self._bare(self.text[start:end]))
-            for start, end in zip(self.fields.starts[low:high].tolist(), self.fields.ends[low:high].tolist(), strict=True)
+            for start, end in zip(
+                self.fields.starts[low:high].tolist(), self.fields.ends[low:high].tolist(), strict=True
+            )
         ]
 
     def rows(self, records: Positions, layout: _Layout, encoding: str) -> Rows:
@@ -232,10 +235,10 @@ class _Stretch:
 
 
 def _interleaved(text: bytes, starts: Positions, ends: Positions) -> pa.Array:
-    """Binary array over the text itself, nothing copied: fields at even positions, what lies between them at odd ones."""
-    offsets = np.empty(2 * starts.size + (1 if starts.size else 1), np.int32)
+    """Binary array over the text itself, nothing copied: fields at even positions, what is between at odd ones."""
     if not starts.size:
         return pa.array([], pa.binary())
+    offsets = np.empty(2 * starts.size + 1, np.int32)
     offsets[0:-1:2] = starts.ravel()
     offsets[1::2] = ends.ravel()
     offsets[-1] = offsets[-2]

@@ -19,8 +19,8 @@ NEWLINE, RETURN, SPACE, TAB = 10, 13, 32, 9
 class Dialect:
     """How delimited text is parted. `quote` is empty where quotes mean nothing.
 
-    A field is quoted where it *begins* with the quote; it then ends at a quote before a delimiter or a line end, and two
-    quotes inside stand for one. Any other quote is a character like any other (RFC 4180, read strictly).
+    A field is quoted where it *begins* with the quote; it then ends at a quote before a delimiter or a line end, and
+    two quotes inside stand for one. Any other quote is a character like any other (RFC 4180, read strictly).
     """
 
     delimiter: bytes

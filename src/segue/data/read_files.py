@@ -84,7 +84,7 @@ def parts(path: Path, name: str | None = None) -> Iterator[Part]:
 
 
 NOTHING_TAKEN = "copy or download it again, then repeat the command; none of its rows was taken"
-MEMBERS_TAKEN = "copy or download it again, then repeat the command; files in it that were read whole are not taken twice"
+MEMBERS_TAKEN = "copy or download it again, then repeat the command; what was read of it is not taken twice"
 
 
 def damaged(name: str, error: BaseException, mend: str = NOTHING_TAKEN) -> ReadError:
