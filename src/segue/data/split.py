@@ -1,0 +1,223 @@
+"""Splits: what is learned from, and what is held back to judge by. Views of a prepared dataset, not copies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from segue.data.interactions import NO_ORDER
+from segue.data.split_view import Rows, View, ragged
+from segue.domain.errors import DataError, MissingColumn
+from segue.domain.requests import NO_TIME, Histories
+from segue.engines.engine import Dataset, Key
+
+DAY_US: Final = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is asked, and what would have been right: row `r` of both histories is person `people[r]`.
+
+    people     int32 person codes, ascending
+    histories  what each person did in the training part, oldest first, in `dataset.items` codes
+    truth      what each person then did, without items that the training part never saw; never empty
+    now        the moment that is asked at, microseconds since 1970 UTC; None where the data have no times
+    """
+
+    people: npt.NDArray[np.int32]
+    histories: Histories
+    truth: Histories
+    now: int | None
+
+
+@dataclass(frozen=True)
+class Split:
+    """A training part, and people held against it.
+
+    Every row of the data is either in `train` or one of the `test_rows`. `left_out` counts the test rows that judge
+    nobody, by reason: "new person" (nothing of theirs is in the training part) and "new item" (nobody did anything with
+    it in the training part, so no model knows it).
+    """
+
+    train: Dataset
+    test: Held
+    name: str
+    description: str
+    test_rows: int
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+def split_by_time(prepared: Dataset, test_days: float | None = None, fraction: float | None = None) -> Split:
+    """Everything from one moment on is held back: the last `test_days`, or the last `fraction` of the events.
+
+    `prepared` is prepared by user. The moment is the same for everybody, so nothing is learned from anybody's future.
+    Without `test_days` and `fraction`, a fifth of the events is held back.
+    """
+    rows = _rows(prepared)
+    _needs_times(prepared, rows)
+    if test_days is not None:
+        cut = int(rows.time.max()) - round(test_days * DAY_US) + 1
+        words = f"the last {test_days:g} days are held back"
+    else:
+        fraction = _share(fraction if fraction is not None else 0.2)
+        place = min(int(len(rows.time) * (1 - fraction)), len(rows.time) - 1)
+        cut = int(np.partition(rows.time, place)[place])
+        words = f"the last {fraction:.0%} of the events are held back"
+    return _split(prepared, rows, rows.time >= cut, "time", f"global time split: {words}", cut)
+
+
+def split_last(prepared: Dataset, k: int = 1) -> Split:
+    """The last `k` events of each person are held back; who has no more than `k` is only learned from."""
+    if k < 1:
+        raise DataError(f"leave-last-out holds back at least 1 event of each person, found k = {k}", where="k")
+    rows = _rows(prepared)
+    if not rows.ordered:
+        raise _refusal(rows, "leave-last-out needs a time or an order for every event", prepared)
+    lengths = np.diff(rows.offsets)
+    left = np.repeat(rows.offsets[1:], lengths) - np.arange(rows.offsets[-1])  # 1 for a person's last event
+    held = (left <= k) & np.repeat(lengths > k, lengths)
+    return _split(prepared, rows, held, "last", f"leave-last-{k}-out: the last {k} of each person held back", rows.now)
+
+
+def split_random(prepared: Dataset, fraction: float = 0.2, seed: int = 0) -> Split:
+    """A share of each person's items is held back, drawn by a hash of seed, person and item; at least one stays.
+
+    All events of a person with an item go together, and the draw depends on nothing but the seed and the two codes.
+    """
+    fraction = _share(fraction)
+    rows = _rows(prepared)
+    held = _drawn(rows, fraction, seed)
+    words = f"random per user: {fraction:.0%} of each person's items held back (seed {seed})"
+    return _split(prepared, rows, held, "random", words, rows.now)
+
+
+def split_files(train: Dataset, test: Dataset) -> Split:
+    """Learn from some files, judge by others: two datasets of one snapshot, both prepared by user."""
+    if train.items != test.items or train.users != test.users or train.types != test.types:
+        raise DataError(
+            "the two parts of a split by files speak of different items, people or event types",
+            mend="make both with interactions(snapshot, source, cache, batches=...) of the same snapshot",
+        )
+    rows, future = _rows(train), _rows(test)
+    nothing = np.zeros(len(rows.item), np.bool_)
+    held, left_out = _held(rows, nothing, future, np.ones(len(future.item), np.bool_), rows.now)
+    description = _described("given files", held, left_out)
+    return Split(View(train, rows.offsets, nothing, "files"), held, "files", description, test.rows, left_out)
+
+
+def allowed(prepared: Dataset) -> tuple[str, ...]:
+    """The splits that the data allow by themselves: of "time", "last" and "random"."""
+    return _allowed(_rows(prepared))
+
+
+def _split(prepared: Dataset, rows: Rows, test: npt.NDArray[np.bool_], name: str, words: str, now: int | None) -> Split:
+    held, left_out = _held(rows, test, rows, test, now)
+    view = View(prepared, rows.offsets, test, words)
+    return Split(view, held, name, _described(words, held, left_out), int(test.sum()), left_out)
+
+
+def _held(
+    past: Rows, away: npt.NDArray[np.bool_], future: Rows, test: npt.NDArray[np.bool_], now: int | None
+) -> tuple[Held, dict[str, int]]:
+    """The people to judge by: `past` without `away` is what is known of them, `future` where `test` what they did."""
+    users, items = len(past.offsets) - 1, past.items
+    known_items = np.zeros(items, np.bool_)
+    known_items[past.item[~away]] = True
+    has_past = np.bincount(past.user[~away], minlength=users) > 0
+    place = np.flatnonzero(test)
+    left_out: dict[str, int] = {}
+    for reason, known in (("new person", has_past[future.user]), ("new item", known_items[future.item])):
+        stays = known[place]
+        if not stays.all():
+            left_out[reason] = int(len(place) - stays.sum())
+        place = place[stays]
+    if not len(place):
+        raise _nobody(int(test.sum()), left_out)
+    people = np.unique(future.user[place])
+    chosen = ~away & np.isin(past.user, people)
+    histories = ragged(past, np.flatnonzero(chosen), people)
+    return Held(people.astype(np.int32), histories, ragged(future, place, people), now), left_out
+
+
+def _nobody(test_rows: int, left_out: dict[str, int]) -> DataError:
+    reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items()) or "no event was held back"
+    return DataError(
+        f"nobody can be judged by this split: of {test_rows} events held back none is left ({reasons})",
+        mend="hold back more or less, or split in another way; people with two items or more are needed",
+    )
+
+
+def _drawn(rows: Rows, fraction: float, seed: int) -> npt.NDArray[np.bool_]:
+    """Of each person's n items those with the smallest hashes: round(n * fraction), never all."""
+    pairs, of_row = np.unique(rows.user.astype(np.int64) * rows.items + rows.item, return_inverse=True)
+    person = pairs // max(rows.items, 1)
+    counts = np.bincount(person, minlength=len(rows.offsets) - 1)
+    wanted = np.minimum(np.rint(counts * fraction).astype(np.int64), np.maximum(counts - 1, 0))
+    order = np.lexsort((_mixed(pairs, seed), person))
+    rank = np.empty(len(pairs), np.int64)
+    rank[order] = np.arange(len(pairs)) - np.repeat(np.cumsum(counts) - counts, counts)
+    drawn: npt.NDArray[np.bool_] = (rank < wanted[person])[of_row]
+    return drawn
+
+
+def _mixed(values: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.uint64]:
+    """uint64 hashes: the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), started at the seed."""
+    start = np.uint64(0x9E3779B97F4A7C15 * (2 * seed + 1) % 2**64)
+    mixed = values.astype(np.uint64) + start
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _rows(prepared: Dataset) -> Rows:
+    if prepared.key is not Key.USER:
+        raise DataError(
+            f"a split needs a dataset prepared by user, this one is keyed by {prepared.key or 'nothing'}",
+            mend="engine.prepare(dataset, Key.USER) brings each person's rows together",
+        )
+    if prepared.rows == 0:
+        raise DataError(
+            "there is nothing to split: no event weighs anything for learning",
+            mend="are events ingested, and does any of their types weigh more than 0 under [events.types]?",
+        )
+    return Rows.of(prepared)
+
+
+def _needs_times(prepared: Dataset, rows: Rows) -> None:
+    if not rows.timed:
+        raise _refusal(rows, "a split by time needs a time for every event", prepared)
+
+
+def _refusal(rows: Rows, problem: str, prepared: Dataset) -> MissingColumn:
+    without = int((rows.time == NO_TIME).sum())
+    orderless = int(((rows.time == NO_TIME) & (rows.order == NO_ORDER)).sum())
+    found = f"{without} of {prepared.rows} have no time" + (
+        f", {orderless} of them no order either" if orderless else ""
+    )
+    return MissingColumn(
+        f"{problem}: {found}",
+        where="time" if "by time" in problem else "order",
+        mend=f"these data allow: {', '.join(_allowed(rows))}, and files if you name a test file",
+    )
+
+
+def _allowed(rows: Rows) -> tuple[str, ...]:
+    return tuple(name for name, can in (("time", rows.timed), ("last", rows.ordered), ("random", True)) if can)
+
+
+def _share(fraction: float) -> float:
+    if not 0 < fraction < 1:
+        raise DataError(f"expected a share between 0 and 1, found {fraction}", where="fraction")
+    return fraction
+
+
+def _described(words: str, held: Held, left_out: dict[str, int]) -> str:
+    aside = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+    people = f"{len(held.people)} people judged by {len(held.truth.items)} events"
+    return f"{words}; {people}" + (f" (held back but not judged by: {aside})" if aside else "")
+
+
+__all__ = ["Held", "Split", "allowed", "split_by_time", "split_files", "split_last", "split_random"]
