@@ -80,3 +80,14 @@ class Recommender(Protocol):
     def nbytes(self) -> int:
         """The size of the model's arrays in bytes."""
         ...
+
+
+class Additive(Recommender, Protocol):
+    """A recommender that can also give its reasons as one array, which serving reads ten times faster than objects."""
+
+    def parts(
+        self, requests: Requests, items: npt.NDArray[np.int32]
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.floating]]:
+        """int32[m] distinct positions of the first (and only) history, and float[m, len(items)]: the part of each of
+        `items`' scores that comes from each. Columns sum to the scores, as the contributions of `reasons` do."""
+        ...
