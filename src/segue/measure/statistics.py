@@ -48,7 +48,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class SampleRatio(msgspec.Struct, frozen=True):
-    """Whether the arms have the units that they were declared to get. `stray` units are in arms declared to get none."""
+    """Whether the arms have the units they were declared to get; `stray` units are in arms declared to get none."""
 
     chi2: float
     freedom: int
@@ -79,15 +79,13 @@ def ratio_sample(above: npt.NDArray[np.float64], below: npt.NDArray[np.float64])
 
 
 def difference(control: Sample, treatment: Sample, alpha: float) -> Difference | None:
-    """Welch's t interval of the difference of means (Welch 1947); None where neither arm varies or one has < 2 units."""
-    variances = control.error**2, treatment.error**2
-    total = sum(variances)
-    if min(control.units, treatment.units) < 2 or total == 0.0:
+    """Welch's t interval of the difference of means (Welch 1947); None where no arm varies or one has < 2 units."""
+    error = math.hypot(control.error, treatment.error)
+    if min(control.units, treatment.units) < 2 or error == 0.0:
         return None
     from scipy.special import stdtr
 
-    error = math.sqrt(total)
-    freedom = _welch_freedom(control, treatment)
+    freedom = _freedom((control.error, control.units), (treatment.error, treatment.units))
     gap = treatment.mean - control.mean
     return Difference(_around(gap, error, freedom, alpha), float(2 * stdtr(freedom, -abs(gap) / error)), error, freedom)
 
@@ -102,10 +100,11 @@ def lift(control: Sample, treatment: Sample, alpha: float) -> Interval | None:
     if min(control.units, treatment.units) < 2 or control.mean <= LIFT_NEEDS * control.error:
         return None
     ratio = treatment.mean / control.mean
-    error = math.sqrt(treatment.error**2 + (ratio * control.error) ** 2) / control.mean
+    error = math.hypot(treatment.error, ratio * control.error) / control.mean
     if error == 0.0:
         return None
-    return _around(ratio - 1.0, error, _welch_freedom(control, treatment), alpha)
+    freedom = _freedom((ratio * control.error, control.units), (treatment.error, treatment.units))
+    return _around(ratio - 1.0, error, freedom, alpha)
 
 
 def mean_interval(arm: Sample, alpha: float) -> Interval | None:
@@ -154,17 +153,11 @@ def sample_ratio(observed: Mapping[str, int], shares: Mapping[str, float]) -> Sa
     return SampleRatio(chi2, len(arms) - 1, float(chdtrc(len(arms) - 1, chi2)), stray)
 
 
-def _welch_freedom(control: Sample, treatment: Sample) -> float:
-    """Welch-Satterthwaite degrees of freedom of the difference."""
-    variances = control.error**2, treatment.error**2
-    total = sum(variances)
-    if total == 0.0:
-        return float(control.units + treatment.units - 2)
-    # shares of the total, so that tiny variances do not underflow when they are squared
-    parts = [
-        (variance / total) ** 2 / (arm.units - 1) for variance, arm in zip(variances, (control, treatment), strict=True)
-    ]
-    return 1.0 / sum(parts)
+def _freedom(*parts: tuple[float, int]) -> float:
+    """Welch-Satterthwaite degrees of freedom of a sum of independent parts, each a standard error and its units."""
+    total = math.hypot(*(error for error, _ in parts))
+    # shares of the total, so that tiny errors do not underflow when they are raised to the fourth power
+    return 1.0 / sum((error / total) ** 4 / (units - 1) for error, units in parts)
 
 
 def _around(value: float, error: float, freedom: float, alpha: float) -> Interval:
