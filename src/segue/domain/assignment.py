@@ -35,10 +35,14 @@ def bucket_ranges(weights: Sequence[float], coverage: float = 1.0) -> list[tuple
     return ranges
 
 
-def assign(seed: str, unit: str, weights: Sequence[float], coverage: float = 1.0) -> int | None:
-    """The index of the unit's variant, or None where the unit does not take part."""
-    place = unit_interval(seed, unit)
-    for variant, (low, high) in enumerate(bucket_ranges(weights, coverage)):
+def choose(place: float, ranges: Sequence[tuple[float, float]]) -> int | None:
+    """The index of the range that a place of [0, 1) lies in, or None where it lies in none."""
+    for variant, (low, high) in enumerate(ranges):
         if low <= place < high:
             return variant
     return None
+
+
+def assign(seed: str, unit: str, weights: Sequence[float], coverage: float = 1.0) -> int | None:
+    """The index of the unit's variant, or None where the unit does not take part."""
+    return choose(unit_interval(seed, unit), bucket_ranges(weights, coverage))
