@@ -44,7 +44,7 @@ def check_aggregate(aggregate: Aggregate[Any], dataset: Dataset | None = None, s
                 merged = _merged(aggregate, states, randomness)
                 _same(merged, whole, f"{count} partitions merged in a random tree give another state than one pass")
     halves = [_folded(aggregate, part) for part in dataset.partitions(2, aggregate.columns)]
-    left, right = (halves + [aggregate.init(), aggregate.init()])[:2]
+    left, right = [*halves, aggregate.init(), aggregate.init()][:2]
     _check_merge(aggregate, left, right)
     _check_subtract(aggregate, left, right)
 

@@ -18,6 +18,7 @@ from segue.learn.learner import Learner, load_model, save_model
 from segue.testing.aggregate import PARTITIONS
 from segue.testing.datasets import mixed, shuffled
 
+Mask = npt.NDArray[np.bool_]
 TOLERANCE = 1e-4  # relative to the largest score: float32 sums in another order
 ENGINES = [lambda count=count: LocalEngine(partitions=count) for count in PARTITIONS]
 
@@ -103,12 +104,21 @@ def _check_top(recommender: Recommender, requests: Requests, scores: npt.NDArray
     random = np.random.default_rng(11)
     for_all, for_each = random.random(items) < 0.5, random.random((rows, items)) < 0.5
     nothing = np.zeros(items, np.bool_)
-    masks = [(None, None), (for_all, None), (None, for_all), (for_each, for_all), (for_all, for_each), (nothing, None)]
+    masks: list[tuple[Mask | None, Mask | None]] = [
+        (None, None),
+        (for_all, None),
+        (None, for_all),
+        (for_each, for_all),
+        (for_all, for_each),
+        (nothing, None),
+    ]
     for k in (0, 1, 5, items, items + 3):
         for allow, deny in masks:
             out = np.zeros(scores.shape, np.bool_)
-            out |= False if allow is None else ~allow
-            out |= False if deny is None else deny
+            if allow is not None:
+                out |= ~allow
+            if deny is not None:
+                out |= deny
             found, values = recommender.top(requests, k, allow=allow, deny=deny)
             _check_order(found, values, np.where(out, -np.inf, scores).astype(np.float32), k)
 
