@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -11,13 +12,13 @@ import numpy.typing as npt
 
 from segue.domain.errors import DataError
 from segue.domain.items import UNKNOWN
-from segue.domain.recommender import Contribution, Reasons, Recommender
+from segue.domain.recommender import Recommender
 from segue.domain.requests import Requests
 from segue.engines.engine import Dataset, Engine
 from segue.learn.gram import ItemCounts, ItemGram, choose
 from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.rows import Rows
-from segue.learn.scored import Scored
+from segue.learn.scored import Parts, ScoredByParts
 
 TINY = 20_000_000  # additions; below, NumPy is fast enough that nothing need wait for a compiled kernel
 FLOAT32_CONDITION = 1e4  # above, the inverse is made in float64
@@ -89,7 +90,7 @@ def _inverse(upper: npt.NDArray[Any], regularization: float) -> npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class LinearItems(Scored):
+class LinearItems(ScoredByParts):
     """Scores are sums of the weights from the items of the history, so each item's part is a reason.
 
     learned  int32[m]       canonical positions of the items that the model knows
@@ -111,19 +112,11 @@ class LinearItems(Scored):
         scores[:, self.learned] = sums
         return scores
 
-    def reasons(self, requests: Requests, items: npt.NDArray[np.int32]) -> list[Reasons]:
+    def parts(self, requests: Requests, items: npt.NDArray[np.int32]) -> Parts:
         history = self.rows(requests).codes
-        places = self._places(history)
-        known, sources = places[places != UNKNOWN], history[places != UNKNOWN].tolist()
-        return [self._reasons_of(item, known, sources) for item in items.tolist()]
-
-    def _reasons_of(self, item: int, known: npt.NDArray[np.int32], sources: list[int]) -> Reasons:
-        place = int(self._places(np.array([item], np.int32))[0])
-        parts = self.weights[known, place].tolist() if place != UNKNOWN else []
-        contributions = tuple(
-            Contribution(part, source) for part, source in zip(parts, sources, strict=False) if part != 0
-        )
-        return Reasons(item, sum(parts), contributions)
+        sources, targets = self._places(history), self._places(items)
+        known = (sources != UNKNOWN)[:, None] & (targets != UNKNOWN)
+        return history, np.where(known, self.weights[np.ix_(sources, targets)], 0).astype(np.float64)
 
     def _places(self, positions: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         if len(self.learned) == len(self.items):
@@ -135,7 +128,7 @@ class LinearItems(Scored):
         """float32[rows, m]; both ways add in the order of `places`, so they agree to the bit."""
         sums = np.zeros((len(offsets) - 1, len(self.learned)), np.float32)
         if len(places) * len(self.learned) < TINY:
-            for row, (start, stop) in enumerate(zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)):
+            for row, (start, stop) in enumerate(itertools.pairwise(offsets.tolist())):
                 np.add.reduce(self.weights[places[start:stop]], axis=0, out=sums[row])
         else:
             from segue.learn.ease_kernels import add_rows

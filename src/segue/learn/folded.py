@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from segue.domain.recommender import Contribution, Reasons
 from segue.domain.requests import Requests
 from segue.learn.rows import Rows, Weighting, weighed
-from segue.learn.scored import Scored
+from segue.learn.scored import Parts, ScoredByParts
 from segue.learn.whitened import solve
 
 FEW = 32  # requests that are solved one by one in float64; above, by the kernel to float32 accuracy
@@ -18,7 +18,7 @@ TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class FoldedItems(Scored):
+class FoldedItems(ScoredByParts):
     """Scores are B z where z solves the person's least squares over the items of the history.
 
     They are linear in the history once its system is made, so each item's part is a reason, and they sum.
@@ -31,34 +31,32 @@ class FoldedItems(Scored):
     weighting: Weighting
 
     def score_rows(self, rows: Rows, requests: Requests) -> npt.NDArray[np.float32]:  # noqa: ARG002
-        confidence = self.alpha * weighed(rows.weights, self.weighting)
-        if len(rows) <= FEW:
-            solutions = np.zeros((len(rows), self.white.shape[1]), np.float32)
-            for row in range(len(rows)):
-                part = slice(int(rows.offsets[row]), int(rows.offsets[row + 1]))
-                solutions[row] = self._parts(rows.codes[part], confidence[part]).sum(axis=1)
-        else:
+        confidence = self._confidence(rows)
+        if len(rows) > FEW:
             steps = 2 * self.white.shape[1]
-            kinds = confidence.astype(np.float32)
-            solutions = solve(rows.offsets, rows.codes, kinds, self.white, steps, TOLERANCE)
+            solutions = solve(rows.offsets, rows.codes, confidence.astype(np.float32), self.white, steps, TOLERANCE)
+        else:
+            solutions = np.empty((len(rows), self.white.shape[1]), np.float32)
+            for row, (start, stop) in enumerate(itertools.pairwise(rows.offsets.tolist())):
+                solutions[row] = _exactly(self.white[rows.codes[start:stop]].astype(np.float64), confidence[start:stop])
         scores: npt.NDArray[np.float32] = solutions @ self.white.T
         return scores
 
-    def reasons(self, requests: Requests, items: npt.NDArray[np.int32]) -> list[Reasons]:
+    def parts(self, requests: Requests, items: npt.NDArray[np.int32]) -> Parts:
         rows = self.rows(requests)
-        confidence = self.alpha * weighed(rows.weights, self.weighting)
-        parts = self.white[items].astype(np.float64) @ self._parts(rows.codes, confidence)
-        history = rows.codes.tolist()
-        return [
-            Reasons(
-                item, sum(row), tuple(Contribution(part, source) for part, source in zip(row, history, strict=True))
-            )
-            for item, row in zip(items.tolist(), parts.tolist(), strict=True)
-        ]
+        lines, confidence = self.white[rows.codes].astype(np.float64), self._confidence(rows)
+        each = np.linalg.solve(_system(lines, confidence), (lines * (1 + confidence)[:, None]).T)
+        return rows.codes, (self.white[items] @ each).T.astype(np.float64)
 
-    def _parts(self, codes: npt.NDArray[np.int32], confidence: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """float64[factors, events]: what each event adds to z, (I + B'aB)^-1 B' (1 + a)."""
-        lines = self.white[codes].astype(np.float64)
-        system = np.eye(self.white.shape[1]) + lines.T @ (confidence[:, None] * lines)
-        parts: npt.NDArray[np.float64] = np.linalg.solve(system, (lines * (1 + confidence)[:, None]).T)
-        return parts
+    def _confidence(self, rows: Rows) -> npt.NDArray[np.float64]:
+        return self.alpha * weighed(rows.weights, self.weighting)
+
+
+def _exactly(lines: npt.NDArray[np.float64], confidence: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """float64[factors]: z of one row."""
+    return np.linalg.solve(_system(lines, confidence), (1 + confidence) @ lines).astype(np.float64)
+
+
+def _system(lines: npt.NDArray[np.float64], confidence: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """float64[factors, factors]: I + B'aB of one row."""
+    return np.asarray(np.eye(lines.shape[1]) + lines.T @ (confidence[:, None] * lines))

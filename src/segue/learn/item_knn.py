@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
@@ -13,13 +14,13 @@ import pyarrow as pa
 
 from segue.domain import columns
 from segue.domain.items import UNKNOWN
-from segue.domain.recommender import Contribution, Reasons, Recommender
+from segue.domain.recommender import Recommender
 from segue.domain.requests import Requests
 from segue.engines.engine import Dataset, Engine, Key
 from segue.learn.gram import TINY, Chosen, CountState, ItemCounts, choose, chosen_rows
 from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.rows import Rows, rows_of_batch, weighed
-from segue.learn.scored import Scored
+from segue.learn.scored import Parts, ScoredByParts
 from segue.learn.similarity import BM25, Cosine, Similarity
 from segue.learn.top import best
 
@@ -136,7 +137,7 @@ class ItemKNN(Learner, frozen=True):
 
 
 @dataclass(frozen=True, eq=False)
-class NeighbourItems(Scored):
+class NeighbourItems(ScoredByParts):
     """Every item's nearest. A score is the sum, over the history, of the item's worth times the likeness.
 
     neighbours  int32[items, k]    canonical positions, nearest first, -1 where there are fewer
@@ -155,7 +156,7 @@ class NeighbourItems(Scored):
 
             add_neighbours(rows.offsets, rows.codes, worth, self.neighbours, self.likeness, scores)
             return scores
-        for row, (start, stop) in enumerate(zip(rows.offsets[:-1].tolist(), rows.offsets[1:].tolist(), strict=True)):
+        for row, (start, stop) in enumerate(itertools.pairwise(rows.offsets.tolist())):
             codes = rows.codes[start:stop]
             near = self.neighbours[codes].ravel()
             parts = (self.likeness[codes] * worth[start:stop, None]).ravel()
@@ -163,25 +164,20 @@ class NeighbourItems(Scored):
             scores[row] = np.bincount(near[known], parts[known], minlength=len(self.items))
         return scores
 
-    def reasons(self, requests: Requests, items: npt.NDArray[np.int32]) -> list[Reasons]:
+    def parts(self, requests: Requests, items: npt.NDArray[np.int32]) -> Parts:
         rows = self.rows(requests)
-        near = self.neighbours[rows.codes]
-        parts = self.likeness[rows.codes] * weighed(rows.weights, self.weighting)[:, None]
-        return [_reasons(item, rows.codes, near == item, parts) for item in items.tolist()]
+        asked, again = np.unique(items, return_inverse=True)
+        column = np.full(len(self.items) + 1, UNKNOWN, np.int64)  # the last is for neighbours that are not there
+        column[asked] = np.arange(len(asked))
+        columns_of = column[self.neighbours[rows.codes]]
+        sources, ranks = np.nonzero(columns_of != UNKNOWN)
+        parts = np.zeros((len(rows.codes), len(asked)))
+        worth = self.likeness[rows.codes] * weighed(rows.weights, self.weighting)[:, None]
+        parts[sources, columns_of[sources, ranks]] = worth[sources, ranks]
+        return rows.codes, parts[:, again]
 
 
 ItemKNN.recommender = NeighbourItems
-
-
-def _reasons(
-    item: int, history: npt.NDArray[np.int32], named: npt.NDArray[np.bool_], parts: npt.NDArray[np.float64]
-) -> Reasons:
-    places, ranks = np.nonzero(named)
-    contributions = tuple(
-        Contribution(part, source)
-        for part, source in zip(parts[places, ranks].tolist(), history[places].tolist(), strict=True)
-    )
-    return Reasons(item, sum(part.score for part in contributions), contributions)
 
 
 def _nearest(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from segue.domain.errors import DataError, ModelError
 from segue.domain.items import Items
-from segue.domain.recommender import Reasons
+from segue.domain.recommender import Contribution, Reasons
 from segue.domain.requests import Requests
 from segue.learn.rows import Rows, rows_of_histories
 from segue.learn.top import Best, best
@@ -23,6 +23,7 @@ CHUNK_SCORES = 4_000_000  # 16 MB of scores at a time in each thread
 NUMBERS = "model.json"
 
 Mask = npt.NDArray[np.bool_]
+Parts = tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -111,6 +112,26 @@ class Scored:
     def _values(self) -> dict[str, Any]:
         fields = dataclasses.fields(self)
         return {field.name: getattr(self, field.name) for field in fields if field.name != "items"}
+
+
+class ScoredByParts(Scored):
+    """A recommender whose scores are sums over the history: a subclass gives `parts`, and `reasons` come with it."""
+
+    def parts(self, requests: Requests, items: npt.NDArray[np.int32]) -> Parts:
+        """int32[m] distinct positions of the first (and only) history, and float64[m, len(items)]: what each of them
+        adds to the score of each of `items`."""
+        raise NotImplementedError(f"{type(self).__name__} has no parts")
+
+    def reasons(self, requests: Requests, items: npt.NDArray[np.int32]) -> list[Reasons]:
+        """The parts that are not 0, item by item; they sum to the score."""
+        history, parts = self.parts(requests, items)
+        return [_reasons(item, history, column) for item, column in zip(items.tolist(), parts.T, strict=True)]
+
+
+def _reasons(item: int, history: npt.NDArray[np.int32], parts: npt.NDArray[np.float64]) -> Reasons:
+    named = np.flatnonzero(parts)
+    contributions = tuple(map(Contribution, parts[named].tolist(), history[named].tolist()))
+    return Reasons(item, float(parts.sum()), contributions)
 
 
 def masked(

@@ -34,7 +34,7 @@ def best(scores: npt.NDArray[np.float32], k: int) -> Best:
     return positions, values
 
 
-def _best_of_row(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
+def _best_of_row(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.integer]:
     if k < len(scores):
         bar = np.partition(scores, len(scores) - k)[len(scores) - k]
         above = np.flatnonzero(scores > bar)
@@ -43,5 +43,4 @@ def _best_of_row(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int6
     else:
         chosen = np.arange(len(scores))
     chosen = chosen[scores[chosen] > -np.inf]
-    order: npt.NDArray[np.int64] = np.lexsort((chosen, -scores[chosen]))
-    return chosen[order]
+    return np.asarray(chosen[np.lexsort((chosen, -scores[chosen]))])

@@ -6,6 +6,7 @@ With A = Y'Y + reg I = L L' and B = Y L^-T, a row of confidences 1 + a over item
 
 from __future__ import annotations
 
+import itertools
 from typing import TypeAlias
 
 import numpy as np
@@ -47,7 +48,7 @@ def solve(
     """
     solutions = np.zeros((len(offsets) - 1, white.shape[1]), np.float32)
     if len(codes) * white.shape[1] < TINY:
-        for row, (start, stop) in enumerate(zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)):
+        for row, (start, stop) in enumerate(itertools.pairwise(offsets.tolist())):
             part = white[codes[start:stop]]
             solutions[row] = _solve_row(part, confidence[start:stop], steps, tolerance)
     else:

@@ -56,7 +56,7 @@ def check_recommender(recommender: Recommender) -> None:
     - `top` is the order of the scores with ties by position; `allow` and `deny` hold, for all rows or for each; where
       fewer than `k` are left, -1 and -inf fill the row;
     - an empty history is no error, nor is a batch of no requests;
-    - reasons sum to the score where they are exact;
+    - reasons sum to the score where they are exact, and `parts` do where the recommender is `Additive`;
     - what was saved and loaded gives the same scores.
     """
     requests = Requests(_histories(len(recommender.items)))
@@ -64,6 +64,7 @@ def check_recommender(recommender: Recommender) -> None:
     _check_scores(recommender, requests, scores)
     _check_top(recommender, requests, scores)
     _check_reasons(recommender, requests, scores)
+    _check_parts(recommender, requests, scores)
     _check_saved(recommender, requests, scores)
     if not recommender.personal:
         same = bool((scores == scores[0]).all())
@@ -102,7 +103,7 @@ def _check_scores(recommender: Recommender, requests: Requests, scores: npt.NDAr
 def _check_top(recommender: Recommender, requests: Requests, scores: npt.NDArray[np.float32]) -> None:
     rows, items = scores.shape
     random = np.random.default_rng(11)
-    for_all, for_each = random.random(items) < 0.5, random.random((rows, items)) < 0.5
+    for_all, for_each = np.asarray(random.random(items) < 0.5), np.asarray(random.random((rows, items)) < 0.5)
     nothing = np.zeros(items, np.bool_)
     masks: list[tuple[Mask | None, Mask | None]] = [
         (None, None),
@@ -167,6 +168,23 @@ def _check_reasons(recommender: Recommender, requests: Requests, scores: npt.NDA
                 _near(total, np.array(reasons.score), f"{where} do not sum to the score", scores)
 
 
+def _check_parts(recommender: Recommender, requests: Requests, scores: npt.NDArray[np.float32]) -> None:
+    """Of a recommender that is `Additive`."""
+    parts_of: Callable[..., tuple[npt.NDArray[np.int32], npt.NDArray[np.floating]]] | None
+    parts_of = getattr(recommender, "parts", None)
+    if parts_of is None:
+        return
+    asked = np.arange(len(recommender.items), dtype=np.int32)[::-1]
+    for row in range(len(requests)):
+        one = requests.rows(row, row + 1)
+        history, parts = parts_of(one, asked)
+        assert len(set(history.tolist())) == len(history), "parts name an item of the history twice"
+        known = set(one.histories.items.tolist())
+        assert set(history.tolist()) <= known, "parts name items that are not of the history"
+        assert parts.shape == (len(history), len(asked)), f"parts are of shape {parts.shape}"
+        _near(parts.sum(axis=0), scores[row, asked], f"parts of request {row} do not sum to the scores", scores)
+
+
 def _check_saved(recommender: Recommender, requests: Requests, scores: npt.NDArray[np.float32]) -> None:
     load = getattr(type(recommender), "load", None)
     assert load is not None, f"{type(recommender).__name__} has no classmethod load(folder, items)"
@@ -191,10 +209,10 @@ def _check_model(recommender: Recommender) -> None:
 
 
 def _near(
-    found: npt.NDArray[np.float32],
-    expected: npt.NDArray[np.float32],
+    found: npt.NDArray[np.floating],
+    expected: npt.NDArray[np.floating],
     law: str,
-    scale: npt.NDArray[np.float32] | None = None,
+    scale: npt.NDArray[np.floating] | None = None,
 ) -> None:
     finite = np.abs((expected if scale is None else scale)[np.isfinite(expected if scale is None else scale)])
     tolerance = TOLERANCE * max(float(finite.max(initial=0)), 1e-30)
