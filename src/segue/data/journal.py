@@ -56,12 +56,15 @@ class Pending:
 class Journal(Protocol):
     """What every journal does; `segue.testing.journal.check_journal` holds it to that.
 
-    Places are counted from 1 without a gap, in the order of commits. `name` tells this journal from any other, so that
-    the lake's note of the last place that it has cannot be mistaken for another journal's.
+    Places are counted from 1 without a gap, in the order of commits. `name` and `decisions_name` tell this journal's
+    events and decisions from any other's: the lake notes under them the last place that it has.
     """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def decisions_name(self) -> str: ...
 
     def append(self, events: Sequence[Event], received: datetime) -> list[bool]:
         """Whether each event was new. Returns when they are on disk; an id of the last seven days is not kept again."""
@@ -120,7 +123,7 @@ _DECISIONS: Final = """
         sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, surface TEXT NOT NULL,
         request_id TEXT NOT NULL, recorded INTEGER NOT NULL, decision BLOB NOT NULL, UNIQUE (surface, request_id)
     );
-    INSERT INTO meta VALUES ('drained', 0)
+    INSERT INTO meta VALUES ('drained', 0), ('name', lower(hex(randomblob(16))))
 """
 
 
@@ -135,6 +138,7 @@ class SQLiteJournal:
         self._events = Database(self.path / "events.db", _EVENTS, "FULL")
         self._decisions = Database(self.path / "decisions.db", _DECISIONS, "NORMAL")
         self.name = f"journal-{self._events.query(_META, 'name')[0][0]}"
+        self.decisions_name = f"journal-{self._decisions.query(_META, 'name')[0][0]}"
         self._unsynced = threading.Event()
         self._closed = threading.Event()
         self._starting = threading.Lock()

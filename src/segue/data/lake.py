@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -22,7 +23,6 @@ from segue.domain import columns
 from segue.domain.decisions import Decision
 from segue.domain.errors import DataError
 
-PEOPLE_AND_ITEM = (columns.USER, columns.VISITOR, columns.ITEM)  # come as ids, are kept as codes
 BATCH_VERSION = 1  # what a batch of a file commits under its id; a drain counts up instead
 
 
@@ -100,7 +100,7 @@ class Lake:
             table = self.tables["events"]
             if (table.committed(app) or 0) >= version:
                 return Appended(0, frame.height)
-            rows = as_laid_out(with_day(_of(frame, batch)), table.layout, PEOPLE_AND_ITEM)
+            rows = as_laid_out(with_day(_of(frame, batch)), table.layout, layouts.PEOPLE_AND_ITEM)
             fresh = rows.unique(columns.ID, keep="first", maintain_order=True)
             fresh = self._unknown(fresh, trusted)
             coded = self._coded(fresh).with_columns(self.items_coded.encode(fresh[columns.ITEM]))
@@ -117,7 +117,7 @@ class Lake:
             table = self.tables["decisions"]
             if (table.committed(app) or 0) >= version:
                 return Appended(0, len(decisions))
-            rows = as_laid_out(with_day(decision_rows(decisions, batch)), table.layout, PEOPLE_AND_ITEM)
+            rows = as_laid_out(with_day(decision_rows(decisions, batch)), table.layout, layouts.PEOPLE_AND_ITEM)
             table.append(self._coded(rows), app, version)
             return Appended(rows.height, 0)
 
@@ -136,6 +136,11 @@ class Lake:
         """Rows that could not be taken, with the file, the line and the reason."""
         with self.writer():
             return self._commit("quarantine", frame, batch)
+
+    def drained(self, name: Literal["events", "decisions"], journal: str) -> int:
+        """The last place of a journal that a table has; 0 where it has none."""
+        with self._lock:
+            return self.tables[name].committed(journal) or 0
 
     def sync(self) -> None:
         """Nothing is left to sync after an append; this makes the lake's own folder durable."""

@@ -9,6 +9,7 @@ import pyarrow as pa
 from segue.data.tables import Layout
 from segue.domain import columns
 
+PEOPLE_AND_ITEM: Final = (columns.USER, columns.VISITOR, columns.ITEM)  # come as ids, are kept as codes
 MOMENT: Final = pa.timestamp("us", "UTC")
 
 

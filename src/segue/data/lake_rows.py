@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -87,6 +88,19 @@ def _decision_row(decision: Decision, batch: str) -> dict[str, object]:
         "fallback": decision.fallback,
         columns.BATCH: batch,
     }
+
+
+def as_decision(row: dict[str, Any]) -> Decision:
+    """A row of the table of decisions, with string ids, as the decision that it was."""
+    shown = [{**entry, "reason": msgspec.json.decode(entry["reason"])} for entry in row["shown"]]
+    fields = {
+        **{name: row[name] for name in Decision.__struct_fields__},
+        "seed": int(row["seed"]),
+        "context": msgspec.json.decode(row[columns.CONTEXT]),
+        "assignments": {entry["experiment"]: entry["variant"] for entry in row["assignments"]},
+        "shown": shown,
+    }
+    return msgspec.convert(fields, Decision)
 
 
 _DECISION_TYPES: dict[str, pl.DataType] = {

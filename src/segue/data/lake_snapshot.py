@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import polars as pl
@@ -61,9 +61,9 @@ class Snapshot:
         actions = pl.DataFrame(table.get_add_actions(flatten=True)).sort("path")
         return [self._data_file(row) for row in actions.iter_rows(named=True)]
 
-    def transaction(self, app: str) -> int:
-        """The last version that was committed to the events under an application's id; 0 where there is none."""
-        table = self._versions["events"]
+    def transaction(self, app: str, name: Literal["events", "decisions"] = "events") -> int:
+        """The last version that was committed to a table under an application's id; 0 where there is none."""
+        table = self._versions[name]
         return 0 if table is None else table.transaction_version(app) or 0
 
     @property
@@ -86,12 +86,16 @@ class Snapshot:
     @cached_property
     def item_ids(self) -> Items:
         """Item ids in the order of their codes."""
-        return vocabulary(dictionary(self._tables["item_ids"], self._versions["item_ids"]))
+        return vocabulary(self.dictionary("item_ids"))
 
     @cached_property
     def person_ids(self) -> Items:
         """People as `person_key` names them, in the order of their codes."""
-        return vocabulary(dictionary(self._tables["person_ids"], self._versions["person_ids"]))
+        return vocabulary(self.dictionary("person_ids"))
+
+    def dictionary(self, name: Literal["item_ids", "person_ids"]) -> pl.DataFrame:
+        """Ids and codes, in the order of codes."""
+        return dictionary(self._tables[name], self._versions[name])
 
     @property
     def people_count(self) -> int:
