@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -12,73 +13,92 @@ import numpy.typing as npt
 from segue.decide.wording import because, popular
 from segue.domain.decisions import Reason
 from segue.domain.recommender import Contribution, Reasons
+from segue.domain.requests import Requests
 from segue.find.past import Past
 from segue.find.retrieval import Candidates
 from segue.find.sources import Source, Sources
 
 KEPT = 5  # contributions by name; what the others come to is `rest`
 NAMED = 2  # items of the history that the text names
-UNKNOWN_ITEM = Reason("Nobody has turned to it yet: it fills the list")
+POPULARITY = "popularity"  # the label of a part that is how often people turn to the item
+
+NEW = Reason("Nobody has turned to it yet: it fills the list")
+LEFT = "Little speaks for it: it is the best of what is left"
 
 
 def evidence(sources: Sources, found: Candidates, shown: Sequence[int], past: Sequence[Past]) -> list[Reason]:
     """One reason for each of the `shown` candidates (indices into `found`), in their order."""
     picked = np.asarray(shown, np.int64)
     origins, positions, scores = found.origins[picked], found.positions[picked], found.scores[picked]
-    reasons = [UNKNOWN_ITEM] * len(picked)
-    types = {event.item: event.type for event in past}
-    for origin in np.unique(origins).tolist():
+    reasons = [NEW] * len(picked)
+    speaker = _Speaker(sources, {event.item: event.type for event in past})
+    for origin in sorted(set(origins.tolist())):
         source = sources.models.get(found.names[origin])
-        if source is None:
-            continue
-        places = np.flatnonzero(origins == origin)
-        told = _told(sources, source, found, positions[places], scores[places].tolist(), types)
-        for place, reason in zip(places.tolist(), told, strict=True):
-            reasons[place] = reason
+        if source is not None:
+            places = np.flatnonzero(origins == origin)
+            items = source.from_all[positions[places]]
+            told = speaker.tell(source, found.requests[source.name], items, scores[places])
+            for place, reason in zip(places.tolist(), told, strict=True):
+                reasons[place] = reason
     return reasons
 
 
-def _told(
-    sources: Sources,
-    source: Source,
-    found: Candidates,
-    positions: npt.NDArray[np.int32],
-    scores: list[float],
-    types: dict[str, str],
-) -> Iterable[Reason]:
-    model, request = source.recommender, found.requests[source.name]
-    items = source.from_all[positions]
-    given = model.reasons(request, items)
-    if not model.personal:
-        every = model.scores(request)[0]
+class _Speaker:
+    """Puts parts of scores into words; `types` are those of the person's events by item."""
+
+    def __init__(self, sources: Sources, types: Mapping[str, str]) -> None:
+        self._sources = sources
+        self._types = types
+
+    def tell(
+        self, source: Source, request: Requests, items: npt.NDArray[np.int32], scores: npt.NDArray[np.float32]
+    ) -> list[Reason]:
+        """One reason for each of `items` (positions in the source's own vocabulary)."""
+        if source.parts is not None:
+            return self._from_parts(source, *source.parts(request, items), scores.tolist())
+        given = source.recommender.reasons(request, items)
+        if source.recommender.personal:
+            return [self._personal(source, *each) for each in zip(given, scores.tolist(), strict=True)]
+        every = source.recommender.scores(request)[0]
         ranks = [int(np.count_nonzero(every > score)) + 1 for score in scores]
+        return list(map(_impersonal, given, scores.tolist(), ranks, repeat(len(every))))
+
+    def _from_parts(
+        self, source: Source, history: npt.NDArray[np.int32], parts: npt.NDArray[np.floating], scores: list[float]
+    ) -> list[Reason]:
+        """The same as `_personal`, from all parts in one array: the largest of each column at once."""
+        rows = np.argpartition(-parts, KEPT - 1, axis=0)[:KEPT] if len(parts) > KEPT else np.arange(len(parts))[:, None]
+        largest = np.take_along_axis(parts, np.broadcast_to(rows, (len(rows), len(scores))), axis=0)
+        order = np.argsort(-largest, axis=0, kind="stable")
+        values = np.take_along_axis(largest, order, axis=0).T.tolist()
+        places = history[np.take_along_axis(np.broadcast_to(rows, largest.shape), order, axis=0)].T.tolist()
+        take = source.recommender.items.take
         return [
-            _impersonal(reasons, score, rank, len(every))
-            for reasons, score, rank in zip(given, scores, ranks, strict=True)
+            self._reason([(item, part) for item, part in zip(take(own), told, strict=True) if part != 0], score)
+            for own, told, score in zip(places, values, scores, strict=True)
         ]
-    return [_personal(sources, source, reasons, score, types) for reasons, score in zip(given, scores, strict=True)]
 
+    def _personal(self, source: Source, reasons: Reasons, score: float) -> Reason:
+        largest = heapq.nlargest(KEPT, reasons.contributions, key=_score)
+        ids = source.recommender.items
+        named = [(each.label if each.item is None else ids[each.item], each.score) for each in largest]
+        return self._reason(named, score, exact=reasons.exact)
 
-def _personal(sources: Sources, source: Source, reasons: Reasons, score: float, types: dict[str, str]) -> Reason:
-    largest = heapq.nlargest(KEPT, reasons.contributions, key=_score)
-    ids = source.recommender.items
-    named = [(each.label if each.item is None else ids[each.item], each.score) for each in largest]
-    speaking = [ids[each.item] for each in largest[:NAMED] if each.item is not None and each.score > 0]
-    if speaking:
-        text = because([sources.title(item) for item in speaking], [types.get(item, "") for item in speaking])
-    else:
-        text = "Little speaks for it: it is the best of what is left"
-    return Reason(text, tuple(named), _rest(score, named), reasons.exact)
+    def _reason(self, named: Sequence[tuple[str, float]], score: float, *, exact: bool = True) -> Reason:
+        speaking = [name for name, part in named[:NAMED] if part > 0 and name in self._sources.items]
+        titles = [self._sources.title(name) for name in speaking]
+        text = because(titles, [self._types.get(name, "") for name in speaking]) if speaking else LEFT
+        return Reason(text, tuple(named), _rest(score, named), exact)
 
 
 def _impersonal(reasons: Reasons, score: float, rank: int, count: int) -> Reason:
-    named = tuple((each.label, each.score) for each in heapq.nlargest(KEPT, reasons.contributions, key=_score))
-    label = named[0][0] if named else "popularity"
-    text = popular(rank, count) if label == "popularity" else label[:1].upper() + label[1:]
-    return Reason(text, named, _rest(score, named), reasons.exact)
+    named = [(each.label, each.score) for each in heapq.nlargest(KEPT, reasons.contributions, key=_score)]
+    label = named[0][0] if named else POPULARITY
+    text = popular(rank, count) if label == POPULARITY else label[:1].upper() + label[1:]
+    return Reason(text, tuple(named), _rest(score, named), reasons.exact)
 
 
-def _rest(score: float, named: Iterable[tuple[str, float]]) -> float:
+def _rest(score: float, named: Sequence[tuple[str, float]]) -> float:
     """What is missing to the score, so that contributions and rest sum to it."""
     return math.fsum([score, *(-part for _, part in named)])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +17,8 @@ from segue.domain.recommender import Recommender
 from segue.domain.requests import Histories, Requests
 from segue.find.past import Past
 
+Parts = Callable[[Requests, npt.NDArray[np.int32]], tuple[npt.NDArray[np.int32], npt.NDArray[np.floating]]]
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ALWAYS = np.iinfo(np.int64).max
 
@@ -27,12 +29,14 @@ class Source:
 
     to_all    int32[len(recommender.items)]  position among all items
     from_all  int32[all items]               position in the model's items, `UNKNOWN` where it does not know the item
+    parts     the model's own `parts`, None where it gives its reasons one by one only
     """
 
     name: str
     recommender: Recommender
     to_all: npt.NDArray[np.int32]
     from_all: npt.NDArray[np.int32]
+    parts: Parts | None = None
 
     def knows(self, trail: Trail) -> bool:
         """Whether any item of the trail is in the model's vocabulary."""
@@ -117,7 +121,8 @@ def _source(name: str, model: Recommender, items: Items) -> Source:
     to_all = model.items.translation(items)
     from_all = np.full(len(items), UNKNOWN, np.int32)
     from_all[to_all] = np.arange(len(model.items), dtype=np.int32)
-    return Source(name, model, to_all, from_all)
+    parts: Parts | None = getattr(model, "parts", None)
+    return Source(name, model, to_all, from_all, parts)
 
 
 def _groups(items: Items, catalog: Mapping[str, Item]) -> tuple[npt.NDArray[np.int32], bool]:

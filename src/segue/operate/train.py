@@ -1,0 +1,149 @@
+"""Training: a learner fitted, and its model saved beside the earlier ones, whole or not at all."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from segue.data.lake_files import replace
+from segue.data.lake_lease import lease
+from segue.domain.errors import DeclarationError, ModelError, unknown
+from segue.engines.engine import Dataset, Engine
+from segue.learn.learner import Learner, Validate
+from segue.learn.saved import read_manifest, save_model
+from segue.operate.drafts import LEASE, WAIT_S, dated, draft, publish
+
+CURRENT = "current"
+RUNS_KEPT = 5  # of one model; releases hold their own links to the files, so that they lose nothing
+
+
+class TrainedModel(msgspec.Struct, frozen=True):
+    """One training of one model: what is remembered under `extra` in its manifest.
+
+    as_of        the moment up to which the log was read, None for all of it
+    fingerprint  of the lake that it learned from
+    dataset      fingerprint of the interactions
+    """
+
+    model: str
+    run: str
+    learner: str
+    parameters: dict[str, Any]
+    personal: bool
+    trained: datetime
+    as_of: datetime | None
+    fingerprint: str
+    dataset: str
+    fit_seconds: float
+    rows: int
+    people: int
+    items: int
+    nbytes: int
+
+    def row(self) -> dict[str, Any]:
+        """What a table of trained models shows."""
+        return {
+            "model": self.model,
+            "learner": self.learner,
+            "rows": self.rows,
+            "people": self.people,
+            "items": self.items,
+            "seconds": round(self.fit_seconds, 3),
+            "megabytes": round(self.nbytes / 1e6, 2),
+            "run": self.run,
+        }
+
+
+def train(
+    name: str,
+    learner: Learner,
+    engine: Engine,
+    dataset: Dataset,
+    models: Path,
+    *,
+    now: datetime,
+    as_of: datetime | None = None,
+    fingerprint: str = "",
+    validate: Validate | None = None,
+) -> TrainedModel:
+    """Fit the learner, save the model as `models/<name>/<run>`, and make it the model's current run.
+
+    Two trainings at once are safe: each has a run of its own, the later one becomes current. An interrupted training
+    leaves the current run as it was.
+    """
+    folder = models / _safe(name)
+    started = time.perf_counter()
+    recommender = learner.fit(engine, dataset, validate)
+    seconds = time.perf_counter() - started
+    trained = TrainedModel(
+        model=name,
+        run=dated(now),
+        learner=learner.name,
+        parameters=msgspec.structs.asdict(learner),
+        personal=recommender.personal,
+        trained=now,
+        as_of=as_of,
+        fingerprint=fingerprint,
+        dataset=dataset.fingerprint,
+        fit_seconds=seconds,
+        rows=dataset.rows,
+        people=dataset.users,
+        items=len(recommender.items),
+        nbytes=recommender.nbytes,
+    )
+    with draft(folder) as drafted:
+        save_model(recommender, drafted / trained.run, msgspec.to_builtins(trained))
+        publish(drafted / trained.run, folder / trained.run)
+    with lease(folder / LEASE, f"tidying the runs of {name}", wait_s=WAIT_S):
+        replace(folder / CURRENT, f"{trained.run}\n")
+        _forget_old_runs(folder)
+    return trained
+
+
+def trained_model(models: Path, name: str) -> TrainedModel:
+    """The current run of a model; `UnknownName` where it was never trained, `ModelError` where it is damaged."""
+    known = trained_names(models)
+    if name not in known:
+        raise unknown("trained model", name, known, where=str(models))
+    folder = models / name
+    run = (folder / CURRENT).read_text().strip()
+    try:
+        return msgspec.convert(read_manifest(folder / run)["extra"], TrainedModel)
+    except msgspec.ValidationError as error:
+        where, mend = str(folder / run / "manifest.json"), f"train {name} again"
+        raise ModelError(
+            f"the manifest does not tell how the model was trained ({error})", where=where, mend=mend
+        ) from error
+
+
+def trained_names(models: Path) -> list[str]:
+    """The models that have a current run, sorted."""
+    return sorted(path.parent.name for path in models.glob(f"*/{CURRENT}"))
+
+
+def runs(folder: Path) -> list[str]:
+    """The runs of one model, oldest first."""
+    return sorted(path.parent.name for path in folder.glob("[!.]*/manifest.json"))
+
+
+def _forget_old_runs(folder: Path) -> None:
+    current = (folder / CURRENT).read_text().strip()
+    for run in runs(folder)[:-RUNS_KEPT]:
+        if run != current:
+            shutil.rmtree(folder / run, ignore_errors=True)
+
+
+def _safe(name: str) -> str:
+    if not re.fullmatch(r"[\w][\w.-]*", name):
+        raise DeclarationError(
+            f"'{name}' cannot be the name of a model, for a folder is called after it",
+            where="[models]",
+            mend="use letters, digits, '_', '-' and '.', and do not begin with a dot",
+        )
+    return name
