@@ -1,0 +1,102 @@
+"""Every aggregate and every learner under the contract suites, on ordinary and on hard data, by NumPy and by kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from segue.domain.errors import DataError
+from segue.engines.engine import Aggregate
+from segue.engines.local import LocalEngine
+from segue.learn import ease, folded, gram, item_knn, top, whitened
+from segue.learn.gram import ItemCounts, ItemGram, choose
+from segue.learn.item_knn import ItemKNN, PairSums
+from segue.learn.learner import Learner, learner, learners
+from segue.learn.popularity import DailyWeights
+from segue.learn.similarity import BM25, Cosine
+from segue.testing import check_aggregate, check_learner
+from segue.testing.datasets import empty, hard, mixed
+
+LEARNERS: dict[str, Learner] = {name: learner(name, {}) for name in learners()} | {
+    "bm25": ItemKNN(similarity="bm25"),
+    "popularity with a half life": learner("popularity", {"half_life_days": 30}),
+    "ease of few items": learner("ease", {"max_items": 5}),
+    "nearest neighbour": ItemKNN(k=1, min_people=1),
+}
+
+
+@pytest.fixture
+def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is tiny: every compiled kernel is used."""
+    for module in (ease, gram, top, whitened):
+        monkeypatch.setattr(module, "TINY", -1)
+    monkeypatch.setattr(item_knn, "TINY", -1)
+    monkeypatch.setattr(item_knn, "TINY_ROWS", -1)
+    monkeypatch.setattr(folded, "FEW", -1)
+
+
+def aggregates() -> dict[str, Aggregate[Any]]:
+    dataset = mixed()
+    canonical, _ = dataset.items.canonical()
+    counts = LocalEngine().fold(ItemCounts(), dataset)
+    chosen = choose(counts, dataset.items, canonical, 1, 20)
+    saturated = BM25("log", 1.2, 0.75, 9.0, chosen.people, 40)
+    return {
+        "counts": ItemCounts(),
+        "gram": ItemGram(chosen),
+        "days": DailyWeights("log"),
+        "days, linear": DailyWeights("linear"),
+        "cosine": PairSums(chosen, Cosine("log", 0), 0, len(chosen)),
+        "a block of bm25": PairSums(chosen, saturated, 3, 9),
+    }
+
+
+@pytest.mark.parametrize("name", aggregates())
+def test_aggregates(name: str) -> None:
+    check_aggregate(aggregates()[name])
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize("name", aggregates())
+def test_aggregates_by_kernel(name: str) -> None:
+    check_aggregate(aggregates()[name])
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_learners(name: str) -> None:
+    check_learner(LEARNERS[name])
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize("name", LEARNERS)
+def test_learners_by_kernel(name: str) -> None:
+    check_learner(LEARNERS[name])
+
+
+@pytest.mark.parametrize("case", hard())
+@pytest.mark.parametrize("name", LEARNERS)
+def test_learners_on_hard_data(name: str, case: str) -> None:
+    if name == "popularity with a half life" and case != "times before 1970":
+        return  # these have no times: tests/learn/test_popularity.py holds the refusal
+    check_learner(LEARNERS[name], hard()[case])
+
+
+@pytest.mark.parametrize("name", learners())
+def test_nothing_to_learn_from(name: str) -> None:
+    with pytest.raises(DataError, match=rf"{name} has nothing to learn from.*\n.*events that weigh more than 0"):
+        LEARNERS[name].fit(LocalEngine(), empty())
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_weights_of_zero_are_ignored(name: str) -> None:
+    """The kernel and NumPy aside: leaving such rows out changes nothing."""
+    from segue.engines.local import Table
+    from segue.testing.recommender import saved_bytes
+
+    dataset = mixed()
+    without = Table(
+        dataset.table.filter(dataset.table["weight"].to_numpy() > 0), dataset.items, dataset.users, dataset.types
+    )
+    whole, less = (LEARNERS[name].fit(LocalEngine(), rows) for rows in (dataset, without))
+    assert saved_bytes(whole) == saved_bytes(less)

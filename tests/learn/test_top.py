@@ -1,0 +1,53 @@
+"""The best k: NumPy and the kernel agree with a plain sort, ties go by position."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from segue.learn import top
+from segue.learn.top import best
+from segue.learn.top_kernels import select
+
+levels = st.sampled_from([-np.inf, -2.0, -0.0, 0.0, 1.0, 1.5, 3e38])
+
+
+def oracle(scores: npt.NDArray[np.float32], k: int) -> tuple[list[list[int]], list[list[float]]]:
+    rows = [[(-score, place) for place, score in enumerate(row) if score > -np.inf] for row in scores.tolist()]
+    best_rows = [sorted(row)[:k] for row in rows]
+    positions = [[place for _, place in row] + [-1] * (k - len(row)) for row in best_rows]
+    return positions, [[-score for score, _ in row] + [-np.inf] * (k - len(row)) for row in best_rows]
+
+
+@given(
+    arrays(np.float32, array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=30), elements=levels),
+    st.integers(0, 33),
+)
+def test_both_ways_are_a_sort(scores: npt.NDArray[np.float32], k: int) -> None:
+    positions, values = best(scores, k)
+    assert (positions.tolist(), values.tolist()) == oracle(scores, k)
+    positions, values = np.full_like(positions, -1), np.full_like(values, -np.inf)
+    if k:
+        select(scores, positions, values)
+    assert (positions.tolist(), values.tolist()) == oracle(scores, k)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32), st.integers(1, 200))
+def test_many_scores_with_few_levels(seed: int, k: int) -> None:
+    scores = np.random.default_rng(seed).integers(0, 9, (3, 500)).astype(np.float32)
+    positions, values = np.full((3, k), -1, np.int32), np.full((3, k), -np.inf, np.float32)
+    select(scores, positions, values)
+    assert (positions.tolist(), values.tolist()) == oracle(scores, k)
+
+
+def test_large_inputs_take_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = np.random.default_rng(0).random((20, 300), np.float32)
+    expected = best(scores, 7)
+    monkeypatch.setattr(top, "TINY", 0)
+    found = best(scores, 7)
+    assert all(np.array_equal(ours, theirs) for ours, theirs in zip(found, expected, strict=True))
