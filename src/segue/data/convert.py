@@ -16,9 +16,8 @@ from segue.domain import columns
 
 # What people do to no item in particular: an event of these types needs none.
 ITEMLESS: Final = frozenset(
-    ("search", "query", "session", "session_start", "session_end", "visit", "login", "logout", "signup", "sign_up")
-    + ("register", "open_app", "app_open", "unsubscribe", "subscribe", "homepage", "home", "page_view")
-    + ("checkout_start", "begin_checkout")
+    """search query session session_start session_end visit login logout signup sign_up register open_app app_open
+    unsubscribe subscribe homepage home page_view checkout_start begin_checkout""".split()  # noqa: SIM905
 )
 LATEST = timedelta(days=1)  # how far ahead of now a clock may be
 LONGEST_POSITION = 100_000
@@ -33,7 +32,7 @@ class Converted:
 
 
 def convert_events(rows: Rows, source: EventSource, batch: str, order: int, now: datetime) -> Converted:
-    """Events of rows. `batch` starts with the content's hash; `order` is where the order of this part's lines begins."""
+    """Events of rows. `order` is that of the line before this part's first."""
     faults = Faults(len(rows))
     cells = _Cells(rows, source, faults)
     user, visitor = cells.identifier("user"), cells.identifier("visitor")

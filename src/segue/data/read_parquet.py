@@ -20,7 +20,7 @@ BATCH = 1 << 17  # rows read at a time
 
 
 def read_parquet(stream: BinaryIO, *, name: str, wanted: Callable[[list[str]], list[str]]) -> Iterator[Rows]:
-    """Rows of a Parquet file. One that is damaged anywhere in the needed columns is a `ReadError` before the first row."""
+    """Rows of a Parquet file. Damage anywhere in the needed columns is a `ReadError` before the first."""
     try:
         file = pq.ParquetFile(stream)
         needed = wanted(list(file.schema_arrow.names))
