@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,7 +62,7 @@ def refused(refusal: RequestError) -> Response:
 class Request:
     """One request: method, path, headers, and a body that is read once and with a limit."""
 
-    __slots__ = ("__dict__", "_receive", "method", "path", "scope", "tail")
+    __slots__ = ("__dict__", "_receive", "_started", "method", "path", "scope", "tail")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -69,6 +70,7 @@ class Request:
         self.path: str = scope["path"]
         self.tail = ""  # what follows the prefix of the route, such as the name of a surface
         self._receive = receive
+        self._started = time.perf_counter()
 
     @cached_property
     def headers(self) -> dict[bytes, bytes]:
@@ -80,6 +82,10 @@ class Request:
         """What follows the question mark, undecoded."""
         raw: bytes = self.scope["query_string"]
         return raw.decode("latin-1")
+
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.perf_counter() - self._started
 
     async def body(self, limit: int) -> bytes:
         """The whole body; a `Refusal` where it is larger than `limit` bytes, or comes too slowly."""

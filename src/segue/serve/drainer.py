@@ -1,0 +1,98 @@
+"""The process that moves what was acknowledged into the lake: one beside the workers, started again if it dies.
+
+It is a process of its own because the lake's libraries keep threads, and workers are forked from the parent.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import msgspec
+
+from segue.data.settings import EventSource
+from segue.domain.errors import BusyError, SegueError
+
+AGAIN_SECONDS = 1.0  # before a drainer that died is started again
+LAST_SECONDS = 30.0  # that the last drain of an ending service may take
+
+_log = logging.getLogger("segue.drain")
+
+
+class Drainer:
+    """Keeps the process running, from the parent's side."""
+
+    def __init__(self, workspace: Path, seconds: float, source: EventSource) -> None:
+        said = msgspec.json.encode(source).decode()
+        self._command = [sys.executable, "-m", "segue.serve.drainer", str(workspace), str(seconds), said]
+        self._ending = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._keep, name="drainer", daemon=True)
+
+    def start(self) -> None:
+        """Start the process, and a thread that starts it again."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let it drain once more, and end."""
+        self._ending.set()
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(LAST_SECONDS)
+            except subprocess.TimeoutExpired:
+                _log.warning("the last drain takes long; the journal keeps the rest for the next start")
+                self._process.kill()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._ending.is_set():
+            self._process = subprocess.Popen(self._command, start_new_session=False)
+            code = self._process.wait()
+            if not self._ending.is_set():
+                _log.error("the drainer ended with %s; it is started again", code)
+                self._ending.wait(AGAIN_SECONDS)
+
+
+def keep_draining(workspace: Path, seconds: float, source: EventSource) -> None:
+    """Drain again and again until asked to end, or until the parent is gone; then once more."""
+    from segue.data.drain import drain
+    from segue.data.journal import SQLiteJournal
+    from segue.data.lake import Lake
+    from segue.data.state import UserState
+
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    journal = SQLiteJournal(workspace / "journal")
+    lake, state = Lake(workspace / "lake"), UserState(workspace, source, journal)
+    parent, last = os.getppid(), False
+    while not last:
+        last = _waited(ended, seconds, parent)
+        try:
+            drain(lake, journal, state)
+        except BusyError as error:
+            _log.info("%s", error)
+        except (SegueError, OSError) as error:
+            _log.error("nothing was drained, trying again: %s", error)
+    journal.close()
+
+
+def _waited(ended: threading.Event, seconds: float, parent: int) -> bool:
+    """Wait for the next round; whether it is the last one."""
+    left = seconds
+    while left > 0 and not ended.wait(min(left, 0.5)):
+        left -= 0.5
+        if os.getppid() != parent:
+            return True
+    return ended.is_set()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="[%(levelname)s] %(name)s: %(message)s")
+    keep_draining(Path(sys.argv[1]), float(sys.argv[2]), msgspec.json.decode(sys.argv[3], type=EventSource))
