@@ -89,7 +89,7 @@ def main(ctx: click.Context, folder: Path) -> None:
 @as_json
 def init(folder: Path, as_json: bool, **options: Any) -> None:  # noqa: FBT001
     """Look at files, guess what they are, say why, and write segue.toml."""
-    from segue.project import initialise
+    from segue.starter import initialise
 
     started = initialise(folder, **options)
     if as_json:
@@ -197,7 +197,7 @@ def affinity(place: Place, models: tuple[str, ...], attribute: str, as_json: boo
 @click.option("--out", type=click.Path(path_type=Path), help="Write to a .csv, .jsonl or .parquet file.")
 @as_json
 @click.pass_obj
-def recommend(place: Place, as_json: bool, **options: Any) -> None:  # noqa: FBT001
+def recommend(place: Place, /, as_json: bool, **options: Any) -> None:  # noqa: FBT001
     """What to show next, and why."""
     project = place.project()
     everyone, out = options.pop("everyone"), options.pop("out")
@@ -309,7 +309,7 @@ def simulate(folder: Path, **options: Any) -> None:
     from segue.simulate.world import World
 
     written = World(**options).write(folder)
-    click.echo(f"wrote {written.events_rows:,} events to {folder}")
+    click.echo(f"wrote {written.rows:,} events to {folder}")
 
 
 @main.command()

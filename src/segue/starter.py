@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from segue.data.settings import EventSource, FileSource
-from segue.domain.settings import Settings
 
 HEAD = """\
 # Segue's one declaration. Every line can be edited; `segue config show --origin` says where each value comes from.
@@ -99,7 +98,7 @@ def _source(table: str, source: FileSource, reasons: Sequence[str]) -> str:
     return _table(table, dict(_said(source)), reasons)
 
 
-def _said(settings: Settings) -> Iterator[tuple[str, Any]]:
+def _said(settings: msgspec.Struct) -> Iterator[tuple[str, Any]]:
     """The fields that differ from their default: what a reader has to see."""
     defaults = type(settings)()
     for field in settings.__struct_fields__:

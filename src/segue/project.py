@@ -1,0 +1,474 @@
+"""The one place that knows how the parts meet: a workspace folder, opened, with everything that can be done in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from glob import glob
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import msgspec
+
+from segue.declaration import FILE, Declaration, Loaded, Origin, load
+from segue.domain.errors import DataError, DeclarationError, SegueError, UnknownName, unknown
+
+if TYPE_CHECKING:
+    from segue.data.ingest import Progress
+    from segue.data.journal import SQLiteJournal
+    from segue.data.lake import Lake, Snapshot
+    from segue.data.settings import FileSource
+    from segue.data.split import Split
+    from segue.data.state import UserState
+    from segue.domain.catalog import Item
+    from segue.domain.recommender import Recommender
+    from segue.engines.engine import Dataset
+    from segue.engines.local import LocalEngine
+    from segue.find.sources import Sources
+    from segue.learn.learner import Learner
+    from segue.measure.leaderboard import Leaderboard
+    from segue.measure.readout import Readout
+    from segue.operate.registry import Registry
+    from segue.operate.train import TrainedModel
+    from segue.recommendations import Recommendations
+    from segue.results import Checked, Fitted, Ingested, Listed
+
+Advance = Callable[[str, float], None]
+
+
+def _silent(what: str, share: float) -> None:
+    """Nobody watches."""
+
+
+class Project:
+    """A workspace: one tenant, one catalog, one folder with `segue.toml`.
+
+    Open it with `Project.open(folder)`; every command of `segue` is a method here. A project holds no lock between
+    calls and sees what others write to the workspace with the next call.
+    """
+
+    def __init__(self, folder: Path, loaded: Loaded) -> None:
+        self.folder = folder
+        self.declaration: Declaration = loaded.declaration
+        self._loaded = loaded
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Project:
+        """Open the workspace in `folder`; a `DeclarationError` says what is wrong with its `segue.toml`, and where."""
+        folder = Path(folder)
+        return cls(folder, load(folder))
+
+    def __repr__(self) -> str:
+        return f"Project({str(self.folder)!r}: {self.declaration.workspace.name})"
+
+    def origins(self) -> list[Origin]:
+        """Every setting with its value and where it was said."""
+        return self._loaded.origins()
+
+    # The parts, each opened when it is first needed.
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The tables of the workspace."""
+        from segue.data.lake import Lake
+
+        return Lake(self.folder / "lake")
+
+    @cached_property
+    def journal(self) -> SQLiteJournal:
+        """What the service acknowledged and nobody drained yet."""
+        from segue.data.journal import SQLiteJournal
+
+        return SQLiteJournal(self.folder / "journal")
+
+    @cached_property
+    def state(self) -> UserState:
+        """What each person did, as the service reads it."""
+        from segue.data.state import UserState
+
+        return UserState(self.folder, self.declaration.events, self.journal)
+
+    @cached_property
+    def engine(self) -> LocalEngine:
+        """Where work runs."""
+        from segue.engines.local import LocalEngine
+
+        return LocalEngine(cache=self.folder / "cache")
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The releases of the workspace."""
+        from segue.operate.registry import Registry
+
+        return Registry(self.folder)
+
+    def snapshot(self, as_of: datetime | None = None) -> Snapshot:
+        """The lake as it is now, or as it was when everything received by `as_of` had come in."""
+        return self.lake.snapshot(as_of)
+
+    def dataset(self, snapshot: Snapshot | None = None) -> Dataset:
+        """The interactions that learners see; a `DataError` where there are none."""
+        from segue.data.interactions import interactions
+
+        snapshot = snapshot or self.snapshot()
+        if snapshot.events_count == 0:
+            raise DataError(
+                "the lake holds no events", where=str(self.folder / "lake"), mend="run `segue ingest` first"
+            )
+        return interactions(snapshot, self.declaration.events, self.folder / "cache")
+
+    def learner(self, name: str) -> Learner:
+        """The declared learner of a model, with its parameters."""
+        from segue.learn.learner import learner
+
+        said = self.declaration.model(name)
+        try:
+            return learner(said.learner, said.parameters)
+        except SegueError as error:
+            error.where = f"{FILE} [models.{name}]"
+            raise type(error)(error.problem, where=error.where, mend=error.mend) from error
+
+    # The main job, in the order in which people meet it.
+
+    def ingest(self, files: Sequence[Path] = (), *, progress: Advance = _silent) -> Ingested:
+        """Read files into the lake: those named, as events; all that the declaration names where none are.
+
+        What was read before is not read twice. Raises `ReadError` where a file is damaged; rows that cannot be read go
+        to quarantine with their reason.
+        """
+        from segue.data.ingest import ingest_events, ingest_items, ingest_users
+        from segue.results import Ingested
+
+        said, now = self.declaration, datetime.now(UTC)
+        paths = {table: self._paths(source.files) for table, source in self._sources().items()}
+        if files:
+            paths = {"events": [Path(file) for file in files], "items": [], "users": []}
+        told = _told(progress)
+        with self.lake.writer():
+            reports = [
+                *ingest_items(self.lake, said.items, paths["items"], self.folder, now, told),
+                *ingest_users(self.lake, said.users, paths["users"], self.folder, now, told),
+                *ingest_events(self.lake, said.events, paths["events"], self.folder, now, told),
+            ]
+        if any(not report.skipped for report in reports):
+            progress("the people's histories", 0.99)
+            self.state.update(self.snapshot())
+        return Ingested(tuple(reports))
+
+    def check(self) -> Checked:
+        """Hold the lake against the declared rules; against a sensible set where none are declared."""
+        from segue.data.quality import check, default_rules
+        from segue.results import Checked
+
+        snapshot = self.snapshot()
+        rules = self.declaration.rules or default_rules(snapshot)
+        return Checked(tuple(check(snapshot, rules, datetime.now(UTC))))
+
+    def train(self, models: Sequence[str] = (), *, progress: Advance = _silent) -> list[TrainedModel]:
+        """Train the declared models, or those named, on all that is in the lake."""
+        from segue.operate.train import train
+
+        names = self._names(models)
+        learners = {name: self.learner(name) for name in names}
+        snapshot = self.snapshot()
+        dataset = self.dataset(snapshot)
+        trained = []
+        for number, name in enumerate(names):
+            progress(name, number / len(names))
+            made = train(
+                name,
+                learners[name],
+                self.engine,
+                dataset,
+                self.folder / "models",
+                now=datetime.now(UTC),
+                fingerprint=snapshot.fingerprint,
+            )
+            trained.append(made)
+        return trained
+
+    def split(self, method: str | None = None) -> Split:
+        """The training part and the people held against it, as [evaluation] says, or by another method."""
+        from segue.data import split as splits
+        from segue.engines.engine import Key
+
+        said = self.declaration.evaluation
+        method = method or said.split
+        if method == "files":
+            return self._split_by_files()
+        prepared = self.engine.prepare(self.dataset(), Key.USER)
+        match method:
+            case "time":
+                return splits.split_by_time(prepared, said.test_days, said.test_fraction)
+            case "last":
+                return splits.split_last(prepared, said.last)
+            case _:
+                return splits.split_random(prepared, said.test_fraction, said.seed)
+
+    def fit(self, models: Sequence[str], split: Split, *, progress: Advance = _silent) -> Fitted:
+        """Train models on the training part of a split, without saving them; seconds by name beside."""
+        from segue.results import Fitted
+
+        fitted, seconds = {}, {}
+        for number, name in enumerate(models):
+            progress(f"training {name}", number / len(models))
+            began = perf_counter()
+            fitted[name] = self.learner(name).fit(self.engine, split.train)
+            seconds[name] = perf_counter() - began
+        return Fitted(fitted, seconds)
+
+    def evaluate(
+        self, models: Sequence[str] = (), *, split: str | None = None, progress: Advance = _silent
+    ) -> Leaderboard:
+        """Train on the past part of the log, rank all items, and hold the lists against what people did next.
+
+        The baseline of [evaluation] takes part whether it is named or not, so that every model is compared with it.
+        """
+        from segue.measure.familiarity import familiarity
+        from segue.measure.leaderboard import leaderboard
+        from segue.measure.offline import evaluate
+
+        said = self.declaration.evaluation
+        names = self._with_baseline(models)
+        parts = self.split(split)
+        fitted = self.fit(names, parts, progress=progress)
+        evaluation = evaluate(
+            fitted.models,
+            parts.test,
+            parts.train.items,
+            said if split is None else msgspec.structs.replace(said, split=split),
+            familiarity=familiarity(parts.train),
+            fit_seconds=fitted.seconds,
+            progress=progress,
+        )
+        return leaderboard(evaluation)
+
+    def affinity(
+        self, models: Sequence[str] = (), *, attribute: str = "categories", progress: Advance = _silent
+    ) -> list[dict[str, Any]]:
+        """The share of each person's top 10 in the person's own labels (genres, tags), beside popularity's."""
+        from segue.measure.affinity import affinity
+
+        names = self._with_baseline(models)
+        labels = {item.id: _labels(item, attribute) for item in self.snapshot().catalog().values()}
+        parts = self.split()
+        fitted = self.fit(names, parts, progress=progress)
+        told = affinity(
+            fitted.models, parts.test, parts.train.items, labels, self.declaration.evaluation, progress=progress
+        )
+        return [each.row() for each in told]
+
+    def recommend(
+        self,
+        user: str | None = None,
+        *,
+        history: Sequence[str] | None = None,
+        k: int = 20,
+        model: str | None = None,
+    ) -> Recommendations:
+        """What to show one person next, and why: the trained model's best, without what the person has.
+
+        `user` is a person of the log, `history` item ids, oldest first, of anybody. A person that nobody knows gets a
+        sensible list, and `fallback` says so.
+        """
+        from segue.decide.ask import Ask
+        from segue.decide.decide import decide
+        from segue.decide.surface import Surface
+        from segue.domain.events import person_key
+        from segue.recommendations import Recommendations
+
+        if (user is None) == (history is None):
+            raise SegueError("a list is for one `user` or for one `history`", mend="give one of the two")
+        name = self._model(model)
+        sources = self._sources_of(name)
+        ask = Ask(
+            surface="recommend",
+            request_id=uuid4().hex,
+            now=datetime.now(UTC),
+            user=user,
+            past=self.state.history(person_key(user, None)) if user is not None else (),
+            history=history or (),
+            k=min(k, max(len(sources.items), 1)),
+        )
+        decision = decide(Surface(sources=tuple(sources.models), k=k), sources, ask)
+        title = f"for {user}" if user is not None else "for this history"
+        return Recommendations(decision, sources.catalog, f"{title}, by {name}")
+
+    def recommend_all(self, out: Path | None, *, k: int = 20, model: str | None = None) -> Listed:
+        """Everybody's list into a file, a batch of people at a time, so that memory does not grow with their number."""
+        from segue.engines.engine import Key
+        from segue.recommendations import writer
+        from segue.results import Listed
+        from segue.serve.batch import everybody
+
+        if out is None:
+            raise SegueError("lists for everybody need a file to go to", mend="add --out lists.parquet")
+        snapshot = self.snapshot()
+        prepared = self.engine.prepare(self.dataset(snapshot), Key.USER)
+        recommender = self._load(self._model(model))
+        people = 0
+        with writer(out) as write:
+            for rows in everybody(recommender, prepared, snapshot.person_ids, k):
+                people += len({row["person"] for row in rows})
+                write(rows)
+        return Listed(out, people)
+
+    def release(self, models: Sequence[str] = ()) -> dict[str, Any]:
+        """Put trained models, surfaces and catalog into service as one unit, and switch to it.
+
+        The models named here, or all that the surfaces and experiments name.
+        """
+        said = self.declaration
+        made = self.registry.release(models, said.surfaces, said.experiments, self.snapshot())
+        return made.row()
+
+    def releases(self) -> list[dict[str, Any]]:
+        """All releases, oldest first, the current one marked."""
+        return self.registry.rows()
+
+    def switch(self, release: str) -> str:
+        """Make another release the current one; a running service follows."""
+        return self.registry.switch(release)
+
+    def rollback(self) -> str:
+        """Go back to the release before the current one."""
+        return self.registry.rollback()
+
+    def serve(self, *, host: str | None = None, port: int | None = None, workers: int | None = None) -> None:
+        """Serve the current release over HTTP until stopped."""
+        from segue.serve.run import serve
+
+        given = {"host": host, "port": port, "workers": workers}
+        settings = msgspec.structs.replace(
+            self.declaration.serve, **{name: value for name, value in given.items() if value is not None}
+        )
+        serve(self.folder, settings)
+
+    def drain(self) -> dict[str, Any]:
+        """Move what the service acknowledged from the journal into the lake."""
+        from segue.data.drain import drain
+
+        drained = drain(self.lake, self.journal, self.state)
+        return {"events": drained.events, "decisions": drained.decisions}
+
+    def experiment(self, name: str | None = None) -> list[Readout]:
+        """What the log, drained or not, says about one experiment, or about every declared one."""
+        from segue.data.log import Log
+        from segue.measure.experiment import readout
+
+        declared = self.declaration.experiments
+        if name is not None and name not in declared:
+            raise unknown("experiment", name, declared, where=FILE)
+        if not declared:
+            raise UnknownName(
+                "no experiment is declared", where=str(self.folder / FILE), mend="see docs/experiments.md for one"
+            )
+        log = Log(self.lake, self.journal)
+        return [readout(each, declared[each], log.decisions(), log.events()) for each in ([name] if name else declared)]
+
+    def create_key(self, role: str = "service") -> str:
+        """A new API key, shown once; only its hash is kept."""
+        from segue.serve.auth import create_key
+
+        return create_key(self.folder, role)
+
+    def _sources(self) -> dict[str, FileSource]:
+        said = self.declaration
+        return {"events": said.events, "items": said.items, "users": said.users}
+
+    def _paths(self, patterns: Sequence[str]) -> list[Path]:
+        """The files of paths and globs relative to the workspace; one that meets no file is refused."""
+        found: list[Path] = []
+        for pattern in patterns:
+            base = Path(pattern) if Path(pattern).is_absolute() else self.folder / pattern
+            met = [base] if base.is_file() else [Path(path) for path in sorted(glob(str(base), recursive=True))]
+            if not met:
+                raise DataError("there is no such file", where=str(base), mend=f"correct `files` in {FILE}")
+            found += [path for path in met if path.is_file()]
+        return list(dict.fromkeys(found))
+
+    def _split_by_files(self) -> Split:
+        from segue.data.ingest import batches_of
+        from segue.data.interactions import interactions
+        from segue.data.split import split_files
+        from segue.engines.engine import Key
+
+        said, snapshot = self.declaration, self.snapshot()
+        if not said.evaluation.test_files:
+            raise DeclarationError(
+                "a split by files needs to know which are the test",
+                where=f"{FILE} [evaluation]",
+                mend='name them: test_files = ["test.csv"]',
+            )
+        held = self._paths(said.evaluation.test_files)
+        learned = [path for path in self._paths(said.events.files) if path not in held]
+        parts = [
+            self.engine.prepare(
+                interactions(snapshot, said.events, self.folder / "cache", batches_of(paths, said.events, snapshot)),
+                Key.USER,
+            )
+            for paths in (learned, held)
+        ]
+        return split_files(parts[0], parts[1])
+
+    def _names(self, models: Sequence[str]) -> list[str]:
+        for name in models:
+            self.declaration.model(name)
+        names = list(models or self.declaration.models)
+        if not names:
+            raise DeclarationError(
+                "no model is declared",
+                where=str(self.folder / FILE),
+                mend='add one: [models.ease] and below it learner = "ease"',
+            )
+        return names
+
+    def _with_baseline(self, models: Sequence[str]) -> list[str]:
+        baseline = self.declaration.evaluation.baseline
+        known = [baseline] if baseline in self.declaration.models else []
+        return list(dict.fromkeys([*known, *self._names(models)]))
+
+    def _model(self, model: str | None) -> str:
+        """The model that was named; the first of the first surface, or of all, that is trained where none was."""
+        from segue.operate.train import trained_names
+
+        trained = trained_names(self.folder / "models")
+        surfaces = [name for surface in self.declaration.surfaces.values() for name in surface.sources]
+        for name in [*surfaces, *self.declaration.models] if model is None else [model]:
+            if name in trained:
+                return name
+        if model is not None:
+            raise unknown("trained model", model, trained, where=str(self.folder / "models"))
+        raise UnknownName("no model is trained", where=str(self.folder / "models"), mend="run `segue train` first")
+
+    def _load(self, model: str) -> Recommender:
+        from segue.learn.learner import load_model
+        from segue.operate.train import trained_model
+
+        models = self.folder / "models"
+        return load_model(models / model / trained_model(models, model).run)
+
+    def _sources_of(self, model: str) -> Sources:
+        """The model and, where one is trained, the baseline to fall back on."""
+        from segue.find.sources import Sources
+        from segue.operate.train import trained_names
+
+        baseline = self.declaration.evaluation.baseline
+        trained = trained_names(self.folder / "models")
+        names = [model, *([baseline] if baseline in trained and baseline != model else [])]
+        return Sources({name: self._load(name) for name in names}, self.snapshot().catalog())
+
+
+def _told(progress: Advance) -> Callable[[Progress], None]:
+    return lambda read: progress(read.path, read.bytes_done / max(read.bytes_all, 1))
+
+
+def _labels(item: Item, attribute: str) -> tuple[str, ...]:
+    """An item's categories, or the values of one of its attributes."""
+    if attribute == "categories":
+        return item.categories
+    value = item.attributes.get(attribute)
+    return () if value is None else tuple(map(str, value)) if isinstance(value, list) else (str(value),)

@@ -1,0 +1,85 @@
+"""What the commands of a project return where a room's own result is not enough: plain data, with rows to print."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from segue.data.ingest import FileReport
+    from segue.data.quality import RuleResult
+    from segue.domain.recommender import Recommender
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What became of each file."""
+
+    files: tuple[FileReport, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a file."""
+        return [
+            {
+                "file": report.path,
+                "rows": report.rows,
+                "kept": report.kept,
+                "quarantined": sum(report.quarantined.values()),
+                "duplicates": report.duplicates,
+                "note": report.note or "; ".join(f"{count} {why}" for why, count in report.quarantined.items()),
+            }
+            for report in self.files
+        ]
+
+    @property
+    def quarantined(self) -> dict[str, int]:
+        """How many rows went to quarantine, by reason."""
+        reasons: Counter[str] = Counter()
+        for report in self.files:
+            reasons.update(report.quarantined)
+        return dict(reasons.most_common())
+
+    def sentence(self) -> str:
+        """All files in one line."""
+        kept, held = sum(report.kept for report in self.files), sum(self.quarantined.values())
+        skipped = sum(report.skipped for report in self.files)
+        again = f", {skipped} files were in already" if skipped else ""
+        return f"kept {kept:,} rows of {len(self.files)} files, quarantined {held:,}{again}"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What each rule found."""
+
+    results: tuple[RuleResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no rule of severity "error" is broken."""
+        return all(result.passed or result.rule.severity != "error" for result in self.results)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a rule."""
+        return [result.row() for result in self.results]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Models trained on one part of the data, and how long each took."""
+
+    models: dict[str, Recommender]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file of everybody's lists."""
+
+    path: Path
+    people: int
+
+    def sentence(self) -> str:
+        """What is in it."""
+        return f"wrote the lists of {self.people:,} people to {self.path}"
