@@ -12,7 +12,7 @@ import polars as pl
 from segue.data.rows import Broken, Rows
 
 EMPTY: Final = ("", "NULL", "null", "None", "\\N")  # what programs write where a cell has nothing
-NOT_A_NUMBER: Final = (*EMPTY, "NA", "N/A")  # where a number belongs, these say that there is none
+NOT_A_NUMBER: Final = (*EMPTY, "NA")  # where a number belongs, these say that there is none
 NOBODY: Final = (*EMPTY, "nan", "NaN", "undefined")  # an id that is one of these is a missing one
 LONGEST_ID = 256  # characters, as in `domain.events.Name`
 

@@ -274,13 +274,13 @@ class ItemRoles:
 
     def _separator(self) -> dict[str, Any]:
         column = self.found.get("categories")
-        if column is None or self.values[column].dtype != pl.String:
+        if column is None or self.values[column].dtype != pl.String or self.values[column].str.starts_with("[").all():
             return {}
         separator = separator_of(self.values[column])
         if separator is None:
             return {}
-        share = float(self.values[column].str.contains(separator, literal=True).mean() or 0)
-        self.reasons.append(f"category_separator: '{separator}', in {share:.0%} of the cells")
+        parted = share(self.values[column].str.contains(separator, literal=True))
+        self.reasons.append(f"category_separator: '{separator}', in {parted:.0%} of the cells")
         return {"category_separator": separator}
 
     def _dates(self) -> dict[str, Any]:
@@ -334,11 +334,14 @@ def filled(cells: pl.Series) -> pl.Series:
     return cells.drop_nulls()
 
 
+def share(cells: pl.Series) -> float:
+    """The share of cells that are true, 0 where there are none."""
+    return float(cells.sum()) / len(cells) if len(cells) else 0.0
+
+
 def number_share(cells: pl.Series) -> float:
     """The share of cells that are numbers."""
-    return (
-        float(cells.cast(pl.Float64, strict=False).is_not_null().mean() or 0.0) if not cells.dtype.is_nested() else 0.0
-    )
+    return share(cells.cast(pl.Float64, strict=False).is_not_null()) if not cells.dtype.is_nested() else 0.0
 
 
 def like_ids(cells: pl.Series) -> bool:
@@ -360,27 +363,27 @@ def sorted_within(sample: pl.DataFrame, user: str, item: str) -> bool:
     keys = number if number.null_count() == 0 else sample[item]
     rows = pl.DataFrame({"user": sample[user], "item": keys})
     steps = rows.with_columns((pl.col("item") >= pl.col("item").shift(1)).over("user").alias("up")).drop_nulls()
-    return bool(steps.is_empty() or steps["up"].mean() > 0.95)  # type: ignore[operator]
+    return bool(steps.is_empty() or share(steps["up"]) > 0.95)
 
 
 def separator_of(cells: pl.Series) -> str | None:
     """What parts several categories in one cell."""
     if cells.dtype != pl.String or cells.is_empty():
         return None
-    shares = {sign: float(cells.str.contains(sign, literal=True).mean() or 0) for sign in SEPARATORS}
+    shares = {sign: share(cells.str.contains(sign, literal=True)) for sign in SEPARATORS}
     return next((sign for sign, share in shares.items() if share > 0.05), None)
 
 
 def categorical(cells: pl.Series, separator: str) -> bool:
     """Whether the words between separators come again and again."""
     words = cells.str.split(separator).explode().str.strip_chars()
-    return words.n_unique() <= max(0.2 * len(cells), 3) and not words.str.len_chars().max() > 60  # type: ignore[operator]
+    return words.n_unique() <= max(0.2 * len(cells), 3) and not (words.str.len_chars() > 60).any()
 
 
 def _is_text(cells: pl.Series) -> bool:
     if cells.dtype != pl.String or cells.is_empty():
         return False
-    links = float(cells.str.starts_with("http").mean() or 0)
+    links = share(cells.str.starts_with("http"))
     return number_share(cells) < 0.5 and links < 0.5 and cells.n_unique() > 0.3 * min(len(cells), 1000)
 
 
@@ -393,7 +396,7 @@ def _date_format(cells: pl.Series) -> str | None:
     if cells.dtype == pl.Date or isinstance(cells.dtype, pl.Datetime):
         return "iso"
     text = cells.cast(pl.String)
-    if bool(text.str.contains(r"^\d{4}(-\d{2}(-\d{2}.*)?)?$").mean() == 1.0):  # type: ignore[comparison-overlap,unused-ignore]
+    if len(text) and text.str.contains(r"^\d{4}(-\d{2}(-\d{2}.*)?)?$").all():
         return "iso"
     guess = guess_time(cells)
     return guess.time_format if guess else None

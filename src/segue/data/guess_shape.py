@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -72,15 +73,15 @@ def _guess_encoding(part: Part, shape: Shape) -> None:
         shape.encoding = wide
         shape.reasons.append(f"encoding: {wide}, every other byte is zero")
         return
-    good, bad, high = _lines_of_utf8(part)
-    if not bad:
-        shape.reasons.append("encoding: utf-8, " + ("all of the text is" if good else "the text is plain ASCII"))
-    elif good > bad:
-        shape.doubts.append(f"{bad} lines are not utf-8 while {good} are: they will be quarantined")
-        shape.reasons.append("encoding: utf-8, most lines with letters beyond ASCII are")
+    seen = _scan(part)
+    if not seen.bad:
+        shape.reasons.append("encoding: utf-8, " + ("all of the text is" if seen.good else "the text is plain ASCII"))
+    elif seen.good > seen.bad or seen.texts < seen.bad / 2:
+        shape.reasons.append("encoding: utf-8, what is not does not look like text in an older encoding")
+        shape.doubts.append(f"{seen.bad} lines are not utf-8 ({seen.good} beyond ASCII are): they will be quarantined")
     else:
-        shape.encoding = "cp1252" if high and not high & _UNDEFINED_1252 else "latin-1"
-        shape.reasons.append(f"encoding: {shape.encoding}, {bad} lines are not utf-8")
+        shape.encoding = "cp1252" if seen.high and not seen.high & _UNDEFINED_1252 else "latin-1"
+        shape.reasons.append(f"encoding: {shape.encoding}, {seen.bad} lines are not utf-8")
         shape.doubts.append(f"encodings of one byte a letter look alike: are the titles right in {shape.encoding}?")
 
 
@@ -98,29 +99,47 @@ def _wide(head: bytes) -> str | None:
     return "utf-16-be" if even > 0.4 and odd < 0.1 else None
 
 
-def _lines_of_utf8(part: Part) -> tuple[int, int, frozenset[int]]:
-    """Lines beyond ASCII that are UTF-8, that are not, and which of the bytes 0x80 to 0x9F the latter hold."""
-    good, bad, read, rest = 0, 0, 0, b""
-    high: set[int] = set()
+@dataclass
+class _Seen:
+    """Lines beyond ASCII: those that are UTF-8 and those that are not, of which `texts` look like words.
+
+    `high` are the bytes 0x80 to 0x9F in the latter: letters in cp1252, nothing in latin-1.
+    """
+
+    good: int = 0
+    bad: int = 0
+    texts: int = 0
+    high: set[int] = field(default_factory=set)
+
+    def add(self, line: bytes) -> None:
+        """Count one line."""
+        if line.isascii():
+            return
+        if _is_utf8(line):
+            self.good += 1
+            return
+        self.bad += 1
+        self.texts += _NO_TEXT.search(line) is None
+        self.high.update(byte for byte in line if 0x80 <= byte <= 0x9F)
+
+
+_NO_TEXT = re.compile(rb"\xff|[0-9][\x80-\xff]|[\x80-\xff][0-9]")  # a letter does not stand beside a digit in a word
+
+
+def _scan(part: Part) -> _Seen:
+    seen, read, rest = _Seen(), 0, b""
     for block in part.blocks():
         read += len(block)
-        if block.isascii() and not rest:
+        if block.isascii() and rest.isascii():
+            rest = block[block.rfind(b"\n") + 1 :]
             continue
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop() if not block.isascii() else b""
+        *lines, rest = (rest + block).split(b"\n")
         for line in lines:
-            if line.isascii():
-                continue
-            if _is_utf8(line):
-                good += 1
-            else:
-                bad += 1
-                high.update(byte for byte in line if 0x80 <= byte <= 0x9F)
+            seen.add(line)
         if read > SCANNED:
-            return good, bad, frozenset(high)
-    if rest and not rest.isascii():
-        good, bad = (good + 1, bad) if _is_utf8(rest) else (good, bad + 1)
-    return good, bad, frozenset(high)
+            return seen
+    seen.add(rest)
+    return seen
 
 
 def _is_utf8(line: bytes) -> bool:

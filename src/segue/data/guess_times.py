@@ -47,7 +47,7 @@ def guess_time(cells: pl.Series) -> TimeGuess | None:
         return None
     example = str(text[0])
     number = text.str.contains(r"^-?\d+(\.\d+)?$")
-    if number.mean() == 1.0 and (epoch := _epoch(text)):
+    if number.all() and (epoch := _epoch(text)):
         return TimeGuess(epoch, example)
     if _share(text, r"^\d{4}-\d{2}-\d{2}") >= ENOUGH and _reads(text, "iso"):
         return TimeGuess("iso", example, zoned=_share(text, r":.*(Z|[+-]\d{2}:?\d{0,2})$") > 0.5)
@@ -59,7 +59,7 @@ def guess_time(cells: pl.Series) -> TimeGuess | None:
 
 
 def _share(text: pl.Series, pattern: str) -> float:
-    return float(text.str.contains(pattern).mean() or 0)  # type: ignore[arg-type]
+    return float(text.str.contains(pattern).sum()) / len(text)
 
 
 def _epoch(text: pl.Series) -> str | None:

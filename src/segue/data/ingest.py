@@ -16,7 +16,7 @@ import polars as pl
 from segue.data.convert import Converted, convert_events
 from segue.data.convert_items import convert_items, convert_users
 from segue.data.convert_times import MOMENT
-from segue.data.lake import Appended, Lake
+from segue.data.lake import Appended, Lake, Snapshot
 from segue.data.read import read_part
 from segue.data.read_files import Part, parts
 from segue.data.rows import BROKEN, Broken, Rows
@@ -104,6 +104,13 @@ def batch_id(content: str, source: FileSource) -> str:
     said = {name: getattr(source, name) for name in source.__struct_fields__ if name not in _OUTSIDE_MAPPING}
     mapping = msgspec.json.encode([type(source).__name__, msgspec.to_builtins(said)], order="deterministic")
     return content + blake2b(mapping, digest_size=8).hexdigest()
+
+
+def batches_of(paths: Sequence[Path], source: FileSource, snapshot: Snapshot) -> list[str]:
+    """The batches in the lake's events that came from these files; a big file has several, named alike."""
+    wanted = {batch_id(part.digest(), source) for path in paths for part in parts(path)}
+    known = snapshot.coded_events().select(pl.col(columns.BATCH).unique()).collect().to_series()
+    return sorted(batch for batch in known if batch.split(".")[0] in wanted)
 
 
 class _Sink(Protocol):
