@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -227,25 +227,41 @@ def _typed(
 ) -> DeclarationError:
     """The same error with the line, the setting's name and the value that was found."""
     problem, _, place = str(error).partition(" - at `$")
-    path = _deepest(raw, tuple(re.findall(r"\.?([^.\[\]`]+)", place)))
+    path = _concrete(raw, re.findall(r"\.\.\.|[^.\[\]`]+", place))
     name = ".".join(path)
     found = _given_value(raw, path)
-    place = overrides.get(path) or _place(path, lines, where)
-    return DeclarationError(f"{name}: {problem}, found {found!r}", where=place, mend="correct that value")
+    shown = "" if isinstance(found, (dict, list)) else f", found {found!r}"
+    spot = overrides.get(path) or _place(path, lines, where)
+    return DeclarationError(f"{name}: {problem}{shown}", where=spot, mend="correct that value")
 
 
-def _deepest(raw: Any, path: KeyPath) -> KeyPath:
-    """msgspec writes `[...]` for a name of a mapping; the part of the path that names really there."""
-    done: KeyPath = ()
-    for part in path:
-        if isinstance(raw, dict) and part in raw:
-            raw = raw[part]
-        elif isinstance(raw, list) and part.isdigit() and int(part) < len(raw):
-            raw = raw[int(part)]
-        else:
-            break
-        done = (*done, part)
-    return done
+def _concrete(raw: dict[str, Any], pattern: Sequence[str]) -> KeyPath:
+    """msgspec writes `[...]` for a name of a mapping; the path with the names whose values are refused."""
+    path: KeyPath = ()
+    for step in pattern:
+        node, part = _given_value(raw, path), step
+        if step == "..." and isinstance(node, dict):
+            part = next((name for name in node if _refused(_only(raw, path, name))), step)
+            raw = _only(raw, path, part) if part in node else raw
+        if not (isinstance(node, dict) and part in node) and not (isinstance(node, list) and part.isdigit()):
+            return path
+        path = (*path, part)
+    return path
+
+
+def _only(raw: dict[str, Any], path: KeyPath, name: str) -> dict[str, Any]:
+    """A copy in which the mapping at `path` has this one name."""
+    if not path:
+        return {name: raw[name]}
+    return raw | {path[0]: _only(raw[path[0]], path[1:], name)}
+
+
+def _refused(raw: dict[str, Any]) -> bool:
+    try:
+        msgspec.convert(raw, Declaration)
+    except msgspec.ValidationError:
+        return True
+    return False
 
 
 def _place(path: KeyPath, lines: dict[KeyPath, int], where: str) -> str:
@@ -256,7 +272,11 @@ def _place(path: KeyPath, lines: dict[KeyPath, int], where: str) -> str:
 
 
 def _given(raw: Any, path: KeyPath) -> bool:
-    return len(_deepest(raw, path)) == len(path)
+    try:
+        _given_value(raw, path)
+    except (KeyError, IndexError, ValueError, TypeError):
+        return False
+    return True
 
 
 def _given_value(raw: Any, path: KeyPath) -> Any:
