@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 import pytest
-from .logs import many_decisions, many_events
 
 from segue.domain.experiment import Experiment, Metric, Variant
 from segue.measure.experiment import readout
 from segue.measure.readout import Comparison, Readout
 from segue.measure.statistics import Sample, difference, lift, ratio_sample, sample, sample_ratio
+
+from .logs import many_decisions, many_events
 
 RUNS = 200
 UNITS = 1500

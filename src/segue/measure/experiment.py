@@ -125,7 +125,7 @@ def _why_not(*arms: tuple[str, Sample | None]) -> str:
         if arm.units < 2:
             return f"{variant} has {'no unit' if not arm.units else 'one unit only'}"
     if all(arm is not None and arm.variance == 0 for _, arm in arms):
-        return "every unit of both arms has the same value: there is no variance to judge a difference by"
+        return "within each arm every unit has the same value, so there is no variance to judge a difference by"
     return ""
 
 
