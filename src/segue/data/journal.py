@@ -168,9 +168,11 @@ class SQLiteJournal:
         standing = list(decisions)
         with self._decisions.write() as connection:
             for place, row in enumerate(rows):
-                if connection.execute(_RECORD, row).rowcount == 0:
-                    found = connection.execute(f"{_DECISION} WHERE surface = ? AND request_id = ?", row[1:3]).fetchone()
-                    standing[place] = _decision(found) if found else self._clash(decisions[place])
+                found = connection.execute(f"{_DECISION} WHERE surface = ? AND request_id = ?", row[1:3]).fetchone()
+                if found:
+                    standing[place] = _decision(found)
+                elif connection.execute(_RECORD, row).rowcount == 0:
+                    raise _clash(decisions[place])
         self._sync_soon()
         return standing
 
@@ -240,13 +242,6 @@ class SQLiteJournal:
             rows = connection.execute(f"SELECT sequence, received, event FROM events WHERE {condition}", values)
             return Tail(trimmed, [Journaled(row[0], row[1], _EVENT.decode(row[2])) for row in rows])
 
-    def _clash(self, decision: Decision) -> Decision:
-        raise DataError(
-            f"another request has a decision with the id '{decision.id}' already",
-            where=f"surface {decision.surface}, request {decision.request_id}",
-            mend="give every decision an id of its own",
-        )
-
     def _sync_soon(self) -> None:
         self._unsynced.set()
         if self._syncing is None:
@@ -284,6 +279,14 @@ _DECISION_DECODER: Final = msgspec.json.Decoder(Decision)
 
 def _decision(row: tuple[Any, ...]) -> Decision:
     return _DECISION_DECODER.decode(row[0])
+
+
+def _clash(decision: Decision) -> DataError:
+    return DataError(
+        f"another request has a decision with the id '{decision.id}' already",
+        where=f"surface {decision.surface}, request {decision.request_id}",
+        mend="give every decision an id of its own",
+    )
 
 
 def _digest(identifier: str) -> bytes:

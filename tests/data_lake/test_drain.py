@@ -1,0 +1,301 @@
+"""Draining: what was acknowledged is in the lake once, whenever the drainer is killed; histories are never short."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.data_lake.test_journal import decision
+from tests.data_lake.world import START, event, frame, moment
+
+from segue.data import state as histories
+from segue.data.drain import Drained, drain
+from segue.data.interactions import interactions
+from segue.data.journal import Pending, SQLiteJournal
+from segue.data.lake import Lake
+from segue.data.lake_lease import lease
+from segue.data.log import Log
+from segue.data.settings import EventSource
+from segue.data.state import UserState
+from segue.domain.errors import BusyError
+from segue.domain.events import Event
+
+KILLS = 25
+
+
+class Place:
+    """A workspace's lake, journal and histories."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.journal = SQLiteJournal(folder / "journal")
+        self.lake = Lake(folder / "lake")
+        self.state = UserState(folder, journal=self.journal)
+
+    def drain(self) -> Drained:
+        return drain(self.lake, self.journal, self.state, START)
+
+    def lake_ids(self) -> list[str]:
+        return sorted(self.lake.snapshot().coded_events().select("id").collect()["id"])
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path)
+    yield made
+    made.journal.close()
+
+
+@pytest.fixture
+def eager_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(histories, "BEHIND_AT_LEAST", 1)
+    monkeypatch.setattr(histories, "BEHIND_SHARE", 0.0)
+
+
+def test_an_event_comes_out_of_the_lake_as_it_went_into_the_journal(place: Place) -> None:
+    sent = Event(
+        id="e1", type="buy", user="änn", visitor="v9", item="i1", time=moment(1), value=2.5, quantity=3.0,
+        session="s", decision="d", position=4, context={"device": "phone", "n": [1]},
+    )  # fmt: skip
+    place.journal.append([sent], moment(2))
+    assert place.drain() == Drained(events=1, decisions=0)
+    row = place.lake.snapshot().events().collect().row(0, named=True)
+    assert {name: row[name] for name in ("user", "visitor", "item", "value", "quantity", "session", "position")} == {
+        "user": "änn", "visitor": "v9", "item": "i1", "value": 2.5, "quantity": 3.0, "session": "s", "position": 4,
+    }  # fmt: skip
+    assert (row["time"], row["received"], row["order"]) == (moment(1), moment(2), 1)
+    assert row["context"] == '{"device":"phone","n":[1]}'
+
+
+def test_a_decision_comes_back_whole_from_the_lake(place: Place) -> None:
+    made = decision("d1", request="r1")
+    place.journal.record([made])
+    assert place.drain().decisions == 1
+    log = Log(place.lake, place.journal)
+    assert log.decision("d1") == made
+    place.journal.trim(events=0, decisions=1, indexed=0, now=moment(60 * 24 * 999_999))
+    assert place.journal.decision("d1") is None
+    assert log.decision("d1") == made
+    assert log.decision("d2") is None
+    row = log.decisions().collect().row(0, named=True)
+    assert row["assignments"] == [{"experiment": "exp", "variant": "b"}]
+    assert [shown["item"] for shown in row["shown"]] == ["i1", "i2"]
+
+
+def test_draining_twice_changes_nothing(place: Place) -> None:
+    place.journal.append([event(n) for n in range(10)], START)
+    assert place.drain().events == 10
+    assert place.drain() == Drained(0, 0)
+    assert place.journal.pending() == Pending(0, 0)
+    assert len(place.lake_ids()) == 10
+
+
+def test_an_event_that_came_by_file_as_well_is_taken_once(place: Place) -> None:
+    place.lake.append_events(frame([{"id": "e3", "user": "ann", "item": "i3"}]), "file")
+    place.journal.append([event(n) for n in range(5)], START)
+    assert place.drain() == Drained(events=4, decisions=0, duplicates=1)
+    assert place.lake_ids() == [f"e{n}" for n in range(5)]
+
+
+def test_the_log_is_lake_and_journal_each_event_once(place: Place) -> None:
+    log = Log(place.lake, place.journal)
+    assert log.events().collect().height == 0
+    place.journal.append([event(n) for n in range(5)], START)
+    place.journal.record([decision("d1", request="r1")])
+    place.drain()
+    place.journal.append([event(n) for n in range(5, 9)], START)
+    place.journal.record([decision("d2", request="r2")])
+    assert sorted(log.events().collect()["id"]) == [f"e{n}" for n in range(9)]
+    assert sorted(log.decisions().collect()["id"]) == ["d1", "d2"]
+    assert log.events().collect_schema() == place.lake.snapshot().events().collect_schema()
+
+
+def test_a_new_journal_is_not_mistaken_for_the_old_one(place: Place, tmp_path: Path) -> None:
+    place.journal.append([event(n) for n in range(5)], START)
+    place.drain()
+    (tmp_path / "journal").rename(tmp_path / "aside")
+    fresh = Place(tmp_path)
+    fresh.journal.append([event(n) for n in range(5, 7)], START)
+    assert len(fresh.state.history("u:ann")) == 7
+    assert fresh.drain().events == 2
+    assert len(fresh.lake_ids()) == 7
+    assert len(fresh.state.history("u:ann")) == 7
+    fresh.journal.close()
+
+
+def test_one_drainer_at_a_time(place: Place) -> None:
+    with lease(place.state.folder / ".drainer", "draining the journal"), pytest.raises(BusyError, match="draining"):
+        place.drain()
+
+
+def test_a_drain_costs_what_its_new_rows_cost(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+    monkeypatch.setattr(histories, "build", _counted(histories.build, built))
+    for start in range(0, 500, 50):
+        place.journal.append([event(n, f"p{n % 9}") for n in range(start, start + 50)], START)
+        place.drain()
+    assert len(built) == 1, "the index was built for the first rows only"
+    assert place.state.through() == 50
+    assert sum(len(place.state.history(f"u:p{n}")) for n in range(9)) == 500
+    place.lake.append_events(frame([{"id": "f", "user": "p0", "item": "x"}]), "file")
+    place.drain()
+    assert len(built) == 2, "a file came in, which no tail of the journal holds"
+    assert place.state.through() == 500
+
+
+def _counted(function, calls):
+    def counting(*arguments):
+        calls.append(arguments)
+        return function(*arguments)
+
+    return counting
+
+
+@contextmanager
+def drainer(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.data_lake.drainer", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdin
+        assert process.stdout
+        process.stdin.close()
+        process.stdout.close()
+
+
+def started(process: subprocess.Popen[str]) -> None:
+    assert process.stdin
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+class Appending(threading.Thread):
+    """Appends events of a few people, and decisions, as fast as they are acknowledged; remembers what was."""
+
+    def __init__(self, journal: SQLiteJournal, people: int, size: int, pause_s: float) -> None:
+        super().__init__(daemon=True)
+        self.journal, self.people, self.size, self.pause_s = journal, people, size, pause_s
+        self.acknowledged: dict[str, int] = Counter()  # events of each person
+        self.ids: list[str] = []
+        self.decisions: list[str] = []
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        number = 0
+        while not self.stopped.wait(self.pause_s):
+            people = [f"p{(number + n) % self.people}" for n in range(self.size)]
+            places = Counter(self.acknowledged)
+            events = []
+            for n, person in enumerate(people):
+                name = f"{person}-{places[person]}"
+                places[person] += 1
+                at = START + timedelta(milliseconds=number + n)
+                events.append(Event(id=name, type="view", user=person, item=name, time=at))
+            assert self.journal.append(events, START) == [True] * self.size
+            self.ids += [made.id for made in events]
+            self.acknowledged = places
+            self.journal.record([decision(f"d{number}", request=f"r{number}")])
+            self.decisions.append(f"d{number}")
+            number += self.size
+
+    def stop(self) -> None:
+        self.stopped.set()
+        self.join()
+
+
+@pytest.mark.slow
+def test_killed_anywhere_nothing_is_lost_and_nothing_is_doubled(place: Place, tmp_path: Path) -> None:
+    chance = random.Random(5)
+    appending = Appending(place.journal, people=20, size=40, pause_s=0.01)
+    appending.start()
+    progress = []
+    for _ in range(KILLS):
+        with drainer(tmp_path) as process:
+            started(process)
+            time.sleep(chance.uniform(0.0, 0.5))
+            process.kill()
+            process.wait()
+        progress.append(place.lake.drained("events", place.journal.name))
+        assert_whole(place.lake_ids(), appending.ids[: progress[-1]])
+    appending.stop()
+    assert len(set(progress)) > KILLS / 2, "the kills hit drains at work"
+    place.drain()
+    assert_whole(place.lake_ids(), appending.ids)
+    assert_whole(place.lake.snapshot().decisions().collect()["id"].to_list(), appending.decisions)
+    for person, count in appending.acknowledged.items():
+        items = [past.item for past in place.state.history(f"u:{person}")]
+        assert items == [f"{person}-{n}" for n in range(count)][-1_000:]
+    assert not list(place.state.folder.glob(".index-*")), "what a killed build left behind is gone"
+
+
+@pytest.mark.slow
+def test_a_history_is_complete_at_every_moment_of_a_drain(place: Place, tmp_path: Path) -> None:
+    appending = Appending(place.journal, people=3, size=6, pause_s=0.004)
+    reads, wrong = Counter(), []
+    with drainer(tmp_path) as process:
+        started(process)
+        appending.start()
+
+        def read(person: str) -> None:
+            state = UserState(tmp_path, journal=place.journal)
+            while not appending.stopped.is_set():
+                least = min(appending.acknowledged[person], 1_000)
+                items = [past.item for past in state.history(f"u:{person}")]
+                first = int(items[0].split("-")[1]) if items else 0
+                if len(items) < least or items != [f"{person}-{first + n}" for n in range(len(items))]:
+                    wrong.append((least, items))
+                    return
+                reads[person] += 1
+
+        readers = [threading.Thread(target=read, args=(f"p{n}",)) for n in range(3)]
+        for reader in readers:
+            reader.start()
+        time.sleep(6)
+        appending.stop()
+        for reader in readers:
+            reader.join()
+        indexed = place.state.through()
+    assert not wrong
+    assert min(reads.values()) > 50
+    assert indexed > 400, "the index moved on while it was read"
+
+
+def assert_whole(found: list[str], truth: list[str]) -> None:
+    assert Counter(found) == Counter(truth)
+
+
+def test_the_index_is_rebuilt_when_the_declaration_weighs_differently(place: Place, tmp_path: Path) -> None:
+    place.journal.append([event(1, type="view"), event(2, type="buy"), event(3, type="impression")], START)
+    place.drain()
+    assert [past.weight for past in place.state.history("u:ann")] == [1.0, 1.0]
+    other = UserState(tmp_path, EventSource(types={"view": 0.0, "buy": 5.0}), place.journal)
+    drain(place.lake, place.journal, other, START)
+    assert [(past.type, past.weight) for past in other.history("u:ann")] == [("buy", 5.0)]
+
+
+@pytest.mark.usefixtures("eager_index")
+def test_what_is_drained_is_what_is_learned_from(place: Place) -> None:
+    place.journal.append([event(n, f"p{n % 3}", value=float(n)) for n in range(30)], START)
+    place.drain()
+    dataset = interactions(place.lake.snapshot(), EventSource(weight="value"))
+    weights = [w for part in dataset.partitions(2) for batch in part for w in batch.column("weight").to_pylist()]
+    assert sorted(weights) == [float(n) for n in range(1, 30)]
