@@ -109,3 +109,6 @@ def _decision(
         shown=shown,
         fallback=fallback,
     )
+
+
+__all__ = ["Ask", "decide"]

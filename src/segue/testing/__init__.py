@@ -12,6 +12,7 @@ _HOME = {
     "check_aggregate": "segue.testing.aggregate",
     "check_engine": "segue.testing.engine",
     "check_learner": "segue.testing.recommender",
+    "check_policy": "segue.testing.policy",
     "check_recommender": "segue.testing.recommender",
 }
 
@@ -22,4 +23,4 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOME[name]), name)
 
 
-__all__ = ["check_aggregate", "check_engine", "check_learner", "check_recommender"]
+__all__ = ["check_aggregate", "check_engine", "check_learner", "check_policy", "check_recommender"]
