@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from segue.data.settings import EventSource, FileSource
+from segue.data.settings import EventColumns, EventSource, FileSource
+from segue.declaration import FILE, loads
+from segue.domain.errors import DataError, DeclarationError, unknown
+
+if TYPE_CHECKING:
+    from segue.data.guess import Guess
 
 HEAD = """\
 # Segue's one declaration. Every line can be edited; `segue config show --origin` says where each value comes from.
@@ -57,6 +64,52 @@ filters = ["seen", "available"]
 """
 
 
+@dataclass(frozen=True)
+class Started:
+    """The declaration that was written, and for each table of it what was guessed and why."""
+
+    path: Path
+    reasons: dict[str, list[str]]
+
+
+def initialise(
+    folder: Path,
+    events: Sequence[str],
+    items: Sequence[str] = (),
+    users: Sequence[str] = (),
+    *,
+    columns: Sequence[str] = (),
+    force: bool = False,
+    **mended: str | None,
+) -> Started:
+    """Look at the files, guess what they are, and write `segue.toml` into the folder.
+
+    `columns` ("user=client") and `mended` (`delimiter`, `time_format`, `order`) overrule the guess about the events.
+    Raises `ReadError` for a file that cannot be read, `DeclarationError` where a declaration is there already.
+    """
+    from segue.data.guess import guess_events, guess_items, guess_users
+
+    path = folder / FILE
+    if path.exists() and not force:
+        raise DeclarationError("there is a declaration here already", where=str(path), mend="edit it, or use --force")
+    guessed: dict[str, Guess[Any]] = {"events": guess_events(_met(events))}
+    if items:
+        guessed["items"] = guess_items(_met(items))
+    if users:
+        guessed["users"] = guess_users(_met(users))
+    reasons = {table: [*guess.reasons, *map(_doubt, guess.doubts)] for table, guess in guessed.items()}
+    sources = {table: _placed(guess.source, folder) for table, guess in guessed.items()}
+    sources["events"] = _mended(sources["events"], columns, mended)
+    split, why = _split(sources["events"])
+    text = starter(
+        folder.resolve().name, {table: (source, reasons[table]) for table, source in sources.items()}, split, why
+    )
+    loads(text, str(path))
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return Started(path, reasons | {"evaluation": why})
+
+
 def starter(
     name: str,
     sources: Mapping[str, tuple[FileSource, Sequence[str]]],
@@ -79,6 +132,54 @@ def starter(
         SURFACES,
     ]
     return "\n".join(parts)
+
+
+def _met(patterns: Sequence[str]) -> list[Path]:
+    found = [Path(path) for pattern in patterns for path in ([pattern] if Path(pattern).is_file() else _glob(pattern))]
+    return list(dict.fromkeys(found))
+
+
+def _glob(pattern: str) -> list[str]:
+    met = sorted(path for path in glob(pattern, recursive=True) if Path(path).is_file())
+    if not met:
+        raise DataError("there is no such file", where=pattern, mend="correct the path")
+    return met
+
+
+def _doubt(sentence: str) -> str:
+    return f"perhaps not: {sentence}"
+
+
+def _placed(source: FileSource, folder: Path) -> FileSource:
+    return msgspec.structs.replace(source, files=portable(map(Path, source.files), folder))
+
+
+def _mended(source: FileSource, columns: Sequence[str], mended: Mapping[str, str | None]) -> EventSource:
+    """The guess about the events with what the person who knows them said."""
+    assert isinstance(source, EventSource)
+    said = {name: value for name, value in mended.items() if value is not None}
+    return msgspec.structs.replace(
+        source, **said, columns=msgspec.structs.replace(source.columns, **dict(map(_pair, columns)))
+    )
+
+
+def _pair(column: str) -> tuple[str, str | None]:
+    name, equals, value = column.partition("=")
+    if not equals:
+        raise DeclarationError(f"expected NAME=COLUMN, found '{column}'", where="--column", mend="e.g. user=client")
+    if name not in EventColumns.__struct_fields__:
+        raise unknown("column of events", name, EventColumns.__struct_fields__, where="--column")
+    return name, value or None
+
+
+def _split(events: FileSource) -> tuple[str, list[str]]:
+    """The evaluation that the data allow, and why it is this one."""
+    assert isinstance(events, EventSource)
+    if events.columns.time is not None:
+        return "time", ["the events have times: train on the past, test on what came after"]
+    if events.order == "file":
+        return "last", ["the events have an order but no times: each person's last event is the test"]
+    return "random", ["the events have neither times nor an order: a random share of each person's items is the test"]
 
 
 def portable(paths: Iterable[Path], folder: Path) -> tuple[str, ...]:

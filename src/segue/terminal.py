@@ -17,7 +17,7 @@ def table(rows: Sequence[dict[str, Any]], *, title: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(width=None if sys.stdout.isatty() else 200)
     if not rows:
         console.print(f"{title}: nothing")
         return
