@@ -15,9 +15,9 @@ from segue.simulate.truth import true_effect
 
 if TYPE_CHECKING:
     from segue.domain.experiment import Experiment
-    from segue.domain.recommender import Recommender
     from segue.measure.experiment import Readout
-    from segue.project import Ingested, Project
+    from segue.project import Project
+    from segue.results import Ingested
     from segue.simulate.files import Truth
     from segue.simulate.naming import Style
     from segue.simulate.visit import Visited
@@ -35,7 +35,7 @@ def broken_rows(project: Project, ingested: Ingested, truth: Truth) -> list[Row]
     rows = []
     for kind, count in truth.kinds().items():
         if kind == "duplicate":
-            rows.append(_caught(kind, count, sum(report.duplicates for report in ingested.reports), "taken once"))
+            rows.append(_caught(kind, count, sum(report.duplicates for report in ingested.files), "taken once"))
             continue
         reasons = Counter(found.get((row.file, row.line), "") for row in truth.broken if row.kind == kind)
         missed = reasons.pop("", 0)
@@ -83,10 +83,14 @@ class LastVisits:
     until: datetime
 
 
-def old_and_new(project: Project, releases: Mapping[str, str], visits: LastVisits) -> tuple[str, list[Row]]:
-    """The models of two releases, held against what people opened on the last visits; the sentence that sums it up.
+def old_and_new(
+    project: Project, surface: str, releases: Mapping[str, str], visits: LastVisits
+) -> tuple[str, list[Row]]:
+    """Two releases held against what people opened on the last visits: the sentence that sums it up, and its table.
 
-    `releases` maps what each is called here to its id; the first is the baseline. Popularity of the old one is beside.
+    `releases` maps what each is called here to its id, the first is the baseline. A release is judged by the first
+    source of the surface. Popularity is not beside it: people can only open what they were shown, and half of them
+    were shown what is popular.
     """
     from segue.data.split import split_by_time
     from segue.engines.engine import Key
@@ -95,11 +99,9 @@ def old_and_new(project: Project, releases: Mapping[str, str], visits: LastVisit
 
     prepared = project.engine.prepare(project.dataset(), Key.USER)
     split = split_by_time(prepared, test_days=(visits.until - visits.since).total_seconds() / DAY_S)
-    models: dict[str, Recommender] = {}
-    for name, release in releases.items():
-        loaded = project.registry.load(release).models
-        models |= {f"{model} of the {name} release": loaded[model] for model in loaded}
-    said = msgspec.structs.replace(project.declaration.evaluation, baseline=next(iter(models)), k=(5, 10, 20))
+    loaded = {name: project.registry.load(release) for name, release in releases.items()}
+    models = {name: release.models[release.surfaces[surface].sources[0]] for name, release in loaded.items()}
+    said = msgspec.structs.replace(project.declaration.evaluation, baseline=next(iter(models)))
     board = leaderboard(evaluate(models, split.test, split.train.items, said))
     return board.sentence(), board.rows()
 

@@ -27,8 +27,7 @@ def on_real_data(folder: Path, data: Path, teller: Teller, *, stay: bool) -> Non
         copy_workspace(data, folder)
         project = Project.open(folder)
         teller.say(f"{project.declaration.workspace.name}: {', '.join(project.declaration.events.files)}")
-    ingested(project, teller)
-    teller.table(quarantine_rows(project))
+    ingested(project, teller, lambda _: quarantine_rows(project))
     checked(project, teller)
     trained(project, teller)
     evaluated(project, teller)
@@ -58,14 +57,14 @@ def copy_workspace(data: Path, folder: Path) -> None:
         (folder / "data").symlink_to((data / "data").resolve())
 
 
-def people_to_show(project: Project) -> list[str]:
-    """Three people with a history of ordinary length, the same each time."""
+def people_to_show(project: Project) -> dict[str, str]:
+    """Three people with a history of ordinary length, the same each time, and how many items each has."""
     import polars as pl
 
     events = project.snapshot().events().filter(pl.col("user").is_not_null())
-    counts = events.group_by("user").agg(pl.col("item").n_unique().alias("items")).collect().sort("items", "user")
+    counts = events.group_by("user").agg(pl.col("item").n_unique()).collect().sort("item", "user")
     places = [int(len(counts) * share) for share in (0.4, 0.6, 0.8)]
-    return [str(counts["user"][min(place, len(counts) - 1)]) for place in places]
+    return {user: f"{user}, who has {items:,} items" for user, items in (counts.row(place) for place in places)}
 
 
 def finish(service: Service, teller: Teller, *, stay: bool) -> None:

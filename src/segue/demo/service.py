@@ -43,7 +43,9 @@ class Service:
         self.stop()
 
     def start(self) -> None:
-        """Start it and wait until it is ready."""
+        """Start it, unless it is started, and wait until it is ready."""
+        if self._process is not None:
+            return
         command = [sys.executable, "-m", "segue", "-C", str(self.folder), "serve", "--host", "127.0.0.1"]
         command += ["--port", str(self.port), "--workers", str(self._workers)]
         with (self.folder / LOG).open("ab") as log:

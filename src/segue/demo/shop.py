@@ -12,7 +12,7 @@ import numpy as np
 from segue.demo.outcome import LastVisits, against_truth, broken_rows, old_and_new, rows_from_visits
 from segue.demo.real import finish
 from segue.demo.service import PORT, Service, forced_copy, free_port
-from segue.demo.steps import checked, evaluated, ingested, lists, released, trained
+from segue.demo.steps import checked, drained, evaluated, ingested, lists, narrow, released, told, trained
 from segue.demo.telling import Teller
 from segue.simulate.respond import Plan, plan_visits
 from segue.simulate.visit import Door, Visited, visit
@@ -81,8 +81,7 @@ def on_a_shop(folder: Path, teller: Teller, *, stay: bool, scale: Scale | None =
         last = _visits(project, world, plan, scale, service, teller)
         _experiment(project, world, plan, forced, teller)
         _releases(project, old, last, teller)
-        names = dict(zip(world.crowd.ids, world.crowd.names, strict=True))
-        lists(project, teller, _three(world, plan), names)
+        lists(project, teller, _three(world, plan))
         finish(service, teller, stay=stay)
 
 
@@ -99,7 +98,7 @@ def _history(folder: Path, world: World, teller: Teller) -> Project:
         )
     _declared(folder, files, truth, teller)
     project = Project.open(folder)
-    teller.table(broken_rows(project, ingested(project, teller), truth))
+    ingested(project, teller, lambda reports: broken_rows(project, reports, truth))
     checked(project, teller)
     return project
 
@@ -135,7 +134,7 @@ def _visits(project: Project, world: World, plan: Plan, scale: Scale, service: S
     with teller.step("People visit", "Half see what is popular, half what was learned. All do as they like."):
         teller.say(_told(visit(world, plan.rows(0, early), door)))
     with teller.step("Learn from it", "What the visits left in the journal moves into the lake; models learn anew."):
-        project.drain()
+        drained(project)
         teller.say(rows_from_visits(project))
         teller.table([each.row() for each in project.train(("popularity", "ease"))])
     with teller.step(
@@ -144,7 +143,7 @@ def _visits(project: Project, world: World, plan: Plan, scale: Scale, service: S
         since = datetime.now(UTC)
         teller.say(_told(visit(world, plan.rows(early, len(plan)), door)))
         until = datetime.now(UTC)
-        project.drain()
+        drained(project)
     return LastVisits(since, until)
 
 
@@ -162,7 +161,7 @@ def _replayed(folder: Path, world: World, plan: Plan) -> Visited:
     """The whole plan against a copy of the workspace that shows everybody one variant."""
     from segue.project import Project
 
-    with Service(folder, workers=2) as service:
+    with Service(folder, workers=1) as service:
         return visit(world, plan, Door(service.url, Project.open(folder).create_key("service"), SURFACE))
 
 
@@ -170,9 +169,10 @@ def _releases(project: Project, old: str, last: LastVisits, teller: Teller) -> N
     with teller.step(
         "Old and new", "Both releases held against the last visits. The new one is in service from now on."
     ):
-        new = project.release(())["release"]
-        sentence, rows = old_and_new(project, {"old": old, "new": new}, last)
-        teller.table(rows)
+        new = project.release(())
+        told(new, teller)
+        sentence, rows = old_and_new(project, SURFACE, {"old release": old, "new release": new["release"]}, last)
+        teller.table(narrow(rows))
         teller.say(sentence)
 
 
@@ -186,8 +186,16 @@ def _told(visited: Visited) -> str:
     )
 
 
-def _three(world: World, plan: Plan) -> list[str]:
-    """Three people of the visits with quite different favourites."""
-    favourites = world.crowd.affinity[plan.people].argmax(axis=1)
-    _, first = np.unique(favourites, return_index=True)
-    return [world.crowd.ids[int(plan.people[row])] for row in sorted(first.tolist())[:3]]
+def _three(world: World, plan: Plan) -> dict[str, str]:
+    """Three people of the visits with quite different favourites, and what the demo knows of each."""
+    favourites = world.crowd.affinity.argsort(axis=1)[:, ::-1]
+    _, first = np.unique(favourites[plan.people, 0], return_index=True)
+    return {
+        world.crowd.ids[person]: _known(world, person, favourites[person, :3].tolist())
+        for person in plan.people[np.sort(first)[:3]].tolist()
+    }
+
+
+def _known(world: World, person: int, favourites: list[int]) -> str:
+    shelves = [world.catalog.shelf_names[shelf][1] for shelf in favourites]
+    return f"{world.crowd.names[person]} ({world.crowd.ids[person]}) mostly goes to: {', '.join(shelves)}"

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from segue.demo.telling import Teller
+from segue.domain.errors import BusyError
 
 if TYPE_CHECKING:
-    from segue.project import Ingested, Project
+    from segue.project import Project
+    from segue.results import Ingested
+
+Row = dict[str, Any]
 
 LISTED = 5  # items of each list that is printed
+DRAIN_S = 20.0  # how long another drain may take
+BOARD = ("model", "interval", "fit_seconds")  # of a leaderboard, beside the columns of these metrics
+BOARD_METRICS = ("ndcg@", "against ", "recall@", "coverage@")
 
 
-def ingested(project: Project, teller: Teller) -> Ingested:
-    """Read the declared files."""
+def ingested(project: Project, teller: Teller, quarantined: Callable[[Ingested], list[Row]]) -> None:
+    """Read the declared files; `quarantined` makes the rows of the table below."""
     with teller.step("Ingest", "Files become tables. A row that cannot be read goes to quarantine, with its reason."):
         reports = project.ingest(())
         teller.say(reports.sentence())
-    return reports
+        teller.table(quarantined(reports))
 
 
 def checked(project: Project, teller: Teller) -> None:
@@ -37,32 +45,56 @@ def evaluated(project: Project, teller: Teller) -> None:
     """The leaderboard by the declared split."""
     with teller.step("Evaluate", "Learn from the past, rank all items, and see what people really did next."):
         board = project.evaluate(())
-        teller.table(board.rows(), title=board.title)
+        teller.table(narrow(board.rows()), title=board.title)
         teller.say(board.sentence())
+
+
+def narrow(rows: Sequence[Row]) -> list[Row]:
+    """The columns of a leaderboard that fit beside each other; `segue evaluate` shows all."""
+    return [
+        {name: value for name, value in row.items() if name in BOARD or name.startswith(BOARD_METRICS)} for row in rows
+    ]
 
 
 def released(project: Project, teller: Teller) -> None:
     """Release what was trained."""
     with teller.step("Release", "Models, surfaces and catalog become one unit; the switch to it is atomic."):
-        teller.table([project.release(())])
+        told(project.release(()), teller)
 
 
-def lists(project: Project, teller: Teller, people: Sequence[str], names: dict[str, str] | None = None) -> None:
-    """The lists of a few people, with reasons."""
+def told(release: Row, teller: Teller) -> None:
+    """What a release holds, in a line."""
+    teller.say(f"release [bold]{release['release']}[/]: {release['models']}; {release['items']:,} items")
+
+
+def drained(project: Project) -> None:
+    """Move the journal into the lake; the service does it too, so its own drain may have to end first."""
+    deadline = time.monotonic() + DRAIN_S
+    while True:
+        try:
+            project.drain()
+            return
+        except BusyError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def lists(project: Project, teller: Teller, people: Mapping[str, str]) -> None:
+    """The lists of a few people, with reasons; `people` maps their ids to what is said of them."""
     with teller.step("Lists", "What these people see, and why: each reason is a part of the score, not a slogan."):
-        for person in people:
+        for person, words in people.items():
             listed = project.recommend(user=person, k=LISTED)
-            name = (names or {}).get(person)
-            teller.table([_line(row) for row in listed.rows()], title=f"{name} ({person})" if name else person)
+            teller.table([_line(row) for row in listed.rows()], title=words)
             if listed.fallback:
                 teller.say(listed.fallback)
 
 
-def _line(row: dict[str, Any]) -> dict[str, Any]:
+def _line(row: Row) -> Row:
     return {"item": row["title"], "why": row["reason"], "score": row["score"]}
 
 
-def quarantine_rows(project: Project) -> list[dict[str, Any]]:
+def quarantine_rows(project: Project) -> list[Row]:
     """How many rows are in quarantine for each reason, with an example each."""
     import polars as pl
 
