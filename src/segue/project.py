@@ -345,7 +345,7 @@ class Project:
         settings = msgspec.structs.replace(
             self.declaration.serve, **{name: value for name, value in given.items() if value is not None}
         )
-        serve(self.folder, settings)
+        serve(self.folder, settings, self.declaration.events)
 
     def drain(self) -> dict[str, Any]:
         """Move what the service acknowledged from the journal into the lake."""
