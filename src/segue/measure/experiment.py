@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from segue.domain.experiment import Experiment, Metric
 
+__all__ = ["Readout", "readout"]
+
 
 def readout(name: str, experiment: Experiment, decisions: pl.LazyFrame, events: pl.LazyFrame) -> Readout:
     """Read an experiment from the log.

@@ -36,12 +36,13 @@ def rank(
     seen: Seen = "excluded",
     progress: Callable[[float], None] | None = None,
 ) -> Ranking:
-    """The `k` best of all items that the model knows, for every row of `test`; nothing is sampled.
+    """The `k` best of all items that the model and the dataset know, for every row of `test`; nothing is sampled.
 
     With `seen="excluded"` a list has no item of the person's own history. The time is that of `Recommender.top` and of
     marking what was seen, after one call that is not counted (it may compile or load).
     """
     ours, theirs = items.translation(recommender.items), recommender.items.translation(items)
+    strangers = theirs == UNKNOWN  # items of the model that are not the dataset's: no list may have them
     asked = Requests(test.histories.translated(ours), test.now)
     people = len(asked)
     lists = np.full((people, k), UNKNOWN, np.int32)
@@ -52,7 +53,7 @@ def rank(
     for start in range(0, people, size):
         batch = asked.rows(start, start + size)
         began = time.perf_counter()
-        deny = _marked(batch.histories, len(recommender.items)) if seen == "excluded" else None
+        deny = strangers | _marked(batch.histories, len(strangers)) if seen == "excluded" else strangers
         best, _ = recommender.top(batch, k, deny=deny)
         seconds += time.perf_counter() - began
         lists[start : start + len(batch), : best.shape[1]] = np.append(theirs, UNKNOWN)[best]
