@@ -15,7 +15,7 @@ from segue.simulate.truth import true_effect
 
 if TYPE_CHECKING:
     from segue.domain.experiment import Experiment
-    from segue.measure.experiment import Readout
+    from segue.measure.readout import Readout
     from segue.project import Project
     from segue.results import Ingested
     from segue.simulate.files import Truth
@@ -69,7 +69,7 @@ def against_truth(
                 "truth: all A": effect.control,
                 "all B": effect.treatment,
                 "true difference": effect.difference,
-                "inside": measured.low <= effect.difference <= measured.high if measured else None,
+                "truth inside": measured.low <= effect.difference <= measured.high if measured else None,
             }
         )
     return rows

@@ -57,8 +57,8 @@ class Scale:
 
     people: int = 2_000
     items: int = 600
-    visits: int = 1_600
-    last_visits: int = 400
+    visits: int = 2_000
+    last_visits: int = 600
 
 
 def on_a_shop(folder: Path, teller: Teller, *, stay: bool, scale: Scale | None = None) -> None:
@@ -104,7 +104,7 @@ def _history(folder: Path, world: World, teller: Teller) -> Project:
 
 
 def _declared(folder: Path, files: Path, truth: Truth, teller: Teller) -> None:
-    from segue.project import initialise
+    from segue.starter import initialise
 
     with teller.step("Look at the files", "What are these columns? A guess, with its reasons, that one line can mend."):
         guessed = initialise(

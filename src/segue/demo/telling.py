@@ -41,7 +41,7 @@ class Teller:
         """A sentence, indented below its heading. Rich markup is read as such."""
         from rich.padding import Padding
 
-        self.console.print(Padding(text, (0, 0, 0, 4)))
+        self.console.print(Padding(text, (0, 0, 0, 4), expand=False))
 
     def table(self, rows: Sequence[Mapping[str, Any]], *, title: str = "") -> None:
         """Rows of one shape: numbers to the right."""
@@ -58,7 +58,7 @@ class Teller:
             drawn.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
         for row in rows:
             drawn.add_row(*(Text(cell(row.get(name))) for name in rows[0]))
-        self.console.print(Padding(drawn, (0, 0, 0, 4)))
+        self.console.print(Padding(drawn, (0, 0, 0, 4), expand=False))
 
     def done(self) -> None:
         """How long everything took."""
