@@ -30,7 +30,7 @@ class Drained:
 
 
 def drain(lake: Lake, journal: Journal, state: UserState, now: datetime | None = None) -> Drained:
-    """Bring everything that is in the journal into the lake; `BusyError` where another process drains.
+    """Bring what is in the journal now into the lake; `BusyError` where another process drains.
 
     Every step can be cut off anywhere and done again. Each commit says up to which place of the journal it goes, so
     nothing is taken twice; the journal lets go of an event only when both the lake and the index have it on disk.
@@ -52,13 +52,16 @@ def drain(lake: Lake, journal: Journal, state: UserState, now: datetime | None =
 
 def _drain(lake: Lake, journal: Journal) -> Drained:
     events = duplicates = decisions = 0
+    end = (
+        journal.last()
+    )  # what comes in meanwhile is for the next drain, else a busy journal would keep this one forever
     name, last = journal.name, lake.drained("events", journal.name)
-    while rows := journal.events_after(last, AT_ONCE).events:
+    while last < end.events and (rows := journal.events_after(last, AT_ONCE).events):
         last = rows[-1].sequence
         appended = lake.commit_events(event_rows(rows), name, name, last, trusted=name)
         events, duplicates = events + appended.rows, duplicates + appended.duplicates
     name, last = journal.decisions_name, lake.drained("decisions", journal.decisions_name)
-    while made := journal.decisions_after(last, DECISIONS_AT_ONCE):
+    while last < end.decisions and (made := journal.decisions_after(last, DECISIONS_AT_ONCE)):
         last = made[-1][0]
         decisions += lake.commit_decisions([decision for _, decision in made], name, name, last).rows
     return Drained(events, decisions, duplicates)

@@ -52,6 +52,14 @@ class Pending:
     decisions: int
 
 
+@dataclass(frozen=True)
+class Places:
+    """The last place that was given to an event, and to a decision; 0 where none was."""
+
+    events: int
+    decisions: int
+
+
 @runtime_checkable
 class Journal(Protocol):
     """What every journal does; `segue.testing.journal.check_journal` holds it to that.
@@ -96,6 +104,8 @@ class Journal(Protocol):
     def decisions_after(self, sequence: int, limit: int) -> list[tuple[int, Decision]]:
         """The next decisions after a place, each with its own."""
         ...
+
+    def last(self) -> Places: ...
 
     def pending(self) -> Pending: ...
 
@@ -208,10 +218,14 @@ class SQLiteJournal:
         sql = "SELECT decision, sequence FROM decisions WHERE sequence > ? ORDER BY sequence LIMIT ?"
         return [(row[1], _decision(row)) for row in self._decisions.query(sql, sequence, limit)]
 
+    def last(self) -> Places:
+        """The last places that were given."""
+        return Places(*(int(database.query(_LAST)[0][0]) for database in (self._events, self._decisions)))
+
     def pending(self) -> Pending:
         """How many events and decisions the lake does not have yet."""
-        last = "SELECT coalesce((SELECT seq FROM sqlite_sequence), 0) - (SELECT value FROM meta WHERE name = 'drained')"
-        return Pending(*(int(database.query(last)[0][0]) for database in (self._events, self._decisions)))
+        waiting = f"{_LAST} - (SELECT value FROM meta WHERE name = 'drained')"
+        return Pending(*(int(database.query(waiting)[0][0]) for database in (self._events, self._decisions)))
 
     def trim(self, events: int, decisions: int, indexed: int, now: datetime) -> None:
         """Forget events that both lake and index have, decisions drained a day ago, ids of more than seven days."""
@@ -269,6 +283,7 @@ def _microseconds(span: timedelta) -> int:
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Final = "SELECT coalesce((SELECT seq FROM sqlite_sequence), 0)"
 _META: Final = "SELECT value FROM meta WHERE name = ?"
 _RAISE: Final = "UPDATE meta SET value = max(value, ?) WHERE name = ?"
 _RECORD: Final = "INSERT OR IGNORE INTO decisions (id, surface, request_id, recorded, decision) VALUES (?, ?, ?, ?, ?)"
@@ -302,4 +317,4 @@ def _delete(database: Database, table: str, key: str, condition: str, *values: o
             deleted = connection.execute(sql, values).rowcount
 
 
-__all__ = ["GroupCommit", "Journal", "Journaled", "Pending", "SQLiteJournal", "Tail", "microseconds"]
+__all__ = ["GroupCommit", "Journal", "Journaled", "Pending", "Places", "SQLiteJournal", "Tail", "microseconds"]

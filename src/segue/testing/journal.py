@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from segue.data.journal import Journal, Pending
+from segue.data.journal import Journal, Pending, Places
 from segue.domain.decisions import Decision
 from segue.domain.events import Event
 
@@ -49,6 +49,7 @@ def _events(one: Journal, other: Journal) -> None:
         {entry.received for entry in kept}, {1_772_366_400_000_000}, "the moment of receiving is kept, in microseconds"
     )
     _same(one.pending(), Pending(3, 0), "events that no lake has are pending")
+    _same(one.last(), Places(3, 0), "the last place is known")
     _same(
         [entry.sequence for entry in one.events_after(1, 1).events],
         [2],
