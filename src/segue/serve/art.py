@@ -8,12 +8,12 @@ from collections.abc import Callable
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 320, 200
-HUES = (214, 18, 160, 268, 38, 338, 190, 92, 244, 4, 128, 300)  # far apart for neighbours in the list
+HUES = (212, 20, 164, 262, 40, 340, 190, 104, 236, 4, 140, 300)  # far apart for neighbours in the list
 
 _SVG = Markup(
     '<svg class="art" viewBox="0 0 {w} {h}" preserveAspectRatio="xMidYMid slice" aria-hidden="true" focusable="false">'
-    '<defs><linearGradient id="g{key}" x1="0" y1="0" x2="1" y2="1"><stop stop-color="hsl({hue} 46% 56%)"/>'
-    '<stop offset="1" stop-color="hsl({other} 52% 34%)"/></linearGradient></defs>'
+    '<defs><linearGradient id="g{key}" x1="0" y1="0" x2="1" y2="1"><stop stop-color="hsl({hue} 36% 56%)"/>'
+    '<stop offset="1" stop-color="hsl({other} 42% 33%)"/></linearGradient></defs>'
     '<rect width="{w}" height="{h}" fill="url(#g{key})"/><g fill="none" stroke="#fff" stroke-opacity=".2">{form}</g>'
     '<text x="24" y="176" fill="#fff" fill-opacity=".94" font-size="60" font-weight="600" letter-spacing="-2">'
     "{initials}</text></svg>"

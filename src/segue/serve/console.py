@@ -17,7 +17,7 @@ from segue.domain.events import person_key
 from segue.serve.access import Access
 from segue.serve.exchange import Request, Response, answer
 from segue.serve.messages import Ask
-from segue.serve.people import People, Person
+from segue.serve.people import GUEST, People, Person
 from segue.serve.problems import Problem, Refusal, wire
 from segue.serve.released import Released
 from segue.serve.surfaces import SurfacesEndpoint
@@ -79,7 +79,7 @@ class Console:
         self._access.sessions.check_host(request.headers)
         query = _query(request)
         if "new" in query:
-            return _redirected(f"/?visitor=guest-{secrets.token_hex(4)}")
+            return _redirected(f"/?visitor={GUEST}{secrets.token_hex(4)}")
         if "any" in query:
             return _redirected(await asyncio.to_thread(self._anybody))
         wish = await asyncio.to_thread(self._wish, query)

@@ -15,6 +15,7 @@ from segue.domain.columns import CODE, ID, USER, VISITOR
 
 KEPT = 100_000  # those who did most, where there are more
 FOUND = 12
+GUEST, STRANGER = "guest-", "Someone new"  # the page makes visitors whom it calls so
 FRESH_SECONDS = 60.0
 NAMES = ("name", "full_name", "display_name", "username", "nickname")
 
@@ -37,6 +38,11 @@ class Person:
         """Without the kind."""
         return self.key[2:]
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a name to call them by."""
+        return self.name not in (self.id, STRANGER)
+
 
 class People:
     """Read from the lake when the page first asks, and again, at most each minute, when the lake has changed."""
@@ -51,7 +57,7 @@ class People:
         self._fingerprint = ""
 
     def find(self, text: str) -> list[Person]:
-        """At most a dozen whose name or id has `text` in it, who did most first. It may read the lake, which takes time."""
+        """At most a dozen whose name or id has `text` in it, the best known first. It may read the lake, and take time."""
         self._refresh()
         wanted = text.casefold().strip()
         found = []
@@ -65,7 +71,7 @@ class People:
     def get(self, key: str) -> Person:
         """The person of this key; one who is not in the lake is called by the id."""
         self._refresh()
-        return self._by_key.get(key) or Person(key, key[2:], 0)
+        return self._by_key.get(key) or Person(key, STRANGER if key.startswith(f"v:{GUEST}") else key[2:], 0)
 
     def __len__(self) -> int:
         return len(self._people)
@@ -88,7 +94,7 @@ class People:
 
 
 def _people(snapshot: Any) -> list[Person]:
-    """Those who did most first."""
+    """Those with a name first (what has none may be a robot), and among them those who did most."""
     import polars as pl
 
     person = pl.coalesce(USER, VISITOR).alias(CODE)
@@ -97,7 +103,9 @@ def _people(snapshot: Any) -> list[Person]:
     ids = snapshot.person_ids
     names = _names(snapshot)
     keys = ids.take(most[CODE].to_list())
-    return [Person(key, names.get(key, key[2:]), count) for key, count in zip(keys, most["len"].to_list(), strict=True)]
+    everybody = zip(keys, most["len"].to_list(), strict=True)
+    people = [Person(key, names.get(key, key[2:]), count) for key, count in everybody]
+    return sorted(people, key=lambda person: person.key not in names)
 
 
 def _names(snapshot: Any) -> dict[str, str]:

@@ -14,7 +14,7 @@ from segue.domain.decisions import Decision, Shown
 from segue.domain.requests import NO_TIME
 from segue.serve.art import art
 
-LATELY = 12
+LATELY = 9
 _SPANS = (
     (60, "minute"),
     (3600, "hour"),
@@ -23,9 +23,16 @@ _SPANS = (
     (30 * 86_400, "month"),
     (365 * 86_400, "year"),
 )
+_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
+_POLICIES = {
+    "none": "best first",
+    "epsilon-greedy": "best first, with a few draws at random",
+    "plackett-luce": "drawn in proportion to the scores",
+}
 _VERBS = {
     "click": "clicked",
     "view": "looked at",
+    "add_to_cart": "put in the basket",
     "buy": "bought",
     "purchase": "bought",
     "play": "played",
@@ -63,6 +70,7 @@ class Card:
     position: int
     title: str
     meta: str
+    price: str
     art: Markup
     reason: str
     bars: Sequence[Bar]
@@ -84,12 +92,18 @@ class Names:
         return known.title or item if known is not None else item
 
     def meta(self, item: str) -> str:
-        """Category and price, as far as they are known."""
+        """The categories, the widest first, as far as they are known."""
         known = self._catalog.get(item)
-        if known is None:
+        return " · ".join(known.categories[:2]) if known is not None else ""
+
+    def price(self, item: str) -> str:
+        """The price with its currency; whole where it is whole."""
+        known = self._catalog.get(item)
+        if known is None or known.price is None:
             return ""
-        price = "" if known.price is None else f"{known.price:,.2f} {known.currency or ''}".strip()
-        return " · ".join(part for part in (", ".join(known.categories[:2]), price) if part)
+        amount = f"{known.price:,.0f}" if known.price == int(known.price) else f"{known.price:,.2f}"
+        sign = _SIGNS.get(known.currency or "")
+        return f"{sign}{amount}" if sign else f"{amount} {known.currency or ''}".strip()
 
     def art(self, item: str) -> Markup:
         """Its picture."""
@@ -98,13 +112,13 @@ class Names:
 
 
 def happenings(past: Sequence[Past], names: Names) -> list[Happening]:
-    """The last dozen things, newest first."""
+    """The last few things, newest first."""
     now = time.time()
     return [_happening(each, names, now) for each in reversed(past[-LATELY:])]
 
 
 def _happening(past: Past, names: Names, now: float) -> Happening:
-    verb = _VERBS.get(past.type, past.type)
+    verb = _VERBS.get(past.type, past.type.replace("_", " "))
     return Happening(past.item, names.title(past.item), verb, _ago(past.time, now), names.art(past.item))
 
 
@@ -115,9 +129,7 @@ def cards(decision: Decision, names: Names) -> list[Card]:
 
 def policy_in_words(policy: str) -> str:
     """How the order came about."""
-    if policy == "none":
-        return "best first"
-    return f"drawn by {policy}"
+    return _POLICIES.get(policy, policy)
 
 
 def _card(shown: Shown, names: Names) -> Card:
@@ -126,6 +138,7 @@ def _card(shown: Shown, names: Names) -> Card:
         position=shown.position,
         title=names.title(shown.item),
         meta=names.meta(shown.item),
+        price=names.price(shown.item),
         art=names.art(shown.item),
         reason=shown.reason.text,
         bars=_bars(shown, names),

@@ -31,10 +31,11 @@ document.addEventListener("visibilitychange", () => document.visibilityState ===
 
 // An impression: half of a card in view for half a second.
 const timers = new Map();
+const count = (one) => { const told = document.getElementById("seen"); if (told) told.textContent = String(Number(told.textContent) + one); };
 const seen = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
     clearTimeout(timers.get(target));
-    if (isIntersecting) timers.set(target, setTimeout(() => { seen.unobserve(target); waiting.push(event(target, "impression")); }, 500));
+    if (isIntersecting) timers.set(target, setTimeout(() => { seen.unobserve(target); waiting.push(event(target, "impression")); count(1); }, 500));
   }
 }, { threshold: 0.5 });
 const watch = () => { seen.disconnect(); timers.forEach(clearTimeout); timers.clear(); cards().forEach((card) => seen.observe(card)); };
@@ -67,7 +68,7 @@ async function turn(chosen, item) {
   const counts = mark(order);
   glide(before);
   watch();
-  say(`After ${chosen}: ${counts.new} new, ${counts.up} moved up, ${counts.down} moved down.`, true);
+  tell(`After “${chosen}”: ${counts.new} new, ${counts.up} moved up, ${counts.down} moved down${main().dataset.policy === "none" ? "" : " (some by chance: this list is drawn)"}`);
 }
 // Moves are told against the old list without what was clicked: that everything else steps up by one is no news.
 function mark(order) {
@@ -97,9 +98,13 @@ function glide(before) {
   });
   document.querySelector(".past li")?.animate([{ opacity: 0, transform: "translateY(-10px)" }, { opacity: 1, transform: "none" }], 460);
 }
-function say(text, quietly) {
+function tell(text) {
   said.textContent = text;
-  if (quietly) return;
+  const line = document.getElementById("turned");
+  if (line) Object.assign(line, { textContent: text, hidden: false });
+}
+function say(text) {
+  said.textContent = text;
   const note = document.createElement("p");
   note.className = "note";
   note.textContent = text;
