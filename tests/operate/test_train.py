@@ -1,0 +1,150 @@
+"""Training saves a model whole or not at all, beside what others train at the same time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests.decide.world import table
+from tests.operate.shop import NOW, trained
+
+from segue.domain.errors import DeclarationError, ModelError, UnknownName
+from segue.engines.local import LocalEngine
+from segue.learn.ease import EASE
+from segue.learn.learner import load_model
+from segue.operate.drafts import PREFIX, draft, publish
+from segue.operate.train import RUNS_KEPT, runs, train, trained_model, trained_names
+
+
+def test_what_was_trained_is_told_and_found_again(tmp_path: Path) -> None:
+    made = trained(tmp_path)
+    assert trained_model(tmp_path / "models", "ease") == made
+    assert (made.learner, made.parameters["regularization"], made.personal) == ("ease", 5.0, True)
+    assert (made.rows, made.people, made.trained, made.fingerprint) == (420, 60, NOW, "lake-1")
+    assert made.dataset == table().fingerprint
+    assert made.fit_seconds > 0
+    assert made.row()["run"] == made.run
+    model = load_model(tmp_path / "models" / "ease" / made.run)
+    assert len(model.items) == made.items
+    assert model.nbytes == made.nbytes
+
+
+def test_the_newest_run_is_current_and_old_ones_go(tmp_path: Path) -> None:
+    names = [trained(tmp_path).run for _ in range(RUNS_KEPT + 2)]
+    kept = runs(tmp_path / "models" / "ease")
+    assert len(kept) in (RUNS_KEPT, RUNS_KEPT + 1)  # the runs of one second sort by chance; the current one stays
+    assert trained_model(tmp_path / "models", "ease").run == names[-1]
+
+
+def test_trainings_at_once_are_safe(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: trained(tmp_path), range(4)))
+    assert len({each.run for each in made}) == 4
+    assert trained_model(tmp_path / "models", "ease") in made
+    assert _drafts(tmp_path / "models" / "ease") == []
+    for run in runs(tmp_path / "models" / "ease"):
+        load_model(tmp_path / "models" / "ease" / run)
+
+
+class Interrupted(EASE, frozen=True):
+    """An EASE whose owner presses Ctrl-C."""
+
+    def fit(self, engine, dataset, validate=None):
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_leaves_the_current_run_as_it_was(tmp_path: Path) -> None:
+    before = trained(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path, learner=Interrupted())
+    assert trained_model(tmp_path / "models", "ease") == before
+    assert _drafts(tmp_path / "models" / "ease") == []
+
+
+def test_a_failure_while_saving_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from segue.operate import train as module
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = trained(tmp_path)
+    monkeypatch.setattr(module, "save_model", full)
+    with pytest.raises(OSError, match="No space left"):
+        trained(tmp_path)
+    assert trained_model(tmp_path / "models", "ease") == before
+    assert runs(tmp_path / "models" / "ease") == [before.run]
+    assert _drafts(tmp_path / "models" / "ease") == []
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from segue.operate.drafts import draft
+with draft(Path(sys.argv[1])) as folder:
+    (folder / "half").write_text("written")
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_a_kill_left_is_swept_and_what_lives_is_not(tmp_path: Path) -> None:
+    with draft(tmp_path) as living:
+        killed = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE)
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == b"ready\n"
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        killed.stdout.close()
+        assert len(_drafts(tmp_path)) == 2
+        with draft(tmp_path) as another:
+            assert sorted(_drafts(tmp_path)) == sorted([living, another])
+        assert _drafts(tmp_path) == [living]
+    assert _drafts(tmp_path) == []
+
+
+def test_a_published_draft_is_readable_by_others_and_synced(tmp_path: Path) -> None:
+    with draft(tmp_path) as folder:
+        (folder / "deep").mkdir()
+        (folder / "deep" / "file").write_text("x")
+        publish(folder, tmp_path / "place")
+    assert (tmp_path / "place" / "deep" / "file").read_text() == "x"
+    assert os.stat(tmp_path / "place").st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "a b"])
+def test_a_name_that_cannot_be_a_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DeclarationError, match="cannot be the name of a model"):
+        train(name, EASE(), LocalEngine(), table(), tmp_path, now=NOW)
+
+
+def test_what_was_never_trained_is_named(tmp_path: Path) -> None:
+    assert trained_names(tmp_path / "models") == []
+    trained(tmp_path)
+    with pytest.raises(UnknownName, match="did you mean 'ease'"):
+        trained_model(tmp_path / "models", "eas")
+
+
+def test_a_manifest_that_does_not_tell_is_a_model_error(tmp_path: Path) -> None:
+    made = trained(tmp_path)
+    path = tmp_path / "models" / "ease" / made.run / "manifest.json"
+    path.write_text(path.read_text().replace('"rows": 420', '"rows": "many"'))
+    with pytest.raises(ModelError, match="does not tell how the model was trained"):
+        trained_model(tmp_path / "models", "ease")
+    path.write_text("{")
+    with pytest.raises(ModelError, match="cannot be read"):
+        trained_model(tmp_path / "models", "ease")
+
+
+def test_runs_are_named_by_time(tmp_path: Path) -> None:
+    time.sleep(0)
+    assert trained(tmp_path).run.startswith("20261121-094500-")
+
+
+def _drafts(folder: Path) -> list[Path]:
+    return list(folder.glob(f"{PREFIX}*"))
