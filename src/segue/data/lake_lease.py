@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sys
@@ -19,15 +20,16 @@ POLL_S = 0.05
 def lease(path: Path, purpose: str, wait_s: float = 0.0) -> Iterator[None]:
     """Hold `path` while the block runs; `BusyError` names the holder if it is still taken after `wait_s` seconds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
+    with path.open("ab+") as file:
         _take(file.fileno(), path, purpose, time.monotonic() + wait_s)
-        file.truncate(0)
-        file.write(f"process {os.getpid()} ({' '.join(Path(part).name for part in sys.argv[:2]) or 'python'})")
-        file.flush()
+        name = f"process {os.getpid()} ({' '.join(Path(part).name for part in sys.argv[:2]) or 'python'})"
+        with contextlib.suppress(OSError):  # the name is for people; on a full disk the lease holds without it
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), name.encode())
         try:
             yield
         finally:
-            file.truncate(0)
+            os.ftruncate(file.fileno(), 0)
 
 
 def _take(handle: int, path: Path, purpose: str, until: float) -> None:
