@@ -21,7 +21,8 @@ import sys
 from pathlib import Path
 from segue.serve.run import serve
 from segue.serve.settings import ServeSettings
-serve(Path(sys.argv[1]), ServeSettings(port=int(sys.argv[2]), workers=int(sys.argv[3]), drain_seconds=float(sys.argv[4])))
+port, workers, seconds = int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+serve(Path(sys.argv[1]), ServeSettings(port=port, workers=workers, drain_seconds=seconds))
 """
 
 

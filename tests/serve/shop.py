@@ -1,4 +1,4 @@
-"""A small real workspace for the service's tests: a lake, two trained models, two releases, made by the rooms' own functions."""
+"""A small real workspace for the service's tests: a lake, two models, two releases, by the rooms' own functions."""
 
 from __future__ import annotations
 
