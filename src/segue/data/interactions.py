@@ -105,7 +105,7 @@ class Interactions:
         """The row groups of the files in at most `count` contiguous parts of about equally many rows."""
         groups = self._groups
         ends = np.cumsum([group.rows for group in groups])
-        cuts = np.searchsorted(ends, np.linspace(0, ends[-1] if len(ends) else 0, count + 1)[1:-1], side="left")
+        cuts = np.searchsorted(ends, np.linspace(0, ends[-1] if len(ends) else 0, count + 1)[1:-1], side="right")
         bounds = [0, *cuts.tolist(), len(groups)]
         names = list(INTERACTIONS.names if columns is None else columns)
         return [

@@ -40,8 +40,7 @@ class UserState:
         self.folder = Path(folder) / "state"
         self.source = source or EventSource()
         self.journal: Journal = journal or SQLiteJournal(Path(folder) / "journal")
-        self._index: HistoryIndex | None = None
-        self._stamp: tuple[int, int] | None = None
+        self._opened: tuple[tuple[int, int], HistoryIndex] | None = None  # set at once: threads share it
 
     def history(self, person: str) -> list[Past]:
         """What a person (as `person_key` names them) did that weighs something: the newest 1,000, oldest first."""
@@ -104,8 +103,9 @@ class UserState:
             except FileNotFoundError:
                 return None
             stamp = (status.st_ino, status.st_mtime_ns)
-            if stamp == self._stamp and self._index is not None:
-                return self._index
+            opened = self._opened
+            if opened is not None and opened[0] == stamp:
+                return opened[1]
             name = path.read_text()
             try:
                 index = HistoryIndex(self.folder / name)
@@ -113,7 +113,7 @@ class UserState:
                 if path.read_text() == name:
                     return None  # it is gone, and nobody replaced it: built again by the next drain
                 continue
-            self._index, self._stamp = index, stamp
+            self._opened = (stamp, index)
             return index
 
     def _weighed(self, events: list[Journaled]) -> list[Past]:
