@@ -192,17 +192,21 @@ def affinity(place: Place, models: tuple[str, ...], attribute: str, as_json: boo
 @click.option("--history", metavar="ITEM,ITEM,…", help="What someone did, oldest first, instead of a person.")
 @click.option("--all", "everyone", is_flag=True, help="Everybody of the log; needs --out.")
 @click.option("--model", help="Which model; the first source of the first surface where none is named.")
-@click.option("-k", default=20, show_default=True, type=click.IntRange(1), help="How many items.")
+@click.option("-k", default=20, show_default=True, type=click.IntRange(1, 200), help="How many items.")
 @click.option("--explain", is_flag=True, help="Give the reason for each.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write to a .csv, .jsonl or .parquet file.")
 @as_json
 @click.pass_obj
 def recommend(place: Place, /, as_json: bool, **options: Any) -> None:  # noqa: FBT001
     """What to show next, and why."""
+    from segue.terminal import progress
+
     project = place.project()
     everyone, out = options.pop("everyone"), options.pop("out")
     if everyone:
-        return click.echo(project.recommend_all(out, k=options["k"], model=options["model"]).sentence())
+        with progress("lists") as advance:
+            made = project.recommend_all(out, k=options["k"], model=options["model"], progress=advance)
+        return click.echo(made.sentence())
     history = options.pop("history")
     explain = options.pop("explain")
     listed = project.recommend(history=history.split(",") if history is not None else None, **options)

@@ -274,47 +274,57 @@ class Project:
         `user` is a person of the log, `history` item ids, oldest first, of anybody. A person that nobody knows gets a
         sensible list, and `fallback` says so.
         """
-        from segue.decide.ask import Ask
-        from segue.decide.decide import decide
-        from segue.decide.surface import Surface
-        from segue.domain.events import person_key
-        from segue.recommendations import Recommendations
-
         if (user is None) == (history is None):
             raise SegueError("a list is for one `user` or for one `history`", mend="give one of the two")
         name = self._model(model)
-        sources = self._sources_of(name)
+        title = f"for {user}" if user is not None else "for this history"
+        return self._list(self._sources_of(name), user, None, history or (), k, f"{title}, by {name}")
+
+    def recommend_all(
+        self, out: Path | None, *, k: int = 20, model: str | None = None, progress: Advance = _silent
+    ) -> Listed:
+        """Everybody's list, users and visitors, into a .csv, .jsonl or .parquet file; the same as one by one.
+
+        Memory does not grow with the number of people. The file is there whole or not at all.
+        """
+        from segue.recommendations import writer
+        from segue.results import Listed
+
+        if out is None:
+            raise SegueError("lists for everybody need a file to go to", mend="add --out lists.parquet")
+        sources = self._sources_of(self._model(model))
+        people = self.snapshot().person_ids.ids
+        with writer(out) as write:
+            for number, key in enumerate(people):
+                kind, person = {"u": "user", "v": "visitor"}[key[0]], key[2:]
+                given = {"user": None, "visitor": None} | {kind: person}
+                listed = self._list(sources, given["user"], given["visitor"], (), k, "")
+                write({"person": person, "kind": kind} | row for row in listed.rows())
+                progress(f"for {person}", number / len(people))
+        return Listed(out, len(people))
+
+    def _list(
+        self, sources: Sources, user: str | None, visitor: str | None, history: Sequence[str], k: int, title: str
+    ) -> Recommendations:
+        from segue.decide.ask import Ask
+        from segue.decide.decide import decide
+        from segue.decide.surface import Surface
+        from segue.domain.decisions import CANDIDATES_KEPT
+        from segue.domain.events import person_key
+        from segue.recommendations import Recommendations
+
+        key = person_key(user, visitor)
         ask = Ask(
             surface="recommend",
             request_id=uuid4().hex,
             now=datetime.now(UTC),
             user=user,
-            past=self.state.history(person_key(user, None)) if user is not None else (),
-            history=history or (),
-            k=min(k, max(len(sources.items), 1)),
+            visitor=visitor,
+            past=self.state.history(key) if key else (),
+            history=history,
         )
-        decision = decide(Surface(sources=tuple(sources.models), k=k), sources, ask)
-        title = f"for {user}" if user is not None else "for this history"
-        return Recommendations(decision, sources.catalog, f"{title}, by {name}")
-
-    def recommend_all(self, out: Path | None, *, k: int = 20, model: str | None = None) -> Listed:
-        """Everybody's list into a file, a batch of people at a time, so that memory does not grow with their number."""
-        from segue.engines.engine import Key
-        from segue.recommendations import writer
-        from segue.results import Listed
-        from segue.serve.batch import everybody
-
-        if out is None:
-            raise SegueError("lists for everybody need a file to go to", mend="add --out lists.parquet")
-        snapshot = self.snapshot()
-        prepared = self.engine.prepare(self.dataset(snapshot), Key.USER)
-        recommender = self._load(self._model(model))
-        people = 0
-        with writer(out) as write:
-            for rows in everybody(recommender, prepared, snapshot.person_ids, k):
-                people += len({row["person"] for row in rows})
-                write(rows)
-        return Listed(out, people)
+        surface = Surface(sources=tuple(sources.models), k=min(k, CANDIDATES_KEPT))
+        return Recommendations(decide(surface, sources, ask), sources.catalog, title)
 
     def release(self, models: Sequence[str] = ()) -> dict[str, Any]:
         """Put trained models, surfaces and catalog into service as one unit, and switch to it.

@@ -40,4 +40,4 @@ class Rows:
     fragments: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
-        return self.frame.height
+        return len(self.lines)
