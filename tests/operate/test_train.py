@@ -6,13 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from tests.decide.world import table
-from tests.operate.shop import NOW, trained
+from tests.operate.shop import NOW, released, shop, trained
 
 from segue.domain.errors import DeclarationError, ModelError, UnknownName
 from segue.engines.local import LocalEngine
@@ -67,19 +66,34 @@ def test_ctrl_c_leaves_the_current_run_as_it_was(tmp_path: Path) -> None:
     assert _drafts(tmp_path / "models" / "ease") == []
 
 
-def test_a_failure_while_saving_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from segue.operate import train as module
+FULL = """
+import resource, sys
+from pathlib import Path
+from segue.domain.errors import DataError
+from tests.operate.shop import released, shop, trained
+from segue.operate.registry import Registry
+workspace, what = Path(sys.argv[1]), sys.argv[2]
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+try:
+    trained(workspace) if what == "train" else released(Registry(workspace))
+except DataError as error:
+    print(error)
+"""
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
 
-    before = trained(tmp_path)
-    monkeypatch.setattr(module, "save_model", full)
-    with pytest.raises(OSError, match="No space left"):
-        trained(tmp_path)
+@pytest.mark.parametrize("what", ["train", "release"])
+def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path: Path, what: str) -> None:
+    """No file may grow over 3,000 bytes: the weights of 40 items and the catalog both do."""
+    registry = shop(tmp_path)
+    before, release = trained_model(tmp_path / "models", "ease"), released(registry)
+    command = [sys.executable, "-c", FULL, str(tmp_path), what]
+    said = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    assert "the disk is full" in said.stdout
+    assert "free some space" in said.stdout
     assert trained_model(tmp_path / "models", "ease") == before
     assert runs(tmp_path / "models" / "ease") == [before.run]
-    assert _drafts(tmp_path / "models" / "ease") == []
+    assert registry.names() == [release.id] == [registry.current()]
+    assert _drafts(tmp_path / "models" / "ease") == _drafts(tmp_path / "releases") == []
 
 
 KILLED = """
@@ -142,7 +156,6 @@ def test_a_manifest_that_does_not_tell_is_a_model_error(tmp_path: Path) -> None:
 
 
 def test_runs_are_named_by_time(tmp_path: Path) -> None:
-    time.sleep(0)
     assert trained(tmp_path).run.startswith("20261121-094500-")
 
 

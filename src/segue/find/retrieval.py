@@ -92,7 +92,7 @@ class _Found:
             positions, scores = self._best(source, request)
             if len(positions) < CANDIDATES_KEPT or self._makes_a_list(positions):
                 return self._add(positions, scores, index)
-            first = _first_of_each(self._sources.groups[positions])
+            first = self._first_of_groups(positions)
             self._add(positions[first], scores[first], index)
             self._leave_out_held()
             if self.groups >= self._k or not self.room:
@@ -102,14 +102,14 @@ class _Found:
         """No more of one source than the list still needs, one item of each group."""
         self._leave_out_held()
         positions, scores = self._best(source, request)
-        first = _first_of_each(self._sources.groups[positions])[: self._k - self.groups]
+        first = self._first_of_groups(positions)[: self._k - self.groups]
         self._add(positions[first], scores[first], index)
 
     def fill(self, index: int) -> None:
         """Items that are allowed and that no source knows anything of, in the order of their ids."""
         self._leave_out_held()
         positions = np.flatnonzero(self._left).astype(np.int32)
-        positions = positions[_first_of_each(self._sources.groups[positions])][: self._k - self.groups]
+        positions = positions[self._first_of_groups(positions)[: self._k - self.groups]]
         self._add(positions, np.zeros(len(positions), np.float32), index)
 
     def candidates(self, names: tuple[str, ...], requests: Mapping[str, Requests]) -> Candidates:
@@ -142,7 +142,8 @@ class _Found:
         if self._sources.grouped:
             self._left &= ~np.isin(self._sources.groups, list(self._held))
 
-
-def _first_of_each(groups: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """Indices of the first item of each group, in order."""
-    return np.sort(np.unique(groups, return_index=True)[1])
+    def _first_of_groups(self, positions: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+        """Indices of the first item of each group, in order."""
+        if not self._sources.grouped:
+            return np.arange(len(positions))
+        return np.sort(np.unique(self._sources.groups[positions], return_index=True)[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -14,10 +15,12 @@ from secrets import token_hex
 
 from segue.data.lake_files import sync
 from segue.data.lake_lease import lease
+from segue.domain.errors import DataError
 
 PREFIX = ".draft-"
 LEASE = ".lease"
 WAIT_S = 60.0
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -25,7 +28,7 @@ def draft(parent: Path) -> Iterator[Path]:
     """An empty folder in `parent` to write in; gone after the block unless it was published.
 
     It is held by a lock that ends with the process, so that the next draft sweeps what a kill left behind and never
-    what another process is writing.
+    what another process is writing. A full disk is a `DataError`.
     """
     parent.mkdir(parents=True, exist_ok=True)
     with lease(parent / LEASE, f"tidying {parent.name}", wait_s=WAIT_S):
@@ -35,6 +38,14 @@ def draft(parent: Path) -> Iterator[Path]:
     assert handle is not None
     try:
         yield folder
+    except OSError as error:
+        if error.errno not in FULL and "written" not in str(error):  # NumPy says how much it could write, no number
+            raise
+        raise DataError(
+            "the disk is full: nothing was kept of what was being written, what was there before is untouched",
+            where=str(parent),
+            mend="free some space and run the same command again",
+        ) from error
     finally:
         os.close(handle)
         shutil.rmtree(folder, ignore_errors=True)
@@ -58,8 +69,8 @@ def sweep(parent: Path) -> None:
 
 
 def dated(now: datetime) -> str:
-    """A name that sorts by time and does not collide: 20261121-094500-3f2a91."""
-    return f"{now:%Y%m%d-%H%M%S}-{token_hex(3)}"
+    """A name that sorts by time, to the millisecond, and does not collide: 20261121-094500-123-3f2a."""
+    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03}-{token_hex(2)}"
 
 
 def _held(folder: Path) -> int | None:

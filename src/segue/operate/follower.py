@@ -44,8 +44,8 @@ class Follower:
                 return False
             release = self._registry.load(name)
             release.rehearse()
-        except (SegueError, OSError) as error:
-            self.problem = str(error)
+        except Exception as error:  # whatever a third party's model raises: the old release goes on
+            self.problem = str(error) if isinstance(error, SegueError) else f"{type(error).__name__}: {error}"
             return False
         self.release, self.problem = release, ""
         return True
