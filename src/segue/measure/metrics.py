@@ -30,6 +30,7 @@ import numpy.typing as npt
 from segue.domain.requests import Histories
 from segue.measure.familiarity import Familiarity
 
+CELLS = 4_000_000  # of people x items that are marked at once
 ACCURACY = ("recall", "precision", "ndcg", "map", "mrr", "hit_rate")
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -43,23 +44,23 @@ def accuracy(lists: Lists, truth: Histories, cuts: Sequence[int]) -> dict[str, F
     `truth` has one row a person, in the vocabulary of `lists`, no item twice in a row. Where a row is empty, all of
     the person's values are 0: leave such people out before.
     """
-    hits = found(lists, truth)
+    hit = found(lists, truth)
+    hits = hit.astype(np.float64)
     relevant = np.maximum(np.diff(truth.offsets), 1).astype(np.float64)
     ranks = np.arange(1, hits.shape[1] + 1)
-    discounts = 1.0 / np.log2(ranks + 1.0)
-    counts = np.cumsum(hits, axis=1)
-    gains = np.cumsum(hits * discounts, axis=1)
-    precisions = np.cumsum(hits * (counts / ranks), axis=1)
-    first = np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, np.inf) if hits.shape[1] else np.full(len(hits), np.inf)
+    within = (ranks[:, None] <= np.asarray(cuts)).astype(np.float64)  # [rank, cut]: a product with it sums the first k
+    counts = hits @ within
+    gains = hits @ (within / np.log2(ranks + 1.0)[:, None])
+    precisions = (hits * np.cumsum(hits, axis=1)) @ (within / ranks[:, None])
+    first = hit.argmax(axis=1) + 1.0 if len(ranks) else np.ones(len(hits))  # 1 where there is no hit at all
     result: dict[str, Floats] = {}
-    for k in cuts:
-        end = min(k, hits.shape[1]) - 1
-        count = _column(counts, end)
+    for place, k in enumerate(cuts):
+        count = counts[:, place]
         result[f"recall@{k}"] = count / relevant
         result[f"precision@{k}"] = count / k
-        result[f"ndcg@{k}"] = _column(gains, end) / _ideal(k)[np.minimum(relevant, k).astype(np.int64)]
-        result[f"map@{k}"] = _column(precisions, end) / relevant
-        result[f"mrr@{k}"] = np.where(first <= k, 1.0 / first, 0.0)
+        result[f"ndcg@{k}"] = gains[:, place] / _ideal(k)[np.minimum(relevant, k).astype(np.int64)]
+        result[f"map@{k}"] = precisions[:, place] / relevant
+        result[f"mrr@{k}"] = (count > 0) / first
         result[f"hit_rate@{k}"] = (count > 0).astype(np.float64)
     return result
 
@@ -87,17 +88,24 @@ def coverage(lists: Lists, items: int, cuts: Sequence[int]) -> dict[str, float]:
 
 
 def found(lists: Lists, truth: Histories) -> npt.NDArray[np.bool_]:
-    """bool[people, k]: whether the item at each rank is in the person's truth."""
+    """bool[people, k]: whether the item at each rank is in the person's truth.
+
+    A table of people x items is marked, read and wiped a few people at a time: no sorting, and it stays in the cache.
+    """
     people, length = lists.shape
+    hits = np.zeros((people, length), np.bool_)
     if not len(truth.items) or not lists.size:
-        return np.zeros((people, length), np.bool_)
-    span = int(max(truth.items.max(), lists.max())) + 2
-    wanted = np.sort(truth.row_numbers() * span + truth.items)
-    asked = (np.arange(people, dtype=np.int64)[:, None] * span + lists).ravel()
-    asked[lists.ravel() < 0] = -1
-    place = np.searchsorted(wanted, asked)
-    place[place == len(wanted)] = 0
-    hits: npt.NDArray[np.bool_] = (wanted[place] == asked).reshape(people, length)
+        return hits
+    span = int(max(truth.items.max(), lists.max())) + 2  # the last place of each row is never marked: -1 reads there
+    size = max(1, min(people, CELLS // span))
+    marks = np.zeros(size * span, np.bool_)
+    starts = np.arange(size, dtype=np.int64) * span
+    for first in range(0, people, size):
+        batch = truth.rows(first, first + size)
+        wanted = starts[batch.row_numbers()] + batch.items
+        marks[wanted] = True
+        hits[first : first + size] = marks[lists[first : first + size] + starts[: len(batch), None]]
+        marks[wanted] = False
     return hits
 
 
