@@ -88,7 +88,7 @@ def _epoch(column: pl.Series, microseconds: float) -> pl.Series:
     """Integers exactly; numbers with a fraction to the nearest microsecond."""
     whole = column.cast(pl.Int64, strict=False) if column.dtype == pl.String else _integers(column)
     exact = whole // 1000 if microseconds < 1 else whole * int(microseconds)
-    limit = int(LAST / microseconds)
+    limit = min(int(LAST / microseconds), (1 << 63) - 1)
     inside = whole.is_between(-limit, limit)
     number = column.cast(pl.Float64, strict=False) * microseconds
     usable = whole.is_null() & number.is_between(FIRST, LAST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
@@ -75,7 +75,7 @@ def ingest_events(
 
     Raises `ReadError` where a file is damaged: none of its rows is taken then.
     """
-    return _ingest(lake, source, paths, root, progress, _EventSink(lake, source, now))
+    return _ingest(lake, source, paths, root, progress, _EventSink(lake, source, now.astimezone(UTC)))
 
 
 def ingest_items(

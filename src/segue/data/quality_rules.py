@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 
 import polars as pl
@@ -92,7 +92,7 @@ class Checks:
             raise DeclarationError(
                 f"'{rule.column}' holds no times", where=_where(rule), mend='use rule = "range" for numbers'
             )
-        moment = self._now if bound == "now" else moments(pl.Series([str(bound)]), "iso", "UTC")[0]
+        moment = self._now.astimezone(UTC) if bound == "now" else moments(pl.Series([str(bound)]), "iso", "UTC")[0]
         if moment is None:
             raise DeclarationError(
                 f"'{bound}' is no time", where=_where(rule), mend='write it as "2024-01-31" or "now"'

@@ -124,14 +124,14 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _advice(column: str, names: Sequence[str], source: FileSource) -> str:
-    near = difflib.get_close_matches(column.lower(), [name.lower() for name in names], n=1, cutoff=0.6)
-    if near:
-        name = next(name for name in names if name.lower() == near[0])
-        return f"did you mean '{name}'? write it under [….columns] in segue.toml"
     if len(names) == 1:
         found = [sign for sign in (";", "\t", "|", ",", "::", " ") if sign in names[0] and sign != source.delimiter]
         if found:
             return f"the delimiter is {source.delimiter!r}; should it be {found[0]!r}?"
+    near = difflib.get_close_matches(column.lower(), [name.lower() for name in names], n=1, cutoff=0.6)
+    if near:
+        name = next(name for name in names if name.lower() == near[0])
+        return f"did you mean '{name}'? write it under [….columns] in segue.toml"
     return "mend the column's name under [….columns] in segue.toml, or `header` if the file has no header"
 
 

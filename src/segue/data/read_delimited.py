@@ -107,12 +107,25 @@ def _last_line_end(text: bytes) -> int:
 
 
 def _line_ends(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same text; where the first block knows only carriage returns as line ends, they become line feeds."""
+    """The same text; where carriage returns are met before any line feed, they are the line ends and become those."""
     old_mac: bool | None = None
-    for block in blocks:
-        if old_mac is None and block:
-            old_mac = b"\n" not in block and b"\r" in block
+    held = b""
+    for part in blocks:
+        block, held = held + part, b""
+        if old_mac is None:
+            old_mac = _is_old_mac(block)
+        if old_mac is None and block.endswith(b"\r"):
+            held = block  # what follows tells
+            continue
         yield block.replace(b"\r", b"\n") if old_mac else block
+    yield held.replace(b"\r", b"\n")
+
+
+def _is_old_mac(block: bytes) -> bool | None:
+    """Whether lines end in a carriage return alone; None where the text does not tell yet."""
+    if b"\n" in block:
+        return False
+    return True if b"\r" in block[:-1] else None
 
 
 class _Stretch:
