@@ -1,0 +1,31 @@
+# `make demo` and `make test` are all that a newcomer needs; each sets itself up.
+.PHONY: help demo test check bench docs clean
+
+PYTHON = .venv/bin/python
+DATA ?=
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: ## the whole loop on a living shop (DATA=DIR: on a workspace of real data; SERVE=0: stop at the end)
+	@scripts/setup run
+	@$(PYTHON) -m segue demo $(if $(DATA),--data $(DATA)) $(if $(filter 0,$(SERVE)),--no-serve)
+
+test: ## set-up and all tests
+	@scripts/setup test
+	$(PYTHON) -m pytest -n 2 --dist loadgroup -m "not service and not browser"
+	$(PYTHON) -m pytest -m "service or browser"
+
+check: ## a developer's loop: format, lint, types, import arrows, fast tests; under a minute
+	@scripts/setup test
+	$(PYTHON) -m ruff format --check -q src tests benchmarks examples
+	$(PYTHON) -m ruff check -q src tests benchmarks examples
+	$(PYTHON) -m mypy
+	$(PYTHON) -m pytest -q -n 2 -m "not slow and not service and not browser and not data"
+
+bench: ## speed, with the peer beside it in the same run
+	@scripts/setup bench
+	$(PYTHON) -m benchmarks
+
+clean: ## remove what set-up, tests and demo made
+	rm -rf .venv .cache demo build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,0 +1,116 @@
+"""The house holds together: imports point one way, third parties stay in their rooms, names say what things are."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "segue"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+# room -> the rooms of Segue that it may import besides itself
+LINE = ("domain", "engines", "data", "learn", "find", "decide", "operate", "serve", "project", "cli")
+ARROWS = {room: set(LINE[:place]) for place, room in enumerate(LINE)}
+ARROWS["measure"] = {"domain", "engines", "data"}
+ARROWS["simulate"] = {"domain"}
+ARROWS["testing"] = {"domain", "engines", "data", "learn", "decide"}
+for above in ("operate", "serve", "project", "cli"):
+    ARROWS[above] |= {"measure"}
+ARROWS["project"] |= {"simulate"}
+ARROWS["cli"] |= {"simulate"}
+ARROWS["domain"] = set()
+
+# files at the top, and the demo, belong to the room of the line that they are part of
+PLACED = dict.fromkeys(("declaration", "starter", "recommendations", "results", "project"), "project")
+PLACED |= dict.fromkeys(("cli", "terminal", "demo", "__main__", "__init__"), "cli")
+
+THIRD_PARTIES = {
+    "numpy": set(LINE) | {"measure", "simulate", "testing"},
+    "msgspec": set(LINE) | {"measure", "simulate", "testing"},
+    "pyarrow": {"engines", "data", "learn", "measure", "project", "testing"},
+    "polars": {"data", "measure", "operate", "serve", "project", "cli", "testing"},
+    "deltalake": {"data"},
+    "scipy": {"learn", "measure", "testing"},
+    "numba": {"learn", "find"},
+    "granian": {"serve"},
+    "jinja2": {"serve"},
+    "markupsafe": {"serve"},
+    "click": {"cli"},
+    "rich": {"cli"},
+}
+
+
+def room(path: Path) -> str:
+    first = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+    return PLACED.get(first, first)
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of each import; relative ones are made absolute."""
+    package = ("segue", *path.relative_to(SOURCE).parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            yield node.lineno, ".".join([*base, *([node.module] if node.module else [])])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_point_one_way(path: Path) -> None:
+    here = room(path)
+    if here == "cli" and path.name == "__init__.py" and path.parent == SOURCE:
+        return  # the public names, imported when they are used
+    for line, name in imports(path):
+        parts = name.split(".")
+        if parts[0] != "segue" or len(parts) == 1:
+            continue
+        there = PLACED.get(parts[1], parts[1])
+        assert there == here or there in ARROWS[here], f"{path}:{line}: {here} must not import {there}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_third_parties_stay_in_their_rooms(path: Path) -> None:
+    for line, name in imports(path):
+        package = name.split(".")[0]
+        if package in sys.stdlib_module_names or package == "segue":
+            continue
+        assert package in THIRD_PARTIES, f"{path}:{line}: {package} is no dependency of Segue"
+        assert room(path) in THIRD_PARTIES[package], f"{path}:{line}: {package} has no place in {room(path)}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_file_says_what_it_is_for_and_stays_small(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    said = ast.get_docstring(ast.parse(text)) or ""
+    assert said.split("\n")[0].rstrip().endswith((".", "`.")), f"{path}: open with one sentence"
+    assert len(text.splitlines()) <= 800, f"{path}: split it along an idea"
+
+
+def test_no_place_for_odds_and_ends() -> None:
+    dumps = {"utils", "util", "common", "core", "helpers", "misc", "shared"}
+    assert not [path for path in SOURCE.rglob("*") if path.stem in dumps]
+
+
+def test_every_room_has_something_in_it() -> None:
+    for folder in SOURCE.iterdir():
+        if folder.is_dir() and folder.name != "__pycache__":
+            assert len(list(folder.glob("*.py"))) > 1, f"{folder} is empty"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_nothing_is_pickled_evaluated_or_left_to_do(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not {name.split(".")[0] for _, name in imports(path)} & {"pickle", "shelve", "marshal", "dill", "joblib"}
+    assert "allow_pickle=True" not in text
+    called = {
+        node.func.id
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not called & {"eval", "exec"}
+    assert not [word for word in ("TODO", "FIXME", "XXX") if word in text]
