@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,3 +179,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 15.0) -> None:
+    """Until it is so, or an `AssertionError`."""
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until, f"not so after {seconds} s"
+        time.sleep(0.05)

@@ -21,7 +21,7 @@ Header = tuple[bytes, bytes]
 
 JSON = b"application/json"
 PAUSE_SECONDS = 20.0  # the longest wait for the next part of a body
-SWALLOWED = 8  # a body of up to this many times the limit is read to its end, so that the client hears the refusal
+SWALLOWED = 64  # a body of up to this many times the limit is read to its end, so that the client hears the refusal
 
 _encode = msgspec.json.Encoder().encode
 
