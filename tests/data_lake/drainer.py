@@ -8,6 +8,7 @@ from pathlib import Path
 from segue.data import drain as draining
 from segue.data import journal as journaling
 from segue.data import state as histories
+from segue.data import tables
 from segue.data.journal import SQLiteJournal
 from segue.data.lake import Lake
 from segue.data.state import UserState
@@ -16,6 +17,7 @@ from segue.data.state import UserState
 def main(folder: Path) -> None:
     draining.AT_ONCE = 150
     draining.DECISIONS_AT_ONCE = 20
+    tables.SMALL_FILES = 6
     journaling.TRIMMED_AT_ONCE = 100
     histories.BEHIND_AT_LEAST = 400
     histories.BEHIND_SHARE = 0.0

@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.data_lake.world import START, dataset, frame, moment
 
 from segue.data import tables
 from segue.data.interactions import NO_ORDER, Interactions, interactions, weigh
@@ -21,6 +20,7 @@ from segue.domain.errors import DataError
 from segue.domain.requests import NO_TIME
 from segue.engines.engine import INTERACTIONS, Key
 from segue.engines.local import LocalEngine
+from tests.data_lake.world import START, dataset, frame, moment
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.data_lake.world import START, event, moment
 
 from segue.data import journal as journaling
 from segue.data import journal_database
@@ -22,6 +21,7 @@ from segue.domain.decisions import Candidate, Decision, Drop, Reason, Shown
 from segue.domain.errors import BusyError, DataError, ReadError
 from segue.domain.events import Event
 from segue.testing.journal import check_journal
+from tests.data_lake.world import START, event, moment
 
 
 def decision(identifier: str, request: str = "r", surface: str = "home") -> Decision:

@@ -19,13 +19,13 @@ import pytest
 from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.data_lake.world import START, frame, moment
 
 from segue.data import tables
 from segue.data.lake import Appended, Lake
 from segue.data.lake_lease import lease
 from segue.domain.catalog import Item
 from segue.domain.errors import BusyError, DataError, ReadError
+from tests.data_lake.world import START, frame, moment
 
 
 @pytest.fixture

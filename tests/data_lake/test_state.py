@@ -12,7 +12,6 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.data_lake.world import START, event, frame, moment
 
 from segue.data import state as histories
 from segue.data import state_index
@@ -24,6 +23,7 @@ from segue.data.state import HistoryIndex, Past, UserState
 from segue.domain.errors import BusyError, DataError
 from segue.domain.events import Event
 from segue.domain.requests import NO_TIME
+from tests.data_lake.world import START, event, frame, moment
 
 
 @pytest.fixture

@@ -38,6 +38,8 @@ def drain(lake: Lake, journal: Journal, state: UserState, now: datetime | None =
     with lease(state.folder / ".drainer", "draining the journal"):
         with lake.writer(WAIT_S):
             drained = _drain(lake, journal)
+            lake.compact("events", journal.name)
+            lake.compact("decisions", journal.decisions_name)
         snapshot = lake.snapshot()
         if state.is_behind(snapshot):
             state.update(snapshot)

@@ -137,6 +137,11 @@ class Lake:
         with self.writer():
             return self._commit("quarantine", frame, batch)
 
+    def compact(self, name: Literal["events", "decisions"], journal: str) -> int:
+        """Merge the many small files that drains of a journal left; how many files went."""
+        with self.writer():
+            return self.tables[name].compact(journal)
+
     def drained(self, name: Literal["events", "decisions"], journal: str) -> int:
         """The last place of a journal that a table has; 0 where it has none."""
         with self._lock:

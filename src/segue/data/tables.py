@@ -19,7 +19,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
-from deltalake.transaction import AddAction, PostCommitHookProperties
+from deltalake.transaction import AddAction, PostCommitHookProperties, RemoveAction
 
 from segue.data.lake_files import discard, mended, refused_write, sync
 from segue.domain import columns
@@ -27,6 +27,9 @@ from segue.domain.errors import ReadError
 
 CHECKPOINT_EVERY = 100  # commits; a checkpoint only saves time when the table is opened
 ROW_GROUP = 131_072
+SMALL_BYTES = 8 << 20  # a file of a drain that is smaller is merged with others of its day,
+SMALL_FILES = 64  # once there are so many
+KEPT_HOURS = 24 * 7  # that a file which was merged stays on disk
 WRITERS = 8  # threads that write and sync files: they wait for the disk, not for a core
 
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
@@ -88,8 +91,11 @@ class Table:
         """The writer's own handle, brought up to date."""
         if self._writing is None:
             self._writing = self.open()
-        else:
+            return self._writing
+        try:
             self._writing.update_incremental()
+        except Exception:  # `open` says in words what is wrong
+            self._writing = self.open()
         return self._writing
 
     def committed(self, app: str) -> int | None:
@@ -103,22 +109,59 @@ class Table:
         The data files are synced before the log names them, the log entry and the folders before this returns.
         Either all rows are in the table afterwards or, where an error is raised, none.
         """
-        table = self.current() or self._created()
+        self._commit(self.current() or self._created(), frame, app, version, [])
+
+    def compact(self, batch: str) -> int:
+        """Merge the small files that each day has of one batch, where there are many; how many files went.
+
+        Ids that come twice in them are kept once. Files that were merged stay on disk a week, for who still reads them.
+        """
+        table = self.current()
+        if table is None:
+            return 0
+        small = pl.DataFrame(table.get_add_actions(flatten=True)).filter(
+            (pl.col("min.batch") == batch) & (pl.col("max.batch") == batch) & (pl.col("size_bytes") < SMALL_BYTES)
+        )
+        gone = 0
+        for files in small.sort("modification_time").partition_by("partition.day"):
+            if files.height >= SMALL_FILES:
+                gone += self._merge(table, files)
+        if gone:
+            table.vacuum(retention_hours=KEPT_HOURS, dry_run=False)
+        return gone
+
+    def _merge(self, table: DeltaTable, files: pl.DataFrame) -> int:
+        paths = [self.path / path for path in files["path"]]
+        day = files["partition.day"][0]
+        parts = pl.concat(pl.read_parquet(path, hive_partitioning=False) for path in paths)
+        rows = parts.unique(columns.ID, keep="first", maintain_order=True).with_columns(pl.lit(day).alias(columns.DAY))
+        now = int(time.time() * 1000)
+        values = {columns.DAY: day.isoformat()}
+        removed = [
+            RemoveAction(path, data_change=True, deletion_timestamp=now, size=size, partition_values=values)
+            for path, size in files.select("path", "size_bytes").iter_rows()
+        ]
+        self._commit(table, rows, "compaction", table.version() + 1, removed)
+        return files.height
+
+    def _commit(
+        self, table: DeltaTable, frame: pl.DataFrame, app: str, version: int, removed: Sequence[RemoveAction]
+    ) -> None:
         written = self._write(frame, app)
         try:
             table.create_write_transaction(
-                [file.action for file in written],
+                [*(file.action for file in written), *removed],
                 "append",
                 self.layout.schema,
                 [columns.DAY] if self.layout.by_day else None,
                 commit_properties=CommitProperties(app_transactions=[Transaction(app, version)]),
-                post_commithook_properties=PostCommitHookProperties(
-                    create_checkpoint=False, cleanup_expired_logs=False
-                ),
+                post_commithook_properties=_NO_HOOKS,
             )
         except Exception as error:
-            if self._landed(app, version) is False:
+            landed = self._landed(app, version)
+            if landed is False:
                 discard([file.path for file in written])
+            if not landed:
                 raise refused_write(error, self.path) from error
         table.update_incremental()
         self._sync_log(table.version())
