@@ -82,10 +82,13 @@ class LocalEngine:
                 state = aggregate.update(state, batch)
             return state
 
-        state = aggregate.init()
-        for partial in self._each(fold_part, dataset.partitions(self.partitions, aggregate.columns)):
-            state = aggregate.merge(state, partial)
-        return state
+        states = self._each(fold_part, dataset.partitions(self.partitions, aggregate.columns))
+        whole = next(states, None)
+        if whole is None:
+            return aggregate.init()
+        for state in states:
+            whole = aggregate.merge(whole, state)
+        return whole
 
     def map(self, function: BatchFunction, dataset: Dataset) -> Dataset:
         """Each part in a thread; the batches that come out are kept in the order of those that went in."""

@@ -10,36 +10,51 @@ import pyarrow as pa
 
 from segue.domain.recommender import Recommender
 from segue.engines.engine import Dataset, Engine, Key
-from segue.learn.folded import FoldedItems
+from segue.learn.folded import FoldedItems, confidence
 from segue.learn.learner import Learner, Validate, refuse_empty
-from segue.learn.rows import Weighting, rows_of_batch, weighed
+from segue.learn.rows import Weighting, rows_of_batch
 from segue.learn.whitened import Floats, solve, whitened
 
-FACTORS = "factors"
+OTHER, CONFIDENCE, FACTORS = "other", "confidence", "factors"
 
 
-class SolveRows:
-    """The map of a half-sweep: from whole histories, and the whitened factors of the other side, to solutions.
+class DistinctPairs:
+    """The map before the sweeps: whole keys to their distinct pairs with the confidence of each, once."""
 
-    Of each row it solves (I + a B'B) z = (1 + a) B'1 over the row's items, where B are whitened factors: nothing of
-    size f x f is made for a row, and few steps of conjugate gradients reach the solution.
-    """
-
-    def __init__(self, key: Key, factors: Floats, alpha: float, weighting: Weighting, steps: int) -> None:
+    def __init__(self, key: Key, alpha: float, weighting: Weighting) -> None:
         self.key = key
-        self.factors = factors
         self.alpha = alpha
         self.weighting: Weighting = weighting
-        self.steps = steps
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         rows = rows_of_batch(batch, self.key)
-        confidence = (self.alpha * weighed(rows.weights, self.weighting)).astype(np.float32)
-        solutions = solve(rows.offsets, rows.codes, confidence, self.factors, self.steps, 0.0)
-        size = self.factors.shape[1]
-        column = pa.FixedSizeListArray.from_arrays(pa.array(solutions.ravel()), size)
-        schema = pa.schema([pa.field(self.key.value, pa.int32()), pa.field(FACTORS, pa.list_(pa.float32(), size))])
-        return pa.record_batch([pa.array(rows.keys), column.cast(schema.field(FACTORS).type)], schema=schema)
+        extra = confidence(rows, self.alpha, self.weighting).astype(np.float32)
+        keys = rows.keys[rows.row_numbers()]
+        return pa.record_batch(
+            {self.key.value: pa.array(keys), OTHER: pa.array(rows.codes), CONFIDENCE: pa.array(extra)}
+        )
+
+
+class SolveRows:
+    """The map of a half-sweep: from distinct pairs, and the whitened factors of the other side, to solutions.
+
+    Of each row it solves (I + B'aB) z = B'(1 + a) over the row's items, where B are whitened factors: nothing of size
+    f x f is made for a row, and few steps of conjugate gradients reach the solution.
+    """
+
+    def __init__(self, key: Key, white: Floats, steps: int) -> None:
+        self.key = key
+        self.white = white
+        self.steps = steps
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        keys = batch[self.key.value].to_numpy()
+        starts = np.flatnonzero(np.diff(keys, prepend=-1))
+        offsets = np.append(starts, len(keys)).astype(np.int64)
+        codes, extra = batch[OTHER].to_numpy(), batch[CONFIDENCE].to_numpy()
+        solutions = pa.array(solve(offsets, codes, extra, self.white, self.steps, 0.0).ravel())
+        factors = pa.FixedSizeListArray.from_arrays(solutions, self.white.shape[1])
+        return pa.record_batch({self.key.value: pa.array(keys[starts]), FACTORS: factors})
 
 
 class ALS(Learner, frozen=True):
@@ -50,6 +65,7 @@ class ALS(Learner, frozen=True):
     regularization  of the squared norms of all factors
     alpha           what a pair of weight 1 adds to the confidence of 1 that everything else has
     weighting       what several events of a person on one item weigh: "none" (1), "log" (log2(1 + weight)), "linear"
+    steps           of conjugate gradients for each row; 2 reach what an exact solution does
     seed            of the first item factors
 
     A person is folded in exactly when asked for: no factors of people are kept.
@@ -67,16 +83,18 @@ class ALS(Learner, frozen=True):
 
     factors: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 64
     epochs: Annotated[int, msgspec.Meta(ge=1)] = 10
-    regularization: Annotated[float, msgspec.Meta(gt=0)] = 10.0
-    alpha: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    regularization: Annotated[float, msgspec.Meta(gt=0)] = 20.0
+    alpha: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     weighting: Weighting = "log"
-    steps: Annotated[int, msgspec.Meta(ge=1)] = 3
+    steps: Annotated[int, msgspec.Meta(ge=1)] = 2
     seed: int = 0
 
     def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:
         """Half-sweeps by person and by item; with `validate`, the sweep that it likes best."""
         refuse_empty(dataset, self.name)
-        by_user, by_item = engine.prepare(dataset, Key.USER), engine.prepare(dataset, Key.ITEM)
+        by_user, by_item = (
+            engine.map(DistinctPairs(key, self.alpha, self.weighting), engine.prepare(dataset, key)) for key in Key
+        )
         canonical, order = dataset.items.canonical()
         of_items = np.empty((len(order), self.factors), np.float32)
         of_items[order] = np.random.default_rng(self.seed).standard_normal(of_items.shape, np.float32) * 0.1
@@ -99,7 +117,7 @@ class ALS(Learner, frozen=True):
         """float32[count, factors] of the people or items of `by_key`, from the factors of the other side."""
         assert by_key.key is not None
         white, back = whitened(others, self.regularization)
-        solve_rows = SolveRows(by_key.key, white, self.alpha, self.weighting, self.steps)
+        solve_rows = SolveRows(by_key.key, white, self.steps)
         solutions = np.zeros((count, self.factors), np.float32)
         for part in engine.map(solve_rows, by_key).partitions(1):
             for batch in part:

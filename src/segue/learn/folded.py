@@ -15,6 +15,7 @@ from segue.learn.whitened import solve
 
 FEW = 32  # requests that are solved one by one in float64; above, by the kernel to float32 accuracy
 TOLERANCE = 1e-6
+MOST = 1e8
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,32 +32,35 @@ class FoldedItems(ScoredByParts):
     weighting: Weighting
 
     def score_rows(self, rows: Rows, requests: Requests) -> npt.NDArray[np.float32]:  # noqa: ARG002
-        confidence = self._confidence(rows)
+        extra = confidence(rows, self.alpha, self.weighting)
         if len(rows) > FEW:
             steps = 2 * self.white.shape[1]
-            solutions = solve(rows.offsets, rows.codes, confidence.astype(np.float32), self.white, steps, TOLERANCE)
+            solutions = solve(rows.offsets, rows.codes, extra.astype(np.float32), self.white, steps, TOLERANCE)
         else:
             solutions = np.empty((len(rows), self.white.shape[1]), np.float32)
             for row, (start, stop) in enumerate(itertools.pairwise(rows.offsets.tolist())):
-                solutions[row] = _exactly(self.white[rows.codes[start:stop]].astype(np.float64), confidence[start:stop])
+                solutions[row] = _exactly(self.white[rows.codes[start:stop]].astype(np.float64), extra[start:stop])
         scores: npt.NDArray[np.float32] = solutions @ self.white.T
         return scores
 
     def parts(self, requests: Requests, items: npt.NDArray[np.int32]) -> Parts:
         rows = self.rows(requests)
-        lines, confidence = self.white[rows.codes].astype(np.float64), self._confidence(rows)
-        each = np.linalg.solve(_system(lines, confidence), (lines * (1 + confidence)[:, None]).T)
+        lines = self.white[rows.codes].astype(np.float64)
+        extra = confidence(rows, self.alpha, self.weighting)
+        each = np.linalg.solve(_system(lines, extra), (lines * (1 + extra)[:, None]).T)
         return rows.codes, (self.white[items] @ each).T.astype(np.float64)
 
-    def _confidence(self, rows: Rows) -> npt.NDArray[np.float64]:
-        return self.alpha * weighed(rows.weights, self.weighting)
+
+def confidence(rows: Rows, alpha: float, weighting: Weighting) -> npt.NDArray[np.float64]:
+    """float64[pairs]: alpha times the weight; above `MOST`, more says nothing more, and float32 holds its square."""
+    return np.minimum(alpha * weighed(rows.weights, weighting), MOST)
 
 
-def _exactly(lines: npt.NDArray[np.float64], confidence: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _exactly(lines: npt.NDArray[np.float64], extra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """float64[factors]: z of one row."""
-    return np.linalg.solve(_system(lines, confidence), (1 + confidence) @ lines).astype(np.float64)
+    return np.linalg.solve(_system(lines, extra), (1 + extra) @ lines).astype(np.float64)
 
 
-def _system(lines: npt.NDArray[np.float64], confidence: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _system(lines: npt.NDArray[np.float64], extra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """float64[factors, factors]: I + B'aB of one row."""
-    return np.asarray(np.eye(lines.shape[1]) + lines.T @ (confidence[:, None] * lines))
+    return np.asarray(np.eye(lines.shape[1]) + lines.T @ (extra[:, None] * lines))

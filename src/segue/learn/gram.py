@@ -105,7 +105,8 @@ class ItemGram:
         else:
             from segue.learn.gram_kernels import add_pairs
 
-            add_pairs(rows.offsets, rows.codes, state["gram"])
+            by_code = np.argsort(rows.codes, kind="stable")
+            add_pairs(rows.offsets, rows.row_numbers(), rows.codes, by_code, state["gram"])
         return state
 
     def merge(

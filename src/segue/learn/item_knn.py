@@ -34,7 +34,7 @@ SumState = dict[str, npt.NDArray[np.int64]]
 class PairSums:
     """The aggregate: sums over people of value times value, of items `start` to `stop` with every chosen item.
 
-    sums     int64[stop - start, chosen] in fixed point squared
+    sums     int64[stop - start, chosen] in fixed point squared; of the square `start` to `stop` the upper triangle
     squares  int64[chosen] value squared, in fixed point squared
     """
 
@@ -63,7 +63,8 @@ class PairSums:
         else:
             from segue.learn.item_knn_kernels import add_products
 
-            add_products(rows.offsets, rows.codes, fixed, self.start, state["sums"])
+            by_code = np.argsort(rows.codes, kind="stable")
+            add_products(rows.offsets, rows.row_numbers(), rows.codes, fixed, by_code, self.start, state["sums"])
         return state
 
     def merge(self, left: SumState, right: SumState) -> SumState:
@@ -79,6 +80,8 @@ class PairSums:
 
         matrix = csr_array((fixed, rows.codes, rows.offsets), shape=(len(rows), len(self.chosen)))
         product: npt.NDArray[np.int64] = (matrix[:, self.start : self.stop].T @ matrix).toarray()
+        square = product[:, self.start : self.stop]
+        square[:] = np.triu(square)
         return product
 
 
@@ -105,7 +108,7 @@ class ItemKNN(Learner, frozen=True):
     name: ClassVar[str] = "item_knn"
 
     similarity: Literal["cosine", "bm25"] = "cosine"
-    k: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    k: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 50
     shrinkage: Annotated[float, msgspec.Meta(ge=0)] = 10.0
     k1: Annotated[float, msgspec.Meta(gt=0)] = 1.2
     b: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.75
@@ -184,8 +187,13 @@ def _nearest(
     state: SumState, similarity: Similarity, start: int, k: int
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     """The `k` likest of each item of the block, itself and those without anything in common left out."""
-    unit = FIXED_POINT**2
-    alike = similarity.likeness(state["sums"] / unit, state["squares"] / unit, start).astype(np.float32)
+    sums = state["sums"]
+    square = sums[:, start : start + len(sums)]
+    diagonal = square.diagonal().copy()
+    square += square.T
+    np.fill_diagonal(square, diagonal)
+    unit = np.float32(FIXED_POINT**2)
+    alike = similarity.likeness(sums.astype(np.float32) / unit, state["squares"] / float(unit), start)
     alike[alike <= 0] = -np.inf
     np.fill_diagonal(alike[:, start:], -np.inf)
     places, values = best(alike, k)

@@ -9,25 +9,35 @@ from numba import float32, float64, int32, int64, void
 from segue.learn.compiled import array, compiled
 
 
-@compiled(void(array(int64, 1), array(int32, 1), array(int64, 1), int64, int64[:, ::1]))
+@compiled(
+    void(array(int64, 1), array(int64, 1), array(int32, 1), array(int64, 1), array(int64, 1), int64, int64[:, ::1])
+)
 def add_products(
     offsets: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
     codes: npt.NDArray[np.int32],
     values: npt.NDArray[np.int64],
+    by_code: npt.NDArray[np.int64],
     start: int,
     sums: npt.NDArray[np.int64],
 ) -> None:
-    """sums[i - start, j] += value of i times value of j, for every two codes of a row with i in the block."""
+    """sums[i - start, j] += value of i times value of j, for every two codes of a row with i in the block.
+
+    Of two codes in the block only i <= j is added: the square of the block is its upper triangle. `rows` is the row of
+    each pair, `by_code` the order of the pairs by code: one line of sums is filled at a time, in the nearest cache.
+    """
     stop = start + len(sums)
-    for row in range(len(offsets) - 1):
-        begin, end = offsets[row], offsets[row + 1]
-        for first in range(begin, end):
-            code = codes[first]
-            if code < start or code >= stop:
-                continue
-            line, value = sums[code - start], values[first]
-            for second in range(begin, end):
-                line[codes[second]] += value * values[second]
+    for at in by_code:
+        code = codes[at]
+        if code < start or code >= stop:
+            continue
+        row, line, value = rows[at], sums[code - start], values[at]
+        for other in range(offsets[row], at):
+            if codes[other] >= start:
+                break
+            line[codes[other]] += value * values[other]
+        for other in range(at, offsets[row + 1]):
+            line[codes[other]] += value * values[other]
 
 
 @compiled(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from segue.learn.rows import Rows, Weighting, weighed
 
 Floats = npt.NDArray[np.float64]
+Scores = npt.NDArray[np.float32]
 
 
 class Similarity(Protocol):
@@ -20,10 +21,11 @@ class Similarity(Protocol):
         """float64[pairs] of whole histories: the value of each pair of person and item, greater than 0."""
         ...
 
-    def likeness(self, products: Floats, squares: Floats, start: int) -> Floats:
-        """float64[block, items]: how alike the items from `start` on are to every item.
+    def likeness(self, products: Scores, squares: Floats, start: int) -> Scores:
+        """float32[block, items]: how alike the items from `start` on are to every item.
 
-        `products` are the sums over people of value times value, `squares` float64[items] those of value squared.
+        `products` are the sums over people of value times value, and may be changed; `squares` float64[items] those
+        of value squared.
         """
         ...
 
@@ -38,9 +40,10 @@ class Cosine:
     def worth(self, rows: Rows) -> Floats:
         return weighed(rows.weights, self.weighting)
 
-    def likeness(self, products: Floats, squares: Floats, start: int) -> Floats:
-        norms = np.sqrt(squares)
-        return products / (norms[start : start + len(products), None] * norms + self.shrinkage)
+    def likeness(self, products: Scores, squares: Floats, start: int) -> Scores:
+        norms = np.sqrt(squares).astype(np.float32)
+        products /= norms[start : start + len(products), None] * norms + np.float32(self.shrinkage)
+        return products
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class BM25:
         weights = weighed(rows.weights, self.weighting)
         return np.asarray(weights * (self.k1 + 1) / (weights + norms[rows.row_numbers()]))
 
-    def likeness(self, products: Floats, squares: Floats, start: int) -> Floats:  # noqa: ARG002
-        idf = np.log(1 + (self.total - self.people + 0.5) / (self.people + 0.5))
-        return np.asarray(products * idf[start : start + len(products), None] * idf)
+    def likeness(self, products: Scores, squares: Floats, start: int) -> Scores:  # noqa: ARG002
+        idf = np.log(1 + (self.total - self.people + 0.5) / (self.people + 0.5)).astype(np.float32)
+        products *= idf[start : start + len(products), None]
+        products *= idf
+        return products

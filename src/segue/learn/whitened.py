@@ -15,6 +15,7 @@ import numpy.typing as npt
 Floats: TypeAlias = npt.NDArray[np.float32]
 
 BLOCK = 65_536  # rows of factors in float64 at a time
+FLOAT32_ACCURACY = 1e-13  # of squared residuals: below this part of the first, a step has nothing to go by
 TINY = 2_000_000  # numbers gathered in one step; below, NumPy is fast enough that nothing waits for a kernel
 
 
@@ -63,7 +64,7 @@ def _solve_row(part: Floats, confidence: Floats, steps: int, tolerance: float) -
     residual = (1 + confidence) @ part
     direction = residual.copy()
     size = float(residual @ residual)
-    enough = size * tolerance * tolerance
+    enough = size * max(tolerance * tolerance, FLOAT32_ACCURACY)
     for _ in range(steps):
         if size <= enough:
             break
