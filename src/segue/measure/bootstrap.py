@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from segue.measure.metrics import Floats
 
-CELLS = 4_000_000  # of resamples x people in one chunk: 32 MB of weights
+CELLS = 16_000_000  # of resamples x people in one chunk: 128 MB of weights
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -30,7 +30,9 @@ def resampled_means(values: Floats, resamples: int, seed: int) -> Floats:
     random = np.random.default_rng(seed)
     size = max(1, CELLS // max(people, 1))
     for start in range(0, resamples, size):
-        weights = np.stack([_draw(random, people) for _ in range(min(size, resamples - start))])
+        weights = np.empty((min(size, resamples - start), people))
+        for row in weights:
+            row[:] = _draw(random, people)
         result[start : start + len(weights)] = weights @ values / people
     return result
 
@@ -45,6 +47,6 @@ def estimates(values: Floats, resampled: Floats, confidence: float) -> list[Esti
     return [Estimate(float(mean), float(a), float(b)) for mean, a, b in zip(means, low, high, strict=True)]
 
 
-def _draw(random: np.random.Generator, people: int) -> npt.NDArray[np.float64]:
+def _draw(random: np.random.Generator, people: int) -> npt.NDArray[np.int64]:
     """How often each person is drawn: a multinomial draw, as counts of uniform draws (much faster than NumPy's own)."""
-    return np.bincount(random.integers(0, people, people), minlength=people).astype(np.float64)
+    return np.bincount(random.integers(0, people, people), minlength=people)
