@@ -202,7 +202,7 @@ class _Texts:
 
     def __init__(self, folder: Path, name: str) -> None:
         self._offsets = _opened(folder / f"{name}-offsets.npy")
-        self._bytes = memoryview(_opened(folder / f"{name}.npy"))
+        self._bytes = _opened(folder / f"{name}.npy").data
 
     def texts(self, codes: npt.NDArray[np.integer]) -> list[str]:
         starts, stops = self._offsets[codes].tolist(), self._offsets[codes + 1].tolist()
@@ -214,7 +214,8 @@ def _opened(path: Path) -> npt.NDArray[Any]:
     with path.open("rb") as file:
         np.lib.format.read_magic(file)
         (rows,), _, _ = np.lib.format.read_array_header_1_0(file)
-    return np.load(path, mmap_mode="r" if rows else None).view(np.ndarray)
+    mapped: npt.NDArray[Any] = np.load(path, mmap_mode="r" if rows else None)
+    return mapped.view(np.ndarray)
 
 
 def _hash(key: bytes) -> int:
