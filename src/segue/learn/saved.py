@@ -89,6 +89,8 @@ def load_model(folder: Path) -> Recommender:
     """
     manifest = read_manifest(folder)
     for name, described in manifest["files"].items():
+        if name != Path(name).name or not isinstance(described, dict):
+            raise ModelError(f"the manifest names a file outside of its folder: {name}", where=str(folder), mend=TRAIN)
         _verify(folder / name, described)
     try:
         kind: type[Loadable] = learner_type(manifest["learner"]).recommender
@@ -108,9 +110,9 @@ def _verify(path: Path, described: Mapping[str, Any]) -> None:
     if not path.is_file():
         raise ModelError("the file is missing", where=str(path), mend=TRAIN)
     size = path.stat().st_size
-    if size != described["bytes"]:
-        raise ModelError(f"expected {described['bytes']} bytes, found {size}", where=str(path), mend=TRAIN)
-    if _checksum(path) != described["blake2b"]:
+    if size != described.get("bytes"):
+        raise ModelError(f"expected {described.get('bytes')} bytes, found {size}", where=str(path), mend=TRAIN)
+    if _checksum(path) != described.get("blake2b"):
         raise ModelError("the content is not what was saved: its checksum differs", where=str(path), mend=TRAIN)
 
 
