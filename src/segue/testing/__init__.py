@@ -11,6 +11,7 @@ from typing import Any
 _HOME = {
     "check_aggregate": "segue.testing.aggregate",
     "check_engine": "segue.testing.engine",
+    "check_journal": "segue.testing.journal",
     "check_learner": "segue.testing.recommender",
     "check_policy": "segue.testing.policy",
     "check_recommender": "segue.testing.recommender",
@@ -23,4 +24,4 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOME[name]), name)
 
 
-__all__ = ["check_aggregate", "check_engine", "check_learner", "check_policy", "check_recommender"]
+__all__ = ["check_aggregate", "check_engine", "check_journal", "check_learner", "check_policy", "check_recommender"]
