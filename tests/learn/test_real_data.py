@@ -1,4 +1,4 @@
-"""On real data every learned model is far better than popularity, and nothing heard of a person is recommended again."""
+"""On real data every learned model is far better than popularity, and recommends nothing that a person has."""
 
 from __future__ import annotations
 
