@@ -9,13 +9,13 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.decide.world import ITEMS, NOW, ask, models, sources
 
 from segue.decide.decide import decide
 from segue.decide.surface import Exploration, Surface
 from segue.domain.decisions import Decision
 from segue.domain.errors import RequestError, UnknownName
 from segue.find.past import Named
+from tests.decide.world import ITEMS, NOW, ask, models, sources
 
 EASE = Surface(("ease",))
 EXPLORING = Exploration("plackett-luce", temperature=1.0)

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from tests.decide.world import ask, catalog, models, sources
 
 from segue.decide.decide import decide
 from segue.decide.surface import Surface
@@ -14,6 +13,7 @@ from segue.decide.wording import because, popular
 from segue.domain.recommender import Contribution, Reasons, Recommender
 from segue.find.past import Named
 from segue.find.sources import Sources
+from tests.decide.world import ask, catalog, models, sources
 
 
 def test_a_reason_names_the_titles_of_the_two_that_speak_most_for_it() -> None:
@@ -28,6 +28,13 @@ def test_a_reason_names_the_titles_of_the_two_that_speak_most_for_it() -> None:
         assert shown.reason.rest == pytest.approx(sum(value for value, _ in parts[5:]), abs=1e-6)
         first, second = (f"Thing {item[1:]}" for item, _ in shown.reason.contributions[:2])
         assert shown.reason.text == f"Because you bought {first} and {second}"
+
+
+def test_the_event_that_weighs_most_gives_the_verb() -> None:
+    past = [Named("i01", "view"), Named("i01", "purchase", 5.0), Named("i01", "view"), Named("i01", "return", 0.0)]
+    assert (
+        decide(Surface(("ease",), k=1), sources(), ask(past=past)).shown[0].reason.text == "Because you bought Thing 01"
+    )
 
 
 @pytest.mark.parametrize("name", ["ease", "knn"])

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.decide.world import ITEMS, table
-
 from segue.decide.surface import Surface
 from segue.domain.catalog import Item
 from segue.engines.local import LocalEngine
@@ -16,6 +14,7 @@ from segue.learn.popularity import Popularity
 from segue.operate.registry import Registry
 from segue.operate.release import Release
 from segue.operate.train import TrainedModel, train
+from tests.decide.world import ITEMS, table
 
 NOW = datetime(2026, 11, 21, 9, 45, tzinfo=UTC)
 HOME = {"home": Surface(("ease",), k=5)}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.operate.shop import NOW, released, shop
+import pytest
 
 from segue.decide.ask import Ask
 from segue.operate.follower import Follower
+from segue.operate.release import LoadedRelease
+from tests.operate.shop import NOW, released, shop
 
 
 def test_it_waits_for_the_first_release_and_says_so(tmp_path: Path) -> None:
@@ -41,6 +45,32 @@ def test_it_follows_every_switch_while_it_decides(tmp_path: Path) -> None:
             assert held.decide(Ask("home", "r", NOW, history=("i01",))).release == held.id
 
 
+def test_twenty_switches_under_load_fail_no_request(tmp_path: Path) -> None:
+    registry = shop(tmp_path)
+    names = sorted(released(registry).id for _ in range(2))
+    follower = Follower(tmp_path)
+    follower.refresh()
+    over = threading.Event()
+
+    def visit(visitor: int) -> set[str]:
+        met = set()
+        while not over.is_set():
+            assert follower.release is not None
+            decision = follower.release.decide(Ask("home", f"r{visitor}", NOW, history=("i01",)))
+            assert len(decision.shown) == 5
+            met.add(decision.release)
+        return met
+
+    with ThreadPoolExecutor(3) as pool:
+        visits = [pool.submit(visit, visitor) for visitor in range(3)]
+        for turn in range(20):
+            registry.switch(names[turn % 2])
+            follower.refresh()
+            assert follower.problem == ""
+        over.set()
+        assert set().union(*(each.result() for each in visits)) == set(names)
+
+
 def test_a_switch_to_the_same_release_loads_nothing(tmp_path: Path) -> None:
     registry = shop(tmp_path)
     made = released(registry)
@@ -51,6 +81,23 @@ def test_a_switch_to_the_same_release_loads_nothing(tmp_path: Path) -> None:
     assert follower.stale()
     assert not follower.refresh()
     assert follower.release is held
+
+
+def test_a_model_that_fails_in_any_way_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = shop(tmp_path)
+    good = released(registry).id
+    follower = Follower(tmp_path)
+    follower.refresh()
+    released(registry)
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a model of somebody's own")
+
+    monkeypatch.setattr(LoadedRelease, "rehearse", broken)
+    assert not follower.refresh()
+    assert follower.problem == "ZeroDivisionError: a model of somebody's own"
+    assert follower.release is not None
+    assert follower.release.id == good
 
 
 def test_a_release_that_is_gone_leaves_the_old_one_until_a_good_one_comes(tmp_path: Path) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.operate.shop import HOME, NOW, Lake, released, shop, trained
 
 from segue.decide.ask import Ask
 from segue.decide.surface import Exploration, Surface
@@ -22,6 +23,7 @@ from segue.operate.follower import Follower
 from segue.operate.registry import Registry
 from segue.operate.release import whole
 from segue.operate.train import runs
+from tests.operate.shop import HOME, NOW, Lake, released, shop, trained
 
 TRIAL = {"trial": Experiment("home", {"A": Variant(), "B": Variant(surface={"sources": ["popularity"]})}, {})}
 
@@ -198,6 +200,24 @@ def test_a_kill_at_any_step_leaves_the_current_release_in_service(registry: Regi
     after = released(registry)
     assert registry.current() == after.id
     assert list(registry.folder.glob(".draft-*")) == []
+
+
+def test_releases_at_once_are_safe(registry: Registry) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        made = {each.id for each in pool.map(lambda _: released(registry), range(3))}
+    assert set(registry.names()) == made
+    assert registry.current() in made
+    for name in made:
+        registry.load(name)
+
+
+def test_a_workspace_on_a_disk_without_links_gets_copies(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refused)
+    made = released(registry)
+    assert registry.load(made.id).decide(ask(history=("i01",))).shown
 
 
 def test_nothing_released_says_what_to_do(tmp_path: Path) -> None:

@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.decide.world import table
-from tests.operate.shop import NOW, released, shop, trained
 
 from segue.domain.errors import DeclarationError, ModelError, UnknownName
 from segue.engines.local import LocalEngine
@@ -19,6 +17,8 @@ from segue.learn.ease import EASE
 from segue.learn.learner import load_model
 from segue.operate.drafts import PREFIX, draft, publish
 from segue.operate.train import RUNS_KEPT, runs, train, trained_model, trained_names
+from tests.decide.world import table
+from tests.operate.shop import NOW, released, shop, trained
 
 
 def test_what_was_trained_is_told_and_found_again(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def evidence(sources: Sources, found: Candidates, shown: Sequence[int], past: Se
     picked = np.asarray(shown, np.int64)
     origins, positions, scores = found.origins[picked], found.positions[picked], found.scores[picked]
     reasons = [NEW] * len(picked)
-    speaker = _Speaker(sources, {event.item: event.type for event in past})
+    speaker = _Speaker(sources, _strongest(past))
     for origin in sorted(set(origins.tolist())):
         source = sources.models.get(found.names[origin])
         if source is not None:
@@ -89,6 +89,16 @@ class _Speaker:
         titles = [self._sources.title(name) for name in speaking]
         text = because(titles, [self._types.get(name, "") for name in speaking]) if speaking else LEFT
         return Reason(text, tuple(named), _rest(score, named), exact)
+
+
+def _strongest(past: Sequence[Past]) -> dict[str, str]:
+    """The type of the event that weighs most on each item, the newest of equals: "bought" before "looked at"."""
+    types: dict[str, str] = {}
+    weights: dict[str, float] = {}
+    for event in past:
+        if event.weight >= weights.get(event.item, 0.0):
+            types[event.item], weights[event.item] = event.type, event.weight
+    return types
 
 
 def _impersonal(reasons: Reasons, score: float, rank: int, count: int) -> Reason:
