@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.decide.world import sources
 
 from segue.domain.catalog import Item
 from segue.domain.decisions import CANDIDATES_KEPT, DROPS_KEPT
@@ -16,6 +15,7 @@ from segue.find.past import Named
 from segue.find.retrieval import CATALOG, Candidates, retrieve
 from segue.find.sources import Sources
 from segue.learn.popularity import Popularity
+from tests.decide.world import sources
 
 MANY = [f"n{number:04}" for number in range(1000)]
 
@@ -67,6 +67,17 @@ def test_groups_are_enough_for_the_list_even_if_one_group_fills_the_best(thousan
     assert len(np.unique(shop.groups[found.positions])) >= 10
     assert (np.diff(found.scores) <= 0).all()
     assert found.scores[0] == thousand.scores(found.requests["popularity"]).max()
+
+
+def test_a_source_of_one_group_leaves_room_for_the_next(thousand) -> None:
+    """190 sizes of one shirt from the first source must not keep the second from filling a list of 20."""
+    users = [f"p{place}" for place in range(190)]
+    shirts = Popularity().fit(LocalEngine(), Table.of(users, MANY[:190]))
+    catalog = {item: Item(item, group="shirt") for item in MANY[:190]}
+    shop = Sources({"shirts": shirts, "popularity": thousand}, catalog)
+    found = retrieve(shop, ("shirts", "popularity"), shop.trail([]), np.ones(1000, np.bool_), 20)
+    assert found.origins[0] == 0
+    assert len(np.unique(shop.groups[found.positions])) >= 20
 
 
 @given(

@@ -88,15 +88,16 @@ class _Found:
 
     def ask(self, source: Source, request: Requests, index: int) -> None:
         """The best of one source that are left; one of each group where all of them would be too few groups."""
-        while True:
+        cut = True
+        while cut and self.room:
             positions, scores = self._best(source, request)
-            if len(positions) < CANDIDATES_KEPT or self._makes_a_list(positions):
+            if self._makes_a_list(positions):
                 return self._add(positions, scores, index)
             first = self._first_of_groups(positions)
             self._add(positions[first], scores[first], index)
             self._leave_out_held()
-            if self.groups >= self._k or not self.room:
-                return None
+            cut = len(positions) == CANDIDATES_KEPT
+        return None
 
     def complete(self, source: Source, request: Requests, index: int) -> None:
         """No more of one source than the list still needs, one item of each group."""
