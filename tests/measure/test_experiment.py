@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import numpy as np
 import polars as pl
@@ -10,12 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segue.data.drain import drain
+from segue.data.journal import SQLiteJournal
+from segue.data.lake import Lake
+from segue.data.log import Log
+from segue.data.state import UserState
+from segue.domain.decisions import Decision
+from segue.domain.events import Event
 from segue.domain.experiment import Experiment, Metric, Variant
 from segue.measure.experiment import readout
 from segue.measure.readout import Readout
 from segue.measure.verdict import UNITS
 
-from .logs import decision, decisions_of, events_of, many_decisions, many_events
+from .logs import START, decision, decisions_of, events_of, many_decisions, many_events
 
 BUY = {"bought": Metric("proportion", ("buy",))}
 NOTHING = events_of()
@@ -161,6 +169,49 @@ def test_three_variants_are_each_held_to_the_first():
     assert "bought is higher under B" in found.verdict
     assert "No difference in bought is shown between C and A" in found.verdict
     assert any("2 comparisons" in note for note in found.notes)
+
+
+def test_the_log_itself_is_read_drained_or_not(tmp_path):
+    """Decisions and events through the journal: one half drained into the lake, the other not yet."""
+    journal, lake = SQLiteJournal(tmp_path / "journal"), Lake(tmp_path / "lake")
+    state = UserState(tmp_path, journal=journal)
+    declared = experiment()
+    people = [f"p{number}" for number in range(400)]
+    variants = {person: declared.variant_of("x", f"u:{person}") for person in people}
+    for half in (people[:200], people[200:]):
+        journal.record([made(person, variants[person]) for person in half])
+        buyers = [person for person in half if variants[person] == "B" and int(person[1:]) % 4 == 0]
+        journal.append([Event(f"e-{who}", "buy", user=who, item="i", decision=f"d-{who}") for who in buyers], START)
+        if half[0] == "p0":
+            assert drain(lake, journal, state, START).decisions == 200
+    log = Log(lake, journal)
+    found = readout("x", declared, log.decisions(), log.events())
+    journal.close()
+    sizes = Counter(variants.values())
+    bought = sum(variant == "B" and int(person[1:]) % 4 == 0 for person, variant in variants.items())
+    assert {arm.variant: arm.units for arm in found.arms} == sizes
+    assert [arm.value for arm in found.metrics[0].arms] == pytest.approx([0, bought / sizes["B"]])
+    assert found.verdict.startswith("bought is higher under B than under A")
+
+
+def made(person: str, variant: str) -> Decision:
+    """A decision as the service records it."""
+    return Decision(
+        id=f"d-{person}",
+        request_id=f"r-{person}",
+        time=START,
+        surface="home",
+        release="1",
+        policy="none",
+        seed=1,
+        user=person,
+        visitor=None,
+        context={},
+        assignments={"x": variant},
+        candidates=(),
+        drops=(),
+        shown=(),
+    )
 
 
 def test_declared_weights_are_what_sizes_are_held_to():

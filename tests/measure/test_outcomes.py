@@ -120,6 +120,17 @@ def test_an_answer_belongs_to_whom_the_decision_was_for():
     assert measured(Metric("count", ("buy",), on_surface=False), events, decisions) == {"v:v1": 0}
 
 
+def test_an_answer_without_a_time_is_placed_where_it_was_received():
+    received = START + timedelta(hours=30)
+    events = events_of(
+        event("click", "ann", hours=None, decision="d1", received=received),
+        event("click", "bob", hours=None, received=received),  # answers nothing: it may be from long before
+    )
+    assert measured(Metric("count", ("click",), on_surface=False), events) == {"u:ann": 1, "u:bob": 0}
+    assert measured(Metric("count", ("click",)), events) == {"u:ann": 1, "u:bob": 0}
+    assert measured(Metric("count", ("click",), window_days=1), events) == {"u:ann": 0, "u:bob": 0}
+
+
 def test_a_decision_that_is_in_the_log_twice_counts_its_answers_once():
     decisions = decisions_of(decision("d1", "ann", "A"), decision("d1", "ann", "A"))
     events = events_of(event("click", "ann", decision="d1"))
@@ -176,7 +187,7 @@ def test_a_ratio_per_nothing_is_refused():
 def test_the_end_of_the_log_and_what_has_no_time_are_told():
     declared = experiment(m=Metric("count", ("buy",)))
     decisions = decisions_of(decision("d1", "ann", "A"))
-    events = events_of(event("buy", "ann", hours=None, decision="d1"), event("buy", "eve", hours=9))
+    events = events_of(event("buy", "ann", hours=None), event("buy", "eve", hours=9))
     done = outcomes(exposures(decisions, "x", declared), decisions, events, declared)
     assert (done.end, done.untimed) == (START + timedelta(hours=9), 1)
     assert done.units["m"].to_list() == [0]

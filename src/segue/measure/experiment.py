@@ -34,8 +34,8 @@ def readout(name: str, experiment: Experiment, decisions: pl.LazyFrame, events: 
     """Read an experiment from the log.
 
     `decisions` has the columns id, time, surface, user, visitor, assignments; `events` id, user, visitor, type, time,
-    value, quantity, decision; ids are strings and times are in UTC. The first declared variant is the control, the
-    first metric the one that the verdict goes by.
+    received, value, quantity, decision (those of `data.log.Log`); ids are strings and times are in UTC. The first
+    declared variant is the control, the first metric the one that the verdict goes by.
     """
     exposed = exposures(decisions, name, experiment)
     done = outcomes(exposed, decisions, events, experiment)
@@ -137,7 +137,7 @@ def _notes(exposed: Exposures, done: Outcomes, metrics: tuple[MetricReadout, ...
         notes.append(f"{exposed.mixed:,} units met more than one variant and were left out")
     notes += [f"{units:,} units met the undeclared variant '{name}'" for name, units in exposed.unknown.items()]
     if done.untimed:
-        notes.append(f"{done.untimed:,} events of the log have no time and could not be placed after an exposure")
+        notes.append(f"{done.untimed:,} events of the log have no time and answer no decision: not placed")
     notes += [f"{it.name}: the window of {it.unfinished:,} units is not over" for it in metrics if it.unfinished]
     comparisons = len(metrics) * (len(experiment.variants) - 1)
     if comparisons > 1:

@@ -46,7 +46,7 @@ class Outcomes:
     """The exposed units and, in one column a metric (two for a ratio), what each of them did: 0 where nothing.
 
     end      the latest moment in the log, None for an empty one
-    untimed  events that could not be placed before or after the exposure because they have no time
+    untimed  events that could not be placed before or after the exposure: no time, and no decision that they answer
     """
 
     units: pl.DataFrame
@@ -83,7 +83,8 @@ def outcomes(exposed: Exposures, decisions: pl.LazyFrame, events: pl.LazyFrame, 
     """What each exposed unit did from its exposure on, within each metric's window, for each metric.
 
     An event that answers a decision belongs to whom that decision was for, in metrics that are held to the surface;
-    in others it belongs to its own user or visitor. Raises DeclarationError for a ratio without `per`.
+    in others it belongs to its own user or visitor. An event without a time that answers a decision is placed where it
+    was received: it came after the decision, and no later than that. Raises DeclarationError for a ratio without `per`.
     """
     import polars as pl
 
@@ -96,11 +97,12 @@ def outcomes(exposed: Exposures, decisions: pl.LazyFrame, events: pl.LazyFrame, 
         .select(pl.col(columns.ID).alias(columns.DECISION), _unit().alias(_SHOWN_TO))
         .unique(subset=columns.DECISION)
     )
-    answers = events.join(shown, on=columns.DECISION).with_columns(pl.col(_SHOWN_TO).alias(UNIT))
+    placed = events.with_columns(_moment().alias(columns.TIME))
+    answers = placed.join(shown, on=columns.DECISION).with_columns(pl.col(_SHOWN_TO).alias(UNIT))
     frames = [
         _totals(answers, units, here),
-        _totals(events.with_columns(_unit().alias(UNIT)), units, anywhere),
-        events.select(pl.col(columns.TIME).max().alias("last"), pl.col(columns.TIME).null_count().alias("untimed")),
+        _totals(placed.with_columns(_unit().alias(UNIT)), units, anywhere),
+        placed.select(pl.col(columns.TIME).max().alias("last"), pl.col(columns.TIME).null_count().alias("untimed")),
         decisions.select(pl.col(columns.TIME).max()),
     ]
     on_surface, elsewhere, log, decided = pl.collect_all(frames, engine="streaming")
@@ -118,6 +120,14 @@ def _unit() -> pl.Expr:
 
     user, visitor = pl.col(columns.USER), pl.col(columns.VISITOR)
     return pl.when(user.is_not_null()).then("u:" + user).otherwise("v:" + visitor)
+
+
+def _moment() -> pl.Expr:
+    """When an event happened: its time or, where it has none but answers a decision, when it was received."""
+    import polars as pl
+
+    time = pl.col(columns.TIME)
+    return pl.when(time.is_null() & pl.col(columns.DECISION).is_not_null()).then(columns.RECEIVED).otherwise(time)
 
 
 def _assigned(decisions: pl.LazyFrame, name: str) -> pl.Expr:
