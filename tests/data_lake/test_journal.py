@@ -271,3 +271,43 @@ def test_group_commit_leaves_out_what_was_cancelled() -> None:
         assert cancelled.cancel()
         go.set()
     assert seen == [1]
+
+
+ENDLESS = """
+import sys
+from pathlib import Path
+from segue.data.journal import SQLiteJournal
+from tests.data_lake.world import START, event
+journal = SQLiteJournal(Path(sys.argv[1]))
+number = journal.last().events
+while True:
+    journal.append([event(number), event(number + 1)], START)
+    number += 2
+    sys.stdout.write(f"{number}\\n")
+    sys.stdout.flush()
+"""
+
+
+@pytest.mark.slow
+def test_what_a_killed_process_was_told_is_kept(tmp_path: Path) -> None:
+    for pause in (0.0, 0.05, 0.2):
+        process = subprocess.Popen(
+            [sys.executable, "-c", ENDLESS, str(tmp_path)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        assert process.stdout
+        process.stdout.readline()
+        time.sleep(pause)
+        process.kill()
+        lines = process.stdout.read().split("\n")
+        process.wait()
+        process.stdout.close()
+        told = max((int(line) for line in lines[:-1]), default=0)
+        journal = SQLiteJournal(tmp_path)
+        kept = [entry.event.id for entry in journal.events_after(0, 1_000_000).events]
+        assert kept == [f"e{n}" for n in range(len(kept))], "whole calls, in order"
+        assert len(kept) >= told
+        assert len(kept) % 2 == 0
+        journal.close()

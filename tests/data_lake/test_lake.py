@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import resource
@@ -454,3 +456,28 @@ def test_events_of_many_days_in_one_batch(lake: Lake) -> None:
     assert lake.append_events(rows, "b") == Appended(400, 0)
     assert len(lake.snapshot().files) == 400
     assert lake.append_events(rows, "c") == Appended(0, 400)
+
+
+def test_a_lake_that_begins_on_a_full_disk(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 4) as disk:
+        for free in (0, 1, 2, 4, 6, 8, 10, 14, 20, 30):
+            lake, ballast = Lake(disk / f"lake{free}"), filled(disk, but_pages=free)
+            with contextlib.suppress(DataError):
+                lake.append_events(views("ann", "bob"), "b")
+            kept = ids(lake)
+            assert kept in ([], ["e0", "e1"])
+            assert lake.has_batch("b") == bool(kept)
+            ballast.unlink()
+            lake.append_events(views("ann", "bob"), "b")
+            assert ids(Lake(lake.root)) == ["e0", "e1"]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_lease_that_cannot_be_had_says_why(lake: Lake, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(self: Path, *arguments: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(DataError, match=r"cannot be written|disk is full") as error:
+        lake.append_events(views("ann"), "b")
+    assert error.value.mend

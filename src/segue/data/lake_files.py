@@ -52,7 +52,7 @@ def mended(log: Path) -> Path | None:
 
 
 def refused_write(error: Exception, where: Path) -> Exception:
-    """The error to raise for a write that failed: in words where the disk is the reason, else the error itself."""
+    """The error to raise for a write that failed: in words where the disk or its rights are the reason, else itself."""
     number = error.errno if isinstance(error, OSError) else None
     text = str(error).lower()
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "no space left" in text or "file too large" in text:
@@ -60,6 +60,12 @@ def refused_write(error: Exception, where: Path) -> Exception:
             "the disk is full: nothing of this batch was kept, what was there before is untouched",
             where=str(where),
             mend="free some space and run the same command again",
+        )
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return DataError(
+            f"this cannot be written ({error}): nothing was changed",
+            where=str(where),
+            mend="run as who owns the workspace, or make it writable",
         )
     return error
 

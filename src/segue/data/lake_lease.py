@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
+from segue.data.lake_files import refused_write
 from segue.domain.errors import BusyError
 
 POLL_S = 0.05
@@ -19,8 +21,7 @@ POLL_S = 0.05
 @contextmanager
 def lease(path: Path, purpose: str, wait_s: float = 0.0) -> Iterator[None]:
     """Hold `path` while the block runs; `BusyError` names the holder if it is still taken after `wait_s` seconds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
+    with _opened(path) as file:
         _take(file.fileno(), path, purpose, time.monotonic() + wait_s)
         name = f"process {os.getpid()} ({' '.join(Path(part).name for part in sys.argv[:2]) or 'python'})"
         with contextlib.suppress(OSError):  # the name is for people; on a full disk the lease holds without it
@@ -30,6 +31,14 @@ def lease(path: Path, purpose: str, wait_s: float = 0.0) -> Iterator[None]:
             yield
         finally:
             os.ftruncate(file.fileno(), 0)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("ab+")
+    except OSError as error:
+        raise refused_write(error, path) from error
 
 
 def _take(handle: int, path: Path, purpose: str, until: float) -> None:
