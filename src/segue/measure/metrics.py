@@ -43,6 +43,10 @@ def accuracy(lists: Lists, truth: Histories, cuts: Sequence[int]) -> dict[str, F
 
     `truth` has one row a person, in the vocabulary of `lists`, no item twice in a row. Where a row is empty, all of
     the person's values are 0: leave such people out before.
+
+    >>> lists, truth = np.array([[7, 3, 5]], np.int32), Histories.of([[3, 9]])
+    >>> {name: round(float(value[0]), 3) for name, value in accuracy(lists, truth, [3]).items()}
+    {'recall@3': 0.5, 'precision@3': 0.333, 'ndcg@3': 0.387, 'map@3': 0.25, 'mrr@3': 0.5, 'hit_rate@3': 1.0}
     """
     hit = found(lists, truth)
     hits = hit.astype(np.float64)

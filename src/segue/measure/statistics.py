@@ -96,6 +96,10 @@ def lift(control: Sample, treatment: Sample, alpha: float) -> Interval | None:
     Delta method: var(t / c) = var(t) / c² + t² var(c) / c⁴. (Dividing the interval of the difference by the control's
     mean, as if that were known, is too narrow.) None where the control's mean is not positive, or is within
     `LIFT_NEEDS` standard errors of zero: a share of nearly nothing is no figure.
+
+    >>> found = lift(Sample(1000, 0.10, 0.09), Sample(1000, 0.12, 0.1056), alpha=0.05)
+    >>> f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
+    '+0.20 (-0.10 to +0.50)'
     """
     if min(control.units, treatment.units) < 2 or control.mean <= LIFT_NEEDS * control.error:
         return None
@@ -138,6 +142,9 @@ def sample_ratio(observed: Mapping[str, int], shares: Mapping[str, float]) -> Sa
 
     An arm whose share is zero is taken out together with its degree of freedom; its units are counted as `stray`.
     None where fewer than two arms have a share, or there are no units.
+
+    >>> round(sample_ratio({"A": 1000, "B": 900}, {"A": 0.5, "B": 0.5}).p, 4)
+    0.0218
     """
     arms = [name for name, share in shares.items() if share > 0]
     counts = np.array([observed.get(name, 0) for name in arms], np.float64)
