@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.engines import prepared
+from segue.engines import mapped, prepared
 from segue.engines.local import LocalEngine
 from segue.testing import check_engine
 
@@ -17,6 +17,12 @@ def test_in_memory() -> None:
 
 def test_memory_mapped(tmp_path: Path) -> None:
     check_engine(lambda partitions: LocalEngine(tmp_path, partitions=partitions))
+
+
+def test_results_of_maps_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapped, "SPILL_BYTES", 0)
+    check_engine(lambda partitions: LocalEngine(tmp_path, partitions=partitions))
+    assert not list(tmp_path.glob(".map-*"))
 
 
 def test_one_thread(tmp_path: Path) -> None:

@@ -27,6 +27,13 @@ LEARNERS: dict[str, Learner] = {name: learner(name, {}) for name in learners()} 
 
 
 @pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No kernel is used, even where another test has loaded them."""
+    for module in (ease, gram, item_knn, top):
+        monkeypatch.setattr(module, "worthwhile", lambda *_: False)
+
+
+@pytest.fixture
 def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is tiny: every compiled kernel is used."""
     for module in (ease, gram, top, whitened):
@@ -52,6 +59,7 @@ def aggregates() -> dict[str, Aggregate[Any]]:
     }
 
 
+@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("name", aggregates())
 def test_aggregates(name: str) -> None:
     check_aggregate(aggregates()[name])
@@ -63,6 +71,7 @@ def test_aggregates_by_kernel(name: str) -> None:
     check_aggregate(aggregates()[name])
 
 
+@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("name", LEARNERS)
 def test_learners(name: str) -> None:
     check_learner(LEARNERS[name])
@@ -74,6 +83,7 @@ def test_learners_by_kernel(name: str) -> None:
     check_learner(LEARNERS[name])
 
 
+@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("case", hard())
 @pytest.mark.parametrize("name", LEARNERS)
 def test_learners_on_hard_data(name: str, case: str) -> None:

@@ -69,8 +69,8 @@ def test_only_the_nearest_are_kept_nearest_first() -> None:
 def test_blocks_change_nothing(similarity: str, monkeypatch: pytest.MonkeyPatch) -> None:
     learner = ItemKNN(similarity=similarity)  # type: ignore[arg-type]
     expected = saved_bytes(fitted(learner))
-    for tiny in (item_knn.TINY, -1):
-        monkeypatch.setattr(item_knn, "TINY", tiny)
+    for kernel in (False, True):
+        monkeypatch.setattr(item_knn, "worthwhile", lambda *_, kernel=kernel: kernel)
         monkeypatch.setattr(item_knn, "BLOCK_BYTES", 8 * 25 * 4)  # four items at a time
         assert saved_bytes(fitted(learner)) == expected
 
@@ -81,7 +81,8 @@ def test_a_score_is_the_sum_of_worth_times_likeness(monkeypatch: pytest.MonkeyPa
     weights = np.array([1, 3, 6], np.float32)
     requests = Requests(Histories(plain.offsets, plain.items, weights, plain.times, plain.types))
     expected = 3 * dense(model)[2] + 2 * dense(model)[7]  # log2(1 + 7), log2(1 + 3)
+    monkeypatch.setattr(item_knn, "worthwhile", lambda *_: False)
     scores = model.scores(requests)
     assert np.allclose(scores, [expected, np.zeros(25)], atol=1e-5)
-    monkeypatch.setattr(item_knn, "TINY_ROWS", 0)
+    monkeypatch.setattr(item_knn, "worthwhile", lambda *_: True)
     assert np.array_equal(model.scores(requests), scores)

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from segue.domain.items import Items
 from segue.engines.engine import INTERACTIONS, Aggregate, BatchFunction, Dataset, Key, State
-from segue.engines.mapped import Mapped
+from segue.engines.mapped import Mapped, kept
 from segue.engines.prepared import Prepared, histories
 from segue.engines.scatter import BUCKET_ROWS, scatter
 from segue.engines.table import Table
@@ -91,10 +91,13 @@ class LocalEngine:
         return whole
 
     def map(self, function: BatchFunction, dataset: Dataset) -> Dataset:
-        """Each part in a thread; the batches that come out are kept in the order of those that went in."""
+        """Each part in a thread; the batches that come out are kept in the order of those that went in.
+
+        With a cache folder, results that are large lie there, memory-mapped, for as long as they are used.
+        """
 
         def map_part(part: Iterator[pa.RecordBatch]) -> list[pa.RecordBatch]:
-            return [function(batch) for batch in part]
+            return kept(map(function, part), self.cache)
 
         parts = self._each(map_part, dataset.partitions(self.partitions))
         batches = [batch for part in parts for batch in part]

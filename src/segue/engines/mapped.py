@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from segue.domain.items import Items
 from segue.engines.engine import Dataset, Key
+
+SPILL_BYTES = 2**27  # that a part holds in memory, where there is a folder to put more
 
 
 class Mapped:
@@ -46,3 +51,29 @@ class Mapped:
             for start, stop in itertools.pairwise(bounds)
             if start < stop
         ]
+
+
+def kept(batches: Iterator[pa.RecordBatch], folder: Path | None) -> list[pa.RecordBatch]:
+    """The batches in a list; with a folder, all but the last `SPILL_BYTES` of them memory-mapped from there."""
+    mapped: list[pa.RecordBatch] = []
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if folder is not None and sum(batch.nbytes for batch in held) > SPILL_BYTES:
+            mapped += _spilled(held, folder)
+            held = []
+    return mapped + held
+
+
+def _spilled(batches: list[pa.RecordBatch], folder: Path) -> list[pa.RecordBatch]:
+    """The same batches on disk. The file has no name any more: its space is given back with the last batch."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=".map-", suffix=".arrow", dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file, pa.ipc.new_file(file, batches[0].schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        reader = pa.ipc.open_file(pa.memory_map(name))
+        return [reader.get_batch(number) for number in range(reader.num_record_batches)]
+    finally:
+        os.unlink(name)

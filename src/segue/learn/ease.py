@@ -16,6 +16,7 @@ from segue.domain.recommender import Recommender
 from segue.domain.requests import Requests
 from segue.engines.engine import Dataset, Engine
 from segue.learn.gram import ItemCounts, ItemGram, choose
+from segue.learn.kernels import worthwhile
 from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.rows import Rows
 from segue.learn.scored import Parts, ScoredByParts
@@ -127,7 +128,7 @@ class LinearItems(ScoredByParts):
     def _row_sums(self, offsets: npt.NDArray[np.int64], places: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
         """float32[rows, m]; both ways add in the order of `places`, so they agree to the bit."""
         sums = np.zeros((len(offsets) - 1, len(self.learned)), np.float32)
-        if len(places) * len(self.learned) < TINY:
+        if not worthwhile("ease_kernels", len(places) * len(self.learned), TINY):
             for row, (start, stop) in enumerate(itertools.pairwise(offsets.tolist())):
                 np.add.reduce(self.weights[places[start:stop]], axis=0, out=sums[row])
         else:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from segue.domain import columns
 from segue.domain.items import UNKNOWN, Items
 from segue.engines.engine import Key
+from segue.learn.kernels import worthwhile
 from segue.learn.rows import Rows, rows_of_batch
 
 CountState = dict[str, npt.NDArray[np.int64]]
@@ -100,7 +101,7 @@ class ItemGram:
     ) -> dict[str, npt.NDArray[np.int32]]:
         rows = chosen_rows(rows_of_batch(batch, Key.USER), self.chosen)
         lengths = np.diff(rows.offsets)
-        if int((lengths * lengths).sum()) < TINY:
+        if not worthwhile("gram_kernels", int((lengths * lengths).sum()), TINY):
             state["gram"] += _upper_product(rows, len(self.chosen))
         else:
             from segue.learn.gram_kernels import add_pairs

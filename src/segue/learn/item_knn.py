@@ -18,6 +18,7 @@ from segue.domain.recommender import Recommender
 from segue.domain.requests import Requests
 from segue.engines.engine import Dataset, Engine, Key
 from segue.learn.gram import TINY, Chosen, CountState, ItemCounts, choose, chosen_rows
+from segue.learn.kernels import worthwhile
 from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.rows import Rows, rows_of_batch, weighed
 from segue.learn.scored import Parts, ScoredByParts
@@ -58,7 +59,7 @@ class PairSums:
         fixed = np.maximum(np.rint(rows.weights * FIXED_POINT), 1).astype(np.int64)
         np.add.at(state["squares"], rows.codes, fixed * fixed)
         lengths = np.diff(rows.offsets)
-        if int((lengths * lengths).sum()) < TINY:
+        if not worthwhile("item_knn_kernels", int((lengths * lengths).sum()), TINY):
             state["sums"] += self._product(rows, fixed)
         else:
             from segue.learn.item_knn_kernels import add_products
@@ -154,7 +155,7 @@ class NeighbourItems(ScoredByParts):
     def score_rows(self, rows: Rows, requests: Requests) -> npt.NDArray[np.float32]:  # noqa: ARG002
         worth = weighed(rows.weights, self.weighting)
         scores = np.zeros((len(rows), len(self.items)), np.float32)
-        if len(rows.codes) * self.neighbours.shape[1] >= TINY_ROWS:
+        if worthwhile("item_knn_kernels", len(rows.codes) * self.neighbours.shape[1], TINY_ROWS):
             from segue.learn.item_knn_kernels import add_neighbours
 
             add_neighbours(rows.offsets, rows.codes, worth, self.neighbours, self.likeness, scores)

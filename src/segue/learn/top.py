@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segue.domain.items import UNKNOWN
+from segue.learn.kernels import worthwhile
 
 Best = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
 
@@ -22,7 +23,7 @@ def best(scores: npt.NDArray[np.float32], k: int) -> Best:
     values = np.full((len(scores), k), -np.inf, np.float32)
     if k == 0 or scores.size == 0:
         return positions, values
-    if scores.size < TINY:
+    if not worthwhile("top_kernels", scores.size, TINY):
         for row, row_scores in enumerate(scores):
             found = _best_of_row(row_scores, k)
             positions[row, : len(found)] = found
