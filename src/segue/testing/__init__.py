@@ -12,7 +12,9 @@ _HOME = {
     "check_aggregate": "segue.testing.aggregate",
     "check_engine": "segue.testing.engine",
     "check_journal": "segue.testing.journal",
+    "check_journal": "segue.testing.journal",
     "check_learner": "segue.testing.recommender",
+    "check_policy": "segue.testing.policy",
     "check_policy": "segue.testing.policy",
     "check_recommender": "segue.testing.recommender",
 }
@@ -24,4 +26,11 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOME[name]), name)
 
 
-__all__ = ["check_aggregate", "check_engine", "check_journal", "check_learner", "check_policy", "check_recommender"]
+__all__ = [  # noqa: F822
+    "check_aggregate",
+    "check_engine",
+    "check_journal",
+    "check_learner",
+    "check_policy",
+    "check_recommender",
+]
