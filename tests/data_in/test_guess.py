@@ -128,12 +128,13 @@ def test_parquet_of_events(tmp_path: Path) -> None:
     ],
 )
 def test_names_in_other_languages(tmp_path: Path, header: str, columns: tuple[str, ...]) -> None:
-    rows = "".join(f"{n % 13};A{n % 17};{n % 28 + 1:02d}.03.2024;{n % 3 + 1};9.{n % 9}0\n" for n in range(150))
+    rows = "".join(f"{n % 13};A{n % 17};{n % 28 + 1:02d}.03.2024;{n % 3 + 1};9,{n % 9}0\n" for n in range(150))
     guess = guess_events([write(tmp_path / "a.csv", f"{header}\n{rows}")])
     source = guess.source
     said = source.columns
     assert [said.user, said.item, said.time, said.quantity, said.value] == header.split(";")
     assert (source.delimiter, source.time_format, source.type) == (";", "%d.%m.%Y", "purchase")
+    assert source.decimal == ","
 
 
 def test_columns_without_names_are_told_by_what_they_hold(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_ids_are_exact_unless_the_declaration_says_integer(lake: Lake, take: Cal
 
 def test_without_ids_the_content_and_the_line_name_the_event(lake: Lake, take: Callable[..., FileReport]) -> None:
     report = take("user,item\na,x\n\na,x\n")
-    assert [event["id"] for event in events(lake)] == [f"{report.batch[:16]}-2", f"{report.batch[:16]}-4"]
+    assert [event["id"] for event in events(lake)] == [f"{report.batch[:16]}-{line:010d}" for line in (2, 4)]
 
 
 def test_the_same_file_twice_also_under_another_name_changes_nothing(
@@ -232,7 +232,8 @@ def test_big_files_come_in_by_steps_that_a_crash_does_not_double(
     assert 0 < lake.snapshot().events_count < 900
     monkeypatch.setattr(lake, "append_events", append)
     (report,) = ingest_events(lake, event_source(), [path], tmp_path, NOW)
-    assert (report.rows, report.quarantined) == (1000, {"no item": 100})
+    assert (report.rows, report.kept, report.duplicates) == (1000, 900, 0)
+    assert report.quarantined == {"no item": 100}
     assert lake.snapshot().events_count == 900
     assert len(quarantined(lake)) == 100
     assert len(batches_of([path], event_source(), lake.snapshot())) > 3
@@ -253,6 +254,20 @@ def test_progress_is_told(lake: Lake, tmp_path: Path) -> None:
     ingest_events(lake, event_source(), [tmp_path / "a.csv"], tmp_path, NOW, told.append)
     assert told[-1] == Progress("a.csv", 1, 14, 14)
     assert all(step.bytes_done <= step.bytes_all for step in told)
+    archive(tmp_path / "a.tar.gz", {f"{number}.csv": b"user,item\nb%d,x\n" % number for number in range(3)})
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"user,item\nz,x\n" * 100_000))
+    told.clear()
+    ingest_events(lake, event_source(), [tmp_path / "a.tar.gz", tmp_path / "b.csv.gz"], tmp_path, NOW, told.append)
+    done = [step.bytes_done for step in told]
+    assert done == sorted(done)
+    assert done[-1] == told[-1].bytes_all
+
+
+def test_numbers_with_a_decimal_comma(lake: Lake, take: Callable[..., FileReport]) -> None:
+    source = event_source(columns=EventColumns(user="user", item="item", value="value"), delimiter=";", decimal=",")
+    report = take("user;item;value\na;1;1.234,50\na;2;-0,5\na;3;7\na;4;9.99\na;5;1,2,3\n", source)
+    assert report.quarantined == {"the value is no number": 2, "negative value": 1}
+    assert [event["value"] for event in events(lake)] == [1234.5, 7.0]
 
 
 def test_json_lines_and_parquet_events(lake: Lake, take: Callable[..., FileReport], tmp_path: Path) -> None:
@@ -266,6 +281,16 @@ def test_json_lines_and_parquet_events(lake: Lake, take: Callable[..., FileRepor
     assert report.quarantined == {"no user": 1}
     assert {(event["user"], event["time"].day) for event in events(lake)} == {("1", 1), ("3", 2)}
     assert quarantined(lake)[1][-1] == '{"user":null,"item":"y","time":null,"value":null}'
+
+
+def test_parquet_categories_are_text_not_codes(lake: Lake, tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {"user": ["b", "a"], "item": ["x", "y"], "time": ["2024-01-02", "2024-01-01"], "value": ["7", "8"]}
+    )
+    frame.cast(pl.Categorical).write_parquet(tmp_path / "a.parquet")
+    columns = EventColumns(user="user", item="item", time="time", value="value")
+    ingest_events(lake, event_source(columns=columns), [tmp_path / "a.parquet"], tmp_path, NOW)
+    assert {(row["user"], row["time"].day, row["value"]) for row in events(lake)} == {("b", 2, 7.0), ("a", 1, 8.0)}
 
 
 def test_a_catalog_with_categories_prices_dates_and_attributes(lake: Lake, tmp_path: Path) -> None:

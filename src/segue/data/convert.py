@@ -91,7 +91,7 @@ class _Cells:
 
     def number(self, name: str) -> pl.Series:
         """Finite numbers, null where there is none."""
-        return numbers(self.cells(name), name, self.column(name), self.faults)
+        return numbers(self.cells(name), self.source.decimal, name, self.column(name), self.faults)
 
     def kinds(self) -> pl.Series:
         """The type of each event."""
@@ -112,11 +112,16 @@ class _Cells:
 
 
 def _ids(cells: _Cells, batch: str) -> pl.Series:
-    """Ids of events; where there is none, one of the file's content and the line, the same at every reading."""
+    """Ids of events; where there is none, one of the file's content and the line, the same at every reading.
+
+    Lines have ten digits, so that ids sort as lines do and the lake need not look for them in its other files.
+    """
     given = cells.identifier("id")
     if not given.has_nulls():
         return given
-    return given.zip_with(given.is_not_null(), f"{batch[:16]}-" + pl.Series(cells.rows.lines).cast(pl.String))
+    return given.zip_with(
+        given.is_not_null(), f"{batch[:16]}-" + pl.Series(cells.rows.lines).cast(pl.String).str.zfill(10)
+    )
 
 
 def _order(cells: _Cells, order: int) -> pl.Series:

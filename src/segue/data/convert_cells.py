@@ -68,14 +68,22 @@ def identifiers(
     return text
 
 
-def numbers(cells: pl.Series, name: str, column: str | None, faults: Faults) -> pl.Series:
+def numbers(cells: pl.Series, decimal: Literal[".", ","], name: str, column: str | None, faults: Faults) -> pl.Series:
     """Finite numbers, null where a cell is empty; what is no number, or not finite, is a fault."""
     cells = cells.str.strip_chars() if cells.dtype == pl.String else cells
-    values = cells.cast(pl.Float64, strict=False)
     absent = missing(cells, NOT_A_NUMBER)
+    values = (comma_numbers(cells) if decimal == "," else cells).cast(pl.Float64, strict=False)
     faults.add(values.is_null() & ~absent, f"the {name} is no number", column)
     faults.add(~values.is_finite(), f"the {name} is not finite", column)
     return values
+
+
+def comma_numbers(cells: pl.Series) -> pl.Series:
+    """1.234,50 as 1234.50; null where a cell is no number of that kind, such as 1.50, which would be another number."""
+    if cells.dtype != pl.String:
+        return cells
+    plain = cells.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    return plain.set(~cells.str.contains(r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"), None)
 
 
 def _text(cells: pl.Series) -> pl.Series:

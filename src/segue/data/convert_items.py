@@ -69,7 +69,7 @@ def _texts(cells: pl.Series) -> pl.Series:
 
 def _prices(rows: Rows, source: ItemSource, faults: Faults) -> pl.Series:
     column = source.columns.price
-    prices = numbers(_cells(rows, column), "price", column, faults)
+    prices = numbers(_cells(rows, column), source.decimal, "price", column, faults)
     faults.add(prices < 0, "negative price", column)
     return prices
 

@@ -10,7 +10,8 @@ from typing import Generic, TypeVar
 import msgspec
 import polars as pl
 
-from segue.data.guess_columns import EventRoles, ItemRoles, user_id
+from segue.data.guess_catalog import ItemRoles, user_id
+from segue.data.guess_columns import EventRoles
 from segue.data.guess_shape import Shape, guess_shape
 from segue.data.read import read_part
 from segue.data.read_files import Part, parts

@@ -1,4 +1,4 @@
-"""Guesses which column plays which role: by its name first, by what it holds where names say nothing."""
+"""Guesses which column of events plays which role: by its name first, by what it holds where names say nothing."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ from typing import Any
 
 import polars as pl
 
-from segue.data.convert_cells import NOBODY
-from segue.data.guess_names import EVENT_NAMES, ITEM_NAMES, USER_NAMES, named, plain, type_weight
+from segue.data.guess_cells import (
+    comma_share,
+    decimal_comma,
+    filled,
+    grouped,
+    like_ids,
+    number_share,
+    quoted,
+    sorted_within,
+    whole_ids,
+)
+from segue.data.guess_names import EVENT_NAMES, named, plain, type_weight
 from segue.data.guess_times import TimeGuess, guess_time
-from segue.data.settings import EventColumns, ItemColumns, UserColumns
+from segue.data.settings import EventColumns
 
-SEPARATORS = ("|", ";", " > ", ",", "/")
 WEIGHING = ("weight", "rating", "score", "stars", "plays", "playcount", "listens", "strength", "overall", "frequency")
 WEIGHING_MORE = ("listencount", "bewertung", "calificacion", "avaliacao", "waardering", "ocena", "valutazione", "voto")
 PAYING = (
@@ -47,6 +56,7 @@ class EventRoles:
         said |= self._types()
         said |= self._weight()
         said |= self._negative(said.get("types", {}))
+        said |= self._decimal()
         said |= whole_ids(self.values, [self.found.get("user"), self.found.get("item")], self.reasons)
         said |= self._order(said.get("weight", "type"))
         return said | {"columns": EventColumns(**self.found)}
@@ -65,7 +75,7 @@ class EventRoles:
                 continue
             self._take(role, candidates[0], f"by its name{self._evidence(candidates[0])}")
             if len(candidates) > 1 and role in ("user", "item", "time", "type"):
-                self.doubts.append(f"{role} could also be {_quoted(candidates[1:])}")
+                self.doubts.append(f"{role} could also be {quoted(candidates[1:])}")
 
     def _fits(self, role: str, column: str) -> bool:
         """Whether what a column holds allows the role that its name promises."""
@@ -75,7 +85,7 @@ class EventRoles:
         if role == "time":
             return guess_time(cells) is not None or "time" in plain(column)
         if role in ("value", "quantity", "position"):
-            return number_share(cells) > 0.5
+            return max(number_share(cells), comma_share(cells)) > 0.5
         if role == "type":
             return cells.n_unique() <= 200
         if role == "id":
@@ -121,7 +131,7 @@ class EventRoles:
             cells = self.values[column].cast(pl.String)
             kinds = cells.unique().to_list() if cells.n_unique() <= 50 else []
             if kinds and sum(type_weight(kind) is not None for kind in kinds) >= 0.5 * len(kinds):
-                self._take("type", column, f"it holds {_quoted(kinds[:6])}")
+                self._take("type", column, f"it holds {quoted(kinds[:6])}")
                 return
 
     def _time(self) -> dict[str, Any]:
@@ -157,7 +167,7 @@ class EventRoles:
         )
         unknown = [kind for kind in weights if kind not in known]
         if unknown:
-            self.doubts.append(f"what {_quoted(unknown)} should weigh for learning is not known: 1, as a view")
+            self.doubts.append(f"what {quoted(unknown)} should weigh for learning is not known: 1, as a view")
         return {"types": known} if known else {}
 
     def _only_type(self) -> tuple[str, str]:
@@ -183,7 +193,8 @@ class EventRoles:
     def _negative(self, types: dict[str, float]) -> dict[str, Any]:
         for role in ("quantity", "value"):
             column = self.found.get(role)
-            cells = self.values[column].cast(pl.Float64, strict=False) if column else pl.Series([0.0])
+            cells = self.values[column].cast(pl.String) if column else pl.Series(["0"])
+            cells = cells.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
             below = int((cells < 0).sum())
             if column and below and (role == "quantity" or plain(column) in PAYING):
                 self.reasons.append(f"negative_type: return, {below:,} rows of '{column}' are below zero")
@@ -194,6 +205,10 @@ class EventRoles:
             if column and below:
                 self.doubts.append(f"{below:,} rows of '{column}' are below zero: they will be quarantined")
         return {}
+
+    def _decimal(self) -> dict[str, Any]:
+        said = [self.found[role] for role in ("value", "quantity") if role in self.found]
+        return decimal_comma([self.values[column] for column in said], self.reasons)
 
     def _order(self, weight: str) -> dict[str, Any]:
         if "time" in self.found:
@@ -208,203 +223,3 @@ class EventRoles:
             return {"order": "file"}
         self.doubts.append('no times: set order = "file" if the rows are in the order in which things happened')
         return {}
-
-
-class ItemRoles:
-    """The roles of the columns of a catalog."""
-
-    def __init__(self, sample: pl.DataFrame, reasons: list[str], doubts: list[str]) -> None:
-        self.sample, self.reasons, self.doubts = sample, reasons, doubts
-        self.found: dict[str, str] = {}
-        self.values = {name: filled(sample[name]) for name in sample.columns}
-
-    def settings(self) -> dict[str, Any]:
-        """The fields of `ItemSource` that depend on the columns."""
-        self.found["id"] = id_column(self.values, ITEM_NAMES, self.reasons, self.doubts)
-        for role in ITEM_NAMES:
-            candidates = [name for name in named(self._free(), role, ITEM_NAMES) if self._fits(role, name)]
-            if role != "id" and candidates:
-                self._take(role, candidates[0], f"by its name, such as {_example(self.values[candidates[0]])}")
-        self._by_content()
-        said = self._separator() | self._dates()
-        said |= whole_ids(self.values, [self.found["id"]], self.reasons)
-        rest = self._free()
-        if rest:
-            self.reasons.append(f"attributes: {_quoted(rest)}")
-        return said | {"columns": ItemColumns(**self.found)}
-
-    def _free(self) -> list[str]:
-        return [name for name in self.sample.columns if name not in self.found.values()]
-
-    def _take(self, role: str, column: str, why: str) -> None:
-        self.found[role] = column
-        self.reasons.append(f"{role}: column '{column}', {why}")
-
-    def _fits(self, role: str, column: str) -> bool:
-        cells = self.values[column]
-        if cells.is_empty():
-            return True
-        if role == "price":
-            return number_share(cells) > 0.9
-        if role in ("released", "available_from", "available_to"):
-            return _date_format(cells) is not None
-        if role == "image":
-            return cells.dtype == pl.String
-        return not isinstance(cells.dtype, pl.Struct)
-
-    def _by_content(self) -> None:
-        if "title" not in self.found and (column := self._longest_text()):
-            if "text" in self.found and self.found["text"] == column:
-                del self.found["text"]
-            self._take("title", column, f"it is text and nearly all different, such as {_example(self.values[column])}")
-        if "categories" not in self.found:
-            for column in self._free():
-                separator = separator_of(self.values[column])
-                if separator and categorical(self.values[column], separator):
-                    self._take(
-                        "categories", column, f"few words come again and again, such as {_example(self.values[column])}"
-                    )
-                    return
-
-    def _longest_text(self) -> str | None:
-        """Text of many different values: the best that could be a title."""
-        free = [*self._free(), *([self.found["text"]] if "text" in self.found else [])]
-        texts = [name for name in free if _is_text(self.values[name])]
-        return max(texts, key=lambda name: self.values[name].n_unique(), default=None)
-
-    def _separator(self) -> dict[str, Any]:
-        column = self.found.get("categories")
-        if column is None or self.values[column].dtype != pl.String or self.values[column].str.starts_with("[").all():
-            return {}
-        separator = separator_of(self.values[column])
-        if separator is None:
-            return {}
-        parted = share(self.values[column].str.contains(separator, literal=True))
-        self.reasons.append(f"category_separator: '{separator}', in {parted:.0%} of the cells")
-        return {"category_separator": separator}
-
-    def _dates(self) -> dict[str, Any]:
-        for role in ("released", "available_from", "available_to"):
-            column = self.found.get(role)
-            guess = _date_format(self.values[column]) if column else None
-            if guess is not None and guess != "iso":
-                self.reasons.append(f"time_format: {guess}, such as {_example(self.values[str(column)])}")
-                return {"time_format": guess}
-        return {}
-
-
-def user_id(sample: pl.DataFrame, reasons: list[str], doubts: list[str]) -> dict[str, Any]:
-    """The fields of `UserSource` that depend on the columns."""
-    values = {name: filled(sample[name]) for name in sample.columns}
-    column = id_column(values, USER_NAMES, reasons, doubts)
-    return {"columns": UserColumns(id=column)} | whole_ids(values, [column], reasons)
-
-
-def id_column(values: dict[str, pl.Series], names: Any, reasons: list[str], doubts: list[str]) -> str:
-    """The column of ids of a table that has a row for each."""
-    by_name = named(list(values), "id", names)
-    if by_name:
-        reasons.append(f"id: column '{by_name[0]}', by its name")
-        if len(by_name) > 1:
-            doubts.append(f"id could also be {_quoted(by_name[1:])}")
-        return by_name[0]
-    unique = [name for name, cells in values.items() if len(cells) and cells.n_unique() == len(cells)]
-    if unique:
-        reasons.append(f"id: column '{unique[0]}', every row has another one")
-        return unique[0]
-    first = next(iter(values), "id")
-    doubts.append(f"no column is surely the id: '{first}' is taken, as the first; name it as columns.id")
-    return first
-
-
-def whole_ids(values: dict[str, pl.Series], columns: list[str | None], reasons: list[str]) -> dict[str, Any]:
-    """Whether ids are whole numbers that were written as 17850.0: a sign of a table with gaps, made by a program."""
-    for column in columns:
-        cells = values[column].cast(pl.String) if column and column in values else pl.Series([], dtype=pl.String)
-        if len(cells) and cells.str.contains(r"^-?\d+\.0+$").all():
-            reasons.append(f"ids: integer, '{column}' writes whole numbers as {cells[0]!r}; they are read without .0")
-            return {"ids": "integer"}
-    return {}
-
-
-def filled(cells: pl.Series) -> pl.Series:
-    """The cells that hold something."""
-    if cells.dtype == pl.String:
-        return cells.filter(cells.is_not_null() & ~cells.is_in(list(NOBODY)))
-    return cells.drop_nulls()
-
-
-def share(cells: pl.Series) -> float:
-    """The share of cells that are true, 0 where there are none."""
-    return float(cells.sum()) / len(cells) if len(cells) else 0.0
-
-
-def number_share(cells: pl.Series) -> float:
-    """The share of cells that are numbers."""
-    return share(cells.cast(pl.Float64, strict=False).is_not_null()) if not cells.dtype.is_nested() else 0.0
-
-
-def like_ids(cells: pl.Series) -> bool:
-    """Whether these could be people or things: many different ones, which come again, and no fractions."""
-    if cells.is_empty() or cells.dtype.is_nested() or _fractions(cells):
-        return False
-    return len(cells) < 100 or 10 < cells.n_unique() < 0.9 * len(cells)
-
-
-def grouped(cells: pl.Series) -> bool:
-    """Whether equal values lie together."""
-    runs = int((cells != cells.shift(1)).fill_null(value=True).sum())
-    return len(cells) > 1 and runs <= 1.02 * cells.n_unique() + 1 and runs < len(cells)
-
-
-def sorted_within(sample: pl.DataFrame, user: str, item: str) -> bool:
-    """Whether nearly every user's items stand in ascending order: then the order says nothing of time."""
-    number = sample[item].cast(pl.Float64, strict=False)
-    keys = number if number.null_count() == 0 else sample[item]
-    rows = pl.DataFrame({"user": sample[user], "item": keys})
-    steps = rows.with_columns((pl.col("item") >= pl.col("item").shift(1)).over("user").alias("up")).drop_nulls()
-    return bool(steps.is_empty() or share(steps["up"]) > 0.95)
-
-
-def separator_of(cells: pl.Series) -> str | None:
-    """What parts several categories in one cell."""
-    if cells.dtype != pl.String or cells.is_empty():
-        return None
-    shares = {sign: share(cells.str.contains(sign, literal=True)) for sign in SEPARATORS}
-    return next((sign for sign, share in shares.items() if share > 0.05), None)
-
-
-def categorical(cells: pl.Series, separator: str) -> bool:
-    """Whether the words between separators come again and again."""
-    words = cells.str.split(separator).explode().str.strip_chars()
-    return words.n_unique() <= max(0.2 * len(cells), 3) and not (words.str.len_chars() > 60).any()
-
-
-def _is_text(cells: pl.Series) -> bool:
-    if cells.dtype != pl.String or cells.is_empty():
-        return False
-    links = share(cells.str.starts_with("http"))
-    return number_share(cells) < 0.5 and links < 0.5 and cells.n_unique() > 0.3 * min(len(cells), 1000)
-
-
-def _fractions(cells: pl.Series) -> bool:
-    numbers = cells.cast(pl.Float64, strict=False).drop_nulls()
-    return bool(len(numbers) > 0.5 * len(cells) and (numbers != numbers.floor()).any())
-
-
-def _date_format(cells: pl.Series) -> str | None:
-    if cells.dtype == pl.Date or isinstance(cells.dtype, pl.Datetime):
-        return "iso"
-    text = cells.cast(pl.String)
-    if len(text) and text.str.contains(r"^\d{4}(-\d{2}(-\d{2}.*)?)?$").all():
-        return "iso"
-    guess = guess_time(cells)
-    return guess.time_format if guess else None
-
-
-def _example(cells: pl.Series) -> str:
-    return repr(str(cells[0])[:40]) if len(cells) else "nothing yet"
-
-
-def _quoted(names: list[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)

@@ -174,7 +174,7 @@ def _ingest(
     with lake.writer():
         for path in paths:
             for part in parts(path, _shown(path, root)):
-                told = _Teller(progress, part.name, done, total)
+                told = _Teller(progress, part, done, total)
                 reports.append(_ingest_part(lake, source, part, sink, told))
             done += path.stat().st_size
             if progress is not None and reports:
@@ -187,13 +187,13 @@ class _Teller:
     """Tells how far one part is."""
 
     report: Report | None
-    path: str
+    part: Part
     done: int
     total: int
 
     def __call__(self, rows: int) -> None:
         if self.report is not None:
-            self.report(Progress(self.path, rows, self.done, self.total))
+            self.report(Progress(self.part.name, rows, self.done + self.part.position(), self.total))
 
 
 def _shown(path: Path, root: Path) -> str:
@@ -259,7 +259,11 @@ class _Step:
         if self.broken:
             lake.quarantine(_quarantined(self.broken, self.tally.path, self.batch), self.batch)
             self.tally.quarantined.update(row.reason for row in self.broken)
-        appended = sink.append(pl.concat(self.frames), self.batch)
+        rows = pl.concat(self.frames)
+        if lake.has_batch(self.batch):  # an ingestion that was broken off had come this far
+            self.tally.kept += rows.height
+            return
+        appended = sink.append(rows, self.batch)
         self.tally.kept += appended.rows
         self.tally.duplicates += appended.duplicates
 

@@ -32,6 +32,7 @@ class Part:
     name: str
     path: Path
     opener: Callable[[], BinaryIO]
+    position: Callable[[], int] = lambda: 0  # bytes of the file at `path` that were read since it was last opened
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
@@ -80,7 +81,8 @@ def parts(path: Path, name: str | None = None) -> Iterator[Part]:
     if _is_archive(path, magic):
         yield from _members(path, name)
     else:
-        yield Part(name, path, _opener(path, magic))
+        opener = _Opener(path, magic)
+        yield Part(name, path, opener, opener.position)
 
 
 NOTHING_TAKEN = "copy or download it again, then repeat the command; none of its rows was taken"
@@ -119,39 +121,67 @@ def _is_archive(path: Path, magic: bytes) -> bool:
     return ".tar" in suffixes or suffixes[-1:] == [".tgz"] or magic[257:262] == b"ustar"
 
 
-def _opener(path: Path, magic: bytes) -> Callable[[], BinaryIO]:
-    if magic[:2] == GZIP:
-        return lambda: cast(BinaryIO, gzip.open(path, "rb"))
-    if magic[:4] == ZSTD:
-        return lambda: _zstd(path)
-    return lambda: path.open("rb")
+class _Opener:
+    """Opens a file, decompressing it where its first bytes say so, and knows how far it was read."""
+
+    def __init__(self, path: Path, magic: bytes) -> None:
+        self._path, self._magic = path, magic
+        self._file: BinaryIO | None = None
+
+    def __call__(self) -> BinaryIO:
+        self._file = self._path.open("rb")
+        if self._magic[:2] == GZIP:
+            return cast(BinaryIO, _Closing(cast(BinaryIO, gzip.GzipFile(fileobj=self._file)), self._file))
+        if self._magic[:4] == ZSTD:
+            return cast(BinaryIO, _Closing(_zstd(self._file), self._file))
+        return self._file
+
+    def position(self) -> int:
+        """Bytes of the file that were read since it was last opened."""
+        if self._file is None:
+            return 0
+        return self._path.stat().st_size if self._file.closed else self._file.tell()
 
 
-def _zstd(path: Path) -> BinaryIO:
+class _Closing:
+    """A stream over a file that is closed with it."""
+
+    def __init__(self, stream: BinaryIO, file: BinaryIO) -> None:
+        self._stream, self._file = stream, file
+        self.read = stream.read
+
+    def __enter__(self) -> _Closing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _zstd(file: BinaryIO) -> BinaryIO:
     import pyarrow as pa
 
-    return cast(BinaryIO, pa.input_stream(str(path), compression="zstd"))
+    return cast(BinaryIO, pa.input_stream(file, compression="zstd"))
 
 
 def _members(path: Path, name: str) -> Iterator[Part]:
-    opener = _opener(path, _magic(path, name))
+    opener = _Opener(path, _magic(path, name))
     try:
         with opener() as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
                 content = archive.extractfile(member) if member.isfile() else None
                 if content is not None and not Path(member.name).name.startswith("."):
-                    yield from _spooled(path, f"{name}/{member.name}", content)
+                    yield from _spooled(path, f"{name}/{member.name}", content, opener)
     except DAMAGED as error:
         raise damaged(name, error, MEMBERS_TAKEN) from error
 
 
-def _spooled(path: Path, name: str, content: object) -> Iterator[Part]:
+def _spooled(path: Path, name: str, content: object, opener: _Opener) -> Iterator[Part]:
     """A member of an archive, copied aside so that it can be read twice (once for its digest)."""
     source = cast(BinaryIO, content)
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as copy:
         while block := source.read(BLOCK):
             copy.write(block)
-        yield Part(name, path, lambda: cast(BinaryIO, _Again(cast(BinaryIO, copy))))
+        yield Part(name, path, lambda: cast(BinaryIO, _Again(cast(BinaryIO, copy))), opener.position)
 
 
 class _Again:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -139,7 +140,7 @@ def _rows(
     wanted: Callable[[list[str]], list[str]],
     plain: frozenset[str],
 ) -> Rows:
-    keys = list(dict.fromkeys(key for record in records for key in record)) if len(records) else []
+    keys = list(dict.fromkeys(chain.from_iterable(records)))
     needed = wanted(keys)
     columns = {
         key: _plain([record.get(key) for record in records])
@@ -167,10 +168,12 @@ class _Source:
 
 def _plain(values: list[Any]) -> pa.Array:
     """Text of the values: strings as they are, numbers as written, arrays and objects as JSON."""
-    try:
-        return pa.array(values, pa.string())
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([_text(value) for value in values], pa.string())
+    for kind in (pa.string(), pa.int64()):
+        try:
+            return pa.array(values, kind).cast(pa.string())
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            continue
+    return pa.array([_text(value) for value in values], pa.string())
 
 
 def _text(value: object) -> str | None:

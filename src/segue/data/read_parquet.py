@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from polars import selectors
 
 from segue.data.read_text import readable
 from segue.data.rows import Rows
@@ -45,6 +46,7 @@ def _rows(file: pq.ParquetFile, needed: list[str]) -> Iterator[Rows]:
     for batch in file.iter_batches(BATCH, columns=needed):
         frame = pl.from_arrow(pa.Table.from_batches([batch]))
         assert isinstance(frame, pl.DataFrame)
+        frame = frame.with_columns(selectors.by_dtype(pl.Categorical, pl.Enum).cast(pl.String))
         yield Rows(frame, np.arange(row, row + frame.height), _Raw(frame))
         row += frame.height
 

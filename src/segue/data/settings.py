@@ -60,6 +60,7 @@ class FileSource(Settings, frozen=True):
 
     delimiter  one or more characters, such as "," or "::"; "\\s+" is any run of blanks and tabs
     quote      what a field that holds a delimiter or a line end is put in; "" where quotes mean nothing
+    decimal    the sign before the fraction of a number; with "," the points of 1.234,50 part its thousands
     ids        "exact" keeps ids as they are written; "integer" reads 17850.0 as 17850 and leaves all others alone
     """
 
@@ -69,6 +70,7 @@ class FileSource(Settings, frozen=True):
     encoding: str = "utf-8"
     header: bool = True
     quote: Literal['"', "'", ""] = '"'
+    decimal: Literal[".", ","] = "."
     ids: Literal["exact", "integer"] = "exact"
 
 
