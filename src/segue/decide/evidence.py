@@ -67,11 +67,11 @@ class _Speaker:
         self, source: Source, history: npt.NDArray[np.int32], parts: npt.NDArray[np.floating], scores: list[float]
     ) -> list[Reason]:
         """The same as `_personal`, from all parts in one array: the largest of each column at once."""
+        columns = np.arange(len(scores))
         rows = np.argpartition(-parts, KEPT - 1, axis=0)[:KEPT] if len(parts) > KEPT else np.arange(len(parts))[:, None]
-        largest = np.take_along_axis(parts, np.broadcast_to(rows, (len(rows), len(scores))), axis=0)
-        order = np.argsort(-largest, axis=0, kind="stable")
-        values = np.take_along_axis(largest, order, axis=0).T.tolist()
-        places = history[np.take_along_axis(np.broadcast_to(rows, largest.shape), order, axis=0)].T.tolist()
+        order = np.argsort(-parts[rows, columns], axis=0, kind="stable")
+        rows = rows[order, columns] if len(parts) > KEPT else order
+        values, places = parts[rows, columns].T.tolist(), history[rows].T.tolist()
         take = source.recommender.items.take
         return [
             self._reason([(item, part) for item, part in zip(take(own), told, strict=True) if part != 0], score)

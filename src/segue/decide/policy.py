@@ -67,9 +67,10 @@ class PlackettLuce:
     name: str = "plackett-luce"
 
     def probabilities(self, scores: Floats, feasible: Feasible) -> Floats:
-        best = scores[feasible.argmax()]  # descending, so no exponent of a feasible item is above 0
-        chances = np.exp(np.where(feasible, scores - best, -np.inf) / self.temperature)
-        chances /= chances.sum()
+        best = scores[feasible.argmax()]  # descending, so what is above it is not feasible
+        chances: Floats = np.exp(np.minimum(scores - best, 0.0) / self.temperature)
+        chances *= feasible
+        chances /= np.add.reduce(chances)
         return chances
 
 

@@ -37,19 +37,19 @@ def draw(
             rest follows best first with probability 1
     """
     feasible = np.ones(len(scores), np.bool_)
-    chances = np.random.Generator(np.random.PCG64(seed)).random(k).tolist()
+    window, seen_by_policy = feasible[:top], scores[:top]
+    alone = len(set(groups.tolist())) == len(groups)
     drawn = Drawn([], [])
-    for chance in chances:
-        window = feasible[:top]
+    for chance in np.random.Generator(np.random.PCG64(seed)).random(min(k, len(scores))).tolist():
         if window.any():
-            index, propensity = _one(policy, scores[:top], window, chance)
+            index, propensity = _one(policy, seen_by_policy, window, chance)
         elif feasible.any():
             index, propensity = int(feasible.argmax()), 1.0
         else:
             break
         drawn.order.append(index)
         drawn.propensities.append(propensity)
-        feasible[groups == groups[index]] = False
+        feasible[index if alone else groups == groups[index]] = False
     return drawn
 
 
