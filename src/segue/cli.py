@@ -38,11 +38,18 @@ class Refusing(click.Group):
         try:
             return super().invoke(ctx)
         except SegueError as error:
-            click.secho(f"segue: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
-            ctx.exit(2)
+            self._refuse(ctx, str(error))
+        except OSError as error:  # what no room put into words: a disk, a permission, a file that went away
+            place = f"{error.filename}: " if error.filename else ""
+            self._refuse(ctx, f"{place}{error.strerror or error}\n  → mend that and run the command again")
         except KeyboardInterrupt:
             click.echo("segue: stopped; nothing was left half-written", err=True)
             ctx.exit(130)
+
+    @staticmethod
+    def _refuse(ctx: click.Context, sentence: str) -> None:
+        click.secho(f"segue: {sentence}", err=True, fg="red" if sys.stderr.isatty() else None)
+        ctx.exit(2)
 
 
 class WithDefault(click.Group):

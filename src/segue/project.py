@@ -143,9 +143,10 @@ class Project:
         from segue.results import Ingested
 
         said, now = self.declaration, datetime.now(UTC)
-        paths = {table: self._paths(source.files) for table, source in self._sources().items()}
         if files:
             paths = {"events": [Path(file) for file in files], "items": [], "users": []}
+        else:
+            paths = {table: self._paths(source.files) for table, source in self._sources().items()}
         told = _told(progress)
         with self.lake.writer():
             reports = [

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from tests.project.conftest import segue, told
 
 from segue import Project
 from segue.declaration import FILE
+from tests.project.conftest import segue, told
 
 
 def test_init_says_what_it_guessed_and_why(files: Path, tmp_path: Path) -> None:
