@@ -113,7 +113,7 @@ def told_settings() -> dict[str, dict[str, str]]:
         if heading := re.match(r"#+ .*\(`?(\w+)`?\)\s*$", line):
             current = told.setdefault(heading[1], {})
         elif row := re.match(r"\| `(\w+)` \| (.*?) \|", line):
-            current[row[1]] = row[2].strip().strip("`")
+            current[row[1]] = row[2].strip().strip("`").replace("\\|", "|")
     return told
 
 
@@ -138,7 +138,8 @@ def default(field: msgspec.structs.FieldInfo) -> str:
         return "needed"
     if value is None or value in ({}, ()) or isinstance(value, msgspec.Struct):
         return ""
-    return msgspec.json.encode(value).decode().replace(",", ", ")
+    text = msgspec.json.encode(value).decode()
+    return text if isinstance(value, str) else text.replace(",", ", ")
 
 
 def test_every_error_is_told() -> None:
