@@ -13,10 +13,12 @@ import polars as pl
 import pytest
 
 from segue.data import ingest as module
+from segue.data.guess import guess_events
 from segue.data.ingest import FileReport, Progress, batch_id, batches_of, ingest_events, ingest_items, ingest_users
 from segue.data.lake import Lake
 from segue.data.settings import EventColumns, EventSource, ItemColumns, ItemSource, UserColumns, UserSource
 from segue.domain.errors import MissingColumn, ReadError
+from segue.simulate.world import World
 from tests.data_in.reading import event_source
 from tests.data_in.test_read_files import archive
 
@@ -261,6 +263,18 @@ def test_progress_is_told(lake: Lake, tmp_path: Path) -> None:
     done = [step.bytes_done for step in told]
     assert done == sorted(done)
     assert done[-1] == told[-1].bytes_all
+
+
+def test_exactly_the_broken_rows_of_a_world_are_quarantined(lake: Lake, tmp_path: Path) -> None:
+    truth = World(seed=5, flavour="shop", people=300, items=60, days=14).write(tmp_path / "world")
+    files = [tmp_path / "world" / name for name in truth.events]
+    reports = ingest_events(lake, guess_events(files).source, files, tmp_path / "world", NOW)
+    broken = {(row.file, row.line) for row in truth.broken if row.kind != "duplicate"}
+    assert len({row.kind for row in truth.broken}) > 4
+    assert {(file, line) for file, line, *_ in quarantined(lake)} == broken
+    assert sum(report.duplicates for report in reports) == truth.kinds()["duplicate"]
+    assert sum(report.rows for report in reports) == truth.rows
+    assert lake.snapshot().events_count == sum(report.kept for report in reports)
 
 
 def test_numbers_with_a_decimal_comma(lake: Lake, take: Callable[..., FileReport]) -> None:

@@ -208,7 +208,7 @@ def _guess_quote(text: bytes, shape: Shape) -> None:
     quoted, bare = (_misfits(text, shape.delimiter, quote) for quote in ('"', ""))
     if quoted > bare:
         shape.quote = ""
-        shape.reasons.append(f'quote: none, {quoted} rows have a " that closes nothing, such as in titles')
+        shape.reasons.append(f'quote: none, a " closes nothing in {quoted} of the rows, as in titles')
 
 
 def _misfits(text: bytes, delimiter: str, quote: str) -> int:
