@@ -19,7 +19,7 @@ def main(folder: Path) -> None:
     draining.DECISIONS_AT_ONCE = 20
     tables.SMALL_FILES = 6
     journaling.TRIMMED_AT_ONCE = 100
-    histories.BEHIND_AT_LEAST = 400
+    histories.BEHIND_AT_LEAST = 200
     histories.BEHIND_SHARE = 0.0
     journal = SQLiteJournal(folder / "journal")
     lake, state = Lake(folder / "lake"), UserState(folder, journal=journal)

@@ -233,7 +233,7 @@ def test_a_point_read_takes_at_most_a_fifth_of_a_millisecond(journal, lake: Lake
     journal.append([event(n, str(n % 2_000)) for n in range(4_000)], START)
     took = []
     for n in range(1_000):
-        begun = time.perf_counter()
+        begun = time.thread_time()  # of this thread alone: the machine may be busy
         assert len(state.history(f"u:{n}")) == 32
-        took.append(time.perf_counter() - begun)
-    assert sorted(took)[len(took) // 2] < 0.000_4, "half of 0.2 ms on a quiet machine; this one may be busy"
+        took.append(time.thread_time() - begun)
+    assert sorted(took)[len(took) // 2] < 0.000_2

@@ -16,7 +16,7 @@ from segue.data import lake_layouts as layouts
 from segue.data.codes import Codes
 from segue.data.lake_files import sync
 from segue.data.lake_lease import lease
-from segue.data.lake_rows import as_laid_out, decision_rows, person_keys, with_day
+from segue.data.lake_rows import as_laid_out, decision_rows, person_keys, unknown_rows, with_day
 from segue.data.lake_snapshot import Snapshot
 from segue.data.tables import Table
 from segue.domain import columns
@@ -102,7 +102,7 @@ class Lake:
                 return Appended(0, frame.height)
             rows = as_laid_out(with_day(_of(frame, batch)), table.layout, layouts.PEOPLE_AND_ITEM)
             fresh = rows.unique(columns.ID, keep="first", maintain_order=True)
-            fresh = self._unknown(fresh, trusted)
+            fresh = unknown_rows(fresh, table.current(), table.path, trusted)
             coded = self._coded(fresh).with_columns(self.items_coded.encode(fresh[columns.ITEM]))
             table.append(coded, app, version)
             return Appended(coded.height, frame.height - coded.height)
@@ -178,23 +178,6 @@ class Lake:
         return rows.with_columns(
             codes.head(rows.height).alias(columns.USER), codes.tail(rows.height).alias(columns.VISITOR)
         )
-
-    def _unknown(self, rows: pl.DataFrame, trusted: str) -> pl.DataFrame:
-        """The rows whose id is not in the lake; only files whose range of ids meets that of the rows are read."""
-        table = self.tables["events"].current()
-        if table is None or rows.is_empty():
-            return rows
-        low, high = rows[columns.ID].min(), rows[columns.ID].max()
-        of_trusted = (pl.col("min.batch") == trusted) & (pl.col("max.batch") == trusted)
-        files = pl.DataFrame(table.get_add_actions(flatten=True)).filter(
-            pl.col("min.id") <= high, pl.col("max.id") >= low, ~of_trusted
-        )
-        if files.is_empty():
-            return rows
-        ids = rows.lazy().select(columns.ID)
-        paths = [self.tables["events"].path / path for path in files["path"]]
-        met = pl.scan_parquet(paths, hive_partitioning=False).select(columns.ID).join(ids, on=columns.ID, how="semi")
-        return rows.join(met.collect(engine="streaming"), on=columns.ID, how="anti", maintain_order="left")
 
 
 def _of(frame: pl.DataFrame, batch: str) -> pl.DataFrame:

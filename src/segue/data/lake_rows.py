@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import polars as pl
+from deltalake import DeltaTable
 
 from segue.data.tables import Layout
 from segue.domain import columns
@@ -58,6 +60,26 @@ def with_day(frame: pl.DataFrame) -> pl.DataFrame:
 def person_keys(ids: pl.Series, kind: str) -> pl.Series:
     """Ids of users ("u") or visitors ("v") as `domain.events.person_key` names them; null stays null."""
     return (kind + ":" + ids).alias(ids.name)
+
+
+def unknown_rows(rows: pl.DataFrame, table: DeltaTable | None, path: Path, trusted: str = "") -> pl.DataFrame:
+    """The rows whose id the table at `path` does not have.
+
+    Only files whose range of ids meets that of the rows are read, and none that holds only the batch `trusted`.
+    """
+    if table is None or rows.is_empty():
+        return rows
+    low, high = rows[columns.ID].min(), rows[columns.ID].max()
+    of_trusted = (pl.col("min.batch") == trusted) & (pl.col("max.batch") == trusted)
+    files = pl.DataFrame(table.get_add_actions(flatten=True)).filter(
+        pl.col("min.id") <= high, pl.col("max.id") >= low, ~of_trusted
+    )
+    if files.is_empty():
+        return rows
+    ids = rows.lazy().select(columns.ID)
+    lake = pl.scan_parquet([path / file for file in files["path"]], hive_partitioning=False).select(columns.ID)
+    met = lake.join(ids, on=columns.ID, how="semi").collect(engine="streaming")
+    return rows.join(met, on=columns.ID, how="anti", maintain_order="left")
 
 
 def decision_rows(decisions: Sequence[Decision], batch: str) -> pl.DataFrame:

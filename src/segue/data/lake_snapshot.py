@@ -15,6 +15,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from segue.data.codes import dictionary, vocabulary
+from segue.data.lake_rows import unknown_rows
 from segue.data.tables import Table
 from segue.domain import columns
 from segue.domain.catalog import Item
@@ -49,8 +50,8 @@ class Snapshot:
     def fingerprint(self) -> str:
         """A name of the events' content: equal fingerprints mean equal rows and equal codes."""
         names = sorted(str(file.path.name) for file in self.files)
-        people = self.people_count, len(self.item_ids)
-        return hashlib.blake2b(repr((names, people, self.as_of)).encode(), digest_size=16).hexdigest()
+        codes = self.people_count, self._count("item_ids")
+        return hashlib.blake2b(repr((names, codes, self.as_of)).encode(), digest_size=16).hexdigest()
 
     @cached_property
     def files(self) -> list[DataFile]:
@@ -100,8 +101,7 @@ class Snapshot:
     @property
     def people_count(self) -> int:
         """How many person codes there are."""
-        table = self._versions["person_ids"]
-        return 0 if table is None else table.count()
+        return self._count("person_ids")
 
     def coded_events(self) -> pl.LazyFrame:
         """The events as they are kept: people and items are codes."""
@@ -133,6 +133,14 @@ class Snapshot:
         """The current catalog by item id."""
         rows = self.items().collect().iter_rows(named=True)
         return {row[columns.ID]: _item(row) for row in rows}
+
+    def unknown(self, rows: pl.DataFrame, trusted: str = "") -> pl.DataFrame:
+        """The rows of a frame whose event id is not here; the batch `trusted` is known to hold none."""
+        return unknown_rows(rows, self._versions["events"], self._tables["events"].path, trusted)
+
+    def _count(self, name: str) -> int:
+        table = self._versions[name]
+        return 0 if table is None else table.count()
 
     def _scan(self, name: str) -> pl.LazyFrame:
         rows = self._tables[name].scan(self._versions[name])

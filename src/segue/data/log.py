@@ -31,8 +31,9 @@ class Log:
         while tail is None:
             snapshot = self.lake.snapshot()
             tail = self._undrained_events(snapshot.transaction(self.journal.name))
-        rows = [event_rows(tail[start : start + AT_ONCE]) for start in range(0, len(tail), AT_ONCE)]
-        return _behind(snapshot.events(), rows, self.journal.name, EVENTS)
+        name = self.journal.name
+        parts = (event_rows(tail[start : start + AT_ONCE]) for start in range(0, len(tail), AT_ONCE))
+        return _behind(snapshot.events(), [snapshot.unknown(rows, trusted=name) for rows in parts], name, EVENTS)
 
     def decisions(self) -> pl.LazyFrame:
         """The decisions, with the columns of the lake's table, in no promised order."""

@@ -24,6 +24,7 @@ from segue.domain.requests import NO_TIME
 BEHIND_AT_LEAST: Final = 20_000  # events that the tail may hold before the index is built again
 BEHIND_SHARE: Final = 0.25  # or this share of the index, if that is more: so a drain costs what its new rows cost
 PATIENCE_S: Final = 5.0
+RETRY_S: Final = 0.002
 
 
 class UserState:
@@ -57,6 +58,7 @@ class UserState:
                     where=str(self.folder),
                     mend="was the folder removed? `segue drain` builds it again from the lake",
                 )
+            time.sleep(RETRY_S)
 
     def update(self, snapshot: Snapshot, wait_s: float = 60.0) -> None:
         """Build the index of a snapshot and make it the current one, unless that goes further already."""

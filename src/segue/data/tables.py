@@ -230,7 +230,9 @@ class Table:
             partition_values={columns.DAY: day.isoformat()} if day else {},
             modification_time=int(time.time() * 1000),
             data_change=True,
-            stats=json.dumps(_statistics(rows, self.layout.statistics)),
+            stats=json.dumps(
+                _statistics(rows, self.layout.statistics), ensure_ascii=False
+            ),  # escaped pairs are misread
         )
         return _File(path, action)
 
