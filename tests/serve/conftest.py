@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from tests.serve.service import Client, Service, running
 from tests.serve.shop import keys, shop
 

@@ -90,8 +90,12 @@ class Service:
 
     def children(self) -> list[int]:
         """Process ids of the workers and the drainer."""
-        path = Path(f"/proc/{self.process.pid}/task")
-        return [int(child) for task in path.iterdir() for child in (task / "children").read_text().split()]
+        return children(self.main())
+
+    def main(self) -> int:
+        """Process id of the parent, also where it runs under strace."""
+        under = children(self.process.pid) if command(self.process.pid).startswith(b"strace") else []
+        return under[0] if under else self.process.pid
 
     def workers(self) -> list[int]:
         """Process ids of the workers."""
@@ -99,7 +103,7 @@ class Service:
 
     def kill(self) -> None:
         """kill -9 of everything at once."""
-        for pid in [self.process.pid, *self.children()]:
+        for pid in [self.main(), *self.children()]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
@@ -109,50 +113,59 @@ class Service:
         for client in self.clients:
             client.close()
         if self.process.poll() is None:
-            self.process.terminate()
+            os.kill(self.main(), signal.SIGTERM)
         return self.process.wait(60)
 
 
 @contextmanager
 def running(
-    workspace: Path, workers: int = 2, drain_seconds: float = 1.0, port: int = 0, before: tuple[str, ...] = ()
+    workspace: Path,
+    workers: int = 2,
+    drain_seconds: float = 1.0,
+    before: tuple[str, ...] = (),
+    sign: str = "/readyz",
 ) -> Iterator[Service]:
-    """A service that is ready. Whatever happens, none of its processes is left."""
-    service = started(workspace, workers, drain_seconds, port, before)
+    """A service that answers 200 at `sign`. Whatever happens, none of its processes is left."""
+    service = started(workspace, workers, drain_seconds, before=before, sign=sign)
     try:
         yield service
     finally:
-        children = service.children() if service.process.poll() is None else []
+        left = [service.main(), *service.children()] if service.process.poll() is None else []
         try:
             service.stop()
         finally:
-            for pid in [service.process.pid, *children]:
+            for pid in [service.process.pid, *left]:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
 
 def started(
-    workspace: Path, workers: int = 2, drain_seconds: float = 1.0, port: int = 0, before: tuple[str, ...] = ()
+    workspace: Path,
+    workers: int = 2,
+    drain_seconds: float = 1.0,
+    port: int = 0,
+    before: tuple[str, ...] = (),
+    sign: str = "/readyz",
 ) -> Service:
-    """Start it and wait until every worker has answered once."""
+    """Start it and wait until all workers are up."""
     port = port or free_port()
     log = workspace / "service.log"
     arguments = [*before, sys.executable, "-c", SERVE, str(workspace), str(port), str(workers), str(drain_seconds)]
     with log.open("ab") as out:
         process = subprocess.Popen(arguments, stdout=out, stderr=out)
     service = Service(process, port, log)
-    wait_ready(service, workers)
+    wait_ready(service, workers, sign)
     return service
 
 
-def wait_ready(service: Service, workers: int, seconds: float = 60.0) -> None:
+def wait_ready(service: Service, workers: int, sign: str, seconds: float = 60.0) -> None:
     """Until all workers are up."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         assert service.process.poll() is None, service.log.read_text()[-4000:]
         with suppress(OSError, http.client.HTTPException):
             client = Client(service.port)
-            ready = client.get("/readyz").status == 200 and metric(client, "segue_workers") >= workers
+            ready = client.get(sign).status == 200 and metric(client, "segue_workers") >= workers
             client.close()
             if ready:
                 return
@@ -164,6 +177,13 @@ def metric(client: Client, name: str) -> float:
     """The sum of a metric over its labels."""
     lines = client.get("/metrics").body.decode().splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.partition(" ")[0].partition("{")[0] == name)
+
+
+def children(pid: int) -> list[int]:
+    """Process ids of the children of a process."""
+    return [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
 
 
 def command(pid: int) -> bytes:
@@ -181,7 +201,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 15.0) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 40.0) -> None:
     """Until it is so, or an `AssertionError`."""
     until = time.monotonic() + seconds
     while not true():

@@ -13,11 +13,11 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
-from tests.serve.conftest import Running
-from tests.serve.service import Answer, metric, wait_until
 
 from segue.serve.messages import EventsTaken, Listed
 from segue.serve.problems import KINDS, Problem
+from tests.serve.conftest import Running
+from tests.serve.service import Answer, metric, wait_until
 
 PROC = Path("/proc")
 DEEP = b'{"id":"a","type":"x","user":"u","context":' + b'{"a":' * 9 + b"1" + b"}" * 10

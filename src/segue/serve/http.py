@@ -103,6 +103,7 @@ class Application:
         await receive()
         watcher = asyncio.create_task(watch_parent())
         self.released.start()
+        self.counters.count("starts")
         await send({"type": "lifespan.startup.complete"})
         await receive()
         watcher.cancel()
