@@ -81,4 +81,5 @@ def _affinity(project: Project, teller: Teller) -> None:
     if not any(item.categories for item in project.snapshot().catalog().values()):
         return
     with teller.step("Do the lists suit?", "The share of a person's top 10 that is of the person's own categories."):
-        teller.table(project.affinity((), attribute="categories"))
+        first = next(iter(project.declaration.surfaces.values())).sources[:1]
+        teller.table(project.affinity(first, attribute="categories"))

@@ -19,6 +19,7 @@ from segue.domain.experiment import Variant
 PORT = 8000  # if it is free
 READY_S = 60.0
 STOP_S = 20.0
+LOOK_S = 0.2
 LOG = "service.log"
 
 
@@ -69,11 +70,16 @@ class Service:
             process.wait()
 
     def stay(self) -> None:
-        """Wait until it ends or Ctrl-C is pressed."""
+        """Wait until it ends or Ctrl-C is pressed, then see to it that it stops.
+
+        It is looked at now and then: a signal that another thread gets does not wake a thread that waits for a child.
+        """
         try:
-            if self._process is not None:
-                self._process.wait()
+            while self._process is not None and self._process.poll() is None:
+                time.sleep(LOOK_S)
         except KeyboardInterrupt:
+            pass
+        finally:
             self.stop()
 
     def _wait(self) -> None:

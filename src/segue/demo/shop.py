@@ -57,8 +57,8 @@ class Scale:
 
     people: int = 2_000
     items: int = 600
-    visits: int = 2_000
-    last_visits: int = 600
+    visits: int = 1_600
+    last_visits: int = 400
 
 
 def on_a_shop(folder: Path, teller: Teller, *, stay: bool, scale: Scale | None = None) -> None:
