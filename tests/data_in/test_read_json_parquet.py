@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from segue.data.read_parquet import parquet_types
 from segue.data.settings import ItemSource
 from segue.domain.errors import MissingColumn, ReadError
 from tests.data_in.reading import event_source, everything, read_all
+from tests.data_in.test_read_files import archive, zstd
 
 
 def json_rows(
@@ -81,6 +83,16 @@ def test_parquet_keeps_types_and_numbers_rows_from_one(tmp_path: Path) -> None:
 def test_parquet_is_known_whatever_its_name(tmp_path: Path) -> None:
     pl.DataFrame({"user": ["a"], "item": ["x"]}).write_parquet(tmp_path / "a.csv")
     assert read_all(tmp_path / "a.csv", event_source(format="csv"))[0] == [{"user": "a", "item": "x"}]
+
+
+def test_parquet_may_be_compressed_or_in_an_archive(tmp_path: Path) -> None:
+    pl.DataFrame({"user": ["a"], "item": ["x"]}).write_parquet(tmp_path / "a.parquet")
+    content = (tmp_path / "a.parquet").read_bytes()
+    (tmp_path / "a.parquet.gz").write_bytes(gzip.compress(content))
+    (tmp_path / "a.zst").write_bytes(zstd(content))
+    archive(tmp_path / "a.tar.gz", {"a.parquet": content})
+    for name in ("a.parquet.gz", "a.zst", "a.tar.gz"):
+        assert read_all(tmp_path / name, event_source()) == ([{"user": "a", "item": "x"}], [])
 
 
 def test_truncated_parquet_is_refused(tmp_path: Path) -> None:

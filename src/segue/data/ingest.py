@@ -260,7 +260,9 @@ class _Step:
             lake.quarantine(_quarantined(self.broken, self.tally.path, self.batch), self.batch)
             self.tally.quarantined.update(row.reason for row in self.broken)
         rows = pl.concat(self.frames)
-        if lake.has_batch(self.batch):  # an ingestion that was broken off had come this far
+        if self.batch != self.tally.batch and lake.has_batch(
+            self.batch
+        ):  # an ingestion that was broken off had come this far
             self.tally.kept += rows.height
             return
         appended = sink.append(rows, self.batch)

@@ -42,7 +42,7 @@ def read_part(part: Part, source: FileSource) -> Iterator[Rows]:
     kind = part_format(part, source)
     needed = _Needed(part.name, source, kind)
     if kind == "parquet":
-        with part.open() as stream:
+        with part.seekable() as stream:
             yield from read_parquet(stream, name=part.name, wanted=needed)
         return
     text = utf8_blocks(part.blocks(), source.encoding, part.name)

@@ -49,6 +49,19 @@ class Part:
             while block := stream.read(size):
                 yield block
 
+    @contextmanager
+    def seekable(self) -> Iterator[BinaryIO]:
+        """The content in a file that can be read in any order: itself where it is plain, else a temporary copy."""
+        with self.open() as stream:
+            if hasattr(stream, "seek"):
+                yield stream
+                return
+            with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as copy:
+                while block := stream.read(BLOCK):
+                    copy.write(block)
+                copy.seek(0)
+                yield cast(BinaryIO, copy)
+
     def head(self, size: int) -> bytes:
         """The first `size` bytes; less where the part is shorter, or damaged behind them."""
         with self.open() as stream:
