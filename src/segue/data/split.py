@@ -152,15 +152,19 @@ def _nobody(test_rows: int, left_out: dict[str, int]) -> DataError:
 
 def _drawn(rows: Rows, fraction: float, seed: int) -> npt.NDArray[np.bool_]:
     """Of each person's n items those with the smallest hashes: round(n * fraction), never all."""
-    pairs, of_row = np.unique(rows.user.astype(np.int64) * rows.items + rows.item, return_inverse=True)
-    person = pairs // max(rows.items, 1)
-    counts = np.bincount(person, minlength=len(rows.offsets) - 1)
-    wanted = np.minimum(np.rint(counts * fraction).astype(np.int64), np.maximum(counts - 1, 0))
-    order = np.lexsort((_mixed(pairs, seed), person))
-    rank = np.empty(len(pairs), np.int64)
-    rank[order] = np.arange(len(pairs)) - np.repeat(np.cumsum(counts) - counts, counts)
-    drawn: npt.NDArray[np.bool_] = (rank < wanted[person])[of_row]
-    return drawn
+    hashes = _mixed(rows.user.astype(np.int64) * rows.items + rows.item, seed)
+    order = np.lexsort((hashes, rows.user))
+    person, hashes = rows.user[order], hashes[order]
+    new = np.ones(len(order), np.bool_)
+    new[1:] = (hashes[1:] != hashes[:-1]) | (
+        person[1:] != person[:-1]
+    )  # equal hashes are equal items: it is a bijection
+    items = np.bincount(person[new], minlength=len(rows.offsets) - 1)
+    wanted = np.minimum(np.rint(items * fraction).astype(np.int64), np.maximum(items - 1, 0))
+    rank = np.cumsum(new) - 1 - (np.cumsum(items) - items)[person]
+    held = np.empty(len(order), np.bool_)
+    held[order] = rank < wanted[person]
+    return held
 
 
 def _mixed(values: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.uint64]:
