@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import time
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 from segue.domain import columns
 from segue.domain.errors import DataError
 from segue.domain.items import Items
-from segue.engines import local
+from segue.engines import drafts, local
 from segue.engines.engine import INTERACTIONS, Key
 from segue.engines.local import LocalEngine, Prepared, Table, histories
 from segue.testing.datasets import empty, mixed, shuffled, table
@@ -53,6 +56,42 @@ def test_an_interrupted_prepare_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(KeyboardInterrupt):
         LocalEngine(tmp_path).prepare(mixed(), Key.USER)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_draft_of_a_killed_process_goes_after_a_day(tmp_path: Path) -> None:
+    old, new = tmp_path / f"{drafts.PREFIX}old", tmp_path / f"{drafts.PREFIX}new"
+    for draft in (old, new):
+        draft.mkdir()
+        (draft / "half.npy").write_bytes(b"x")
+    os.utime(old, (0, 0))
+    LocalEngine(tmp_path).prepare(mixed(), Key.USER)
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_two_that_prepare_at_once_both_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scatter = local.scatter
+
+    def while_another_does(*arguments: Any) -> Any:
+        monkeypatch.setattr(local, "scatter", scatter)
+        LocalEngine(tmp_path).prepare(mixed(), Key.USER)
+        return scatter(*arguments)
+
+    monkeypatch.setattr(local, "scatter", while_another_does)
+    assert LocalEngine(tmp_path).prepare(mixed(), Key.USER).rows == mixed().rows
+    assert [folder.name for folder in tmp_path.iterdir()] == [f"{mixed().fingerprint}-user"]
+
+
+def test_the_cache_keeps_what_was_last_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "KEPT_ON_DISK", 2)
+    first, second, third = (mixed(seed) for seed in range(3))
+    for age, dataset in ((30, first), (20, second)):
+        LocalEngine(tmp_path).prepare(dataset, Key.USER)
+        past = time.time() - age
+        os.utime(tmp_path / f"{dataset.fingerprint}-user", (past, past))
+    LocalEngine(tmp_path).prepare(first, Key.USER)
+    LocalEngine(tmp_path).prepare(third, Key.USER)
+    assert {folder.name for folder in tmp_path.iterdir()} == {f"{kept.fingerprint}-user" for kept in (first, third)}
 
 
 def test_memory_is_bounded_by_the_bucket_and_not_by_the_rows(tmp_path: Path) -> None:

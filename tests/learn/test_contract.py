@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from segue.domain.errors import DataError
@@ -16,7 +17,7 @@ from segue.learn.learner import Learner, learner, learners
 from segue.learn.popularity import DailyWeights
 from segue.learn.similarity import BM25, Cosine
 from segue.testing import check_aggregate, check_learner
-from segue.testing.datasets import empty, hard, mixed
+from segue.testing.datasets import hard, mixed, table
 
 LEARNERS: dict[str, Learner] = {name: learner(name, {}) for name in learners()} | {
     "bm25": ItemKNN(similarity="bm25"),
@@ -92,10 +93,12 @@ def test_learners_on_hard_data(name: str, case: str) -> None:
     check_learner(LEARNERS[name], hard()[case])
 
 
+@pytest.mark.parametrize("rows", [0, 3])
 @pytest.mark.parametrize("name", learners())
-def test_nothing_to_learn_from(name: str) -> None:
-    with pytest.raises(DataError, match=rf"{name} has nothing to learn from.*\n.*events that weigh more than 0"):
-        LEARNERS[name].fit(LocalEngine(), empty())
+def test_nothing_to_learn_from(name: str, rows: int) -> None:
+    weightless = table(np.zeros(rows), np.zeros(rows), 1, ["a", "b"], weights=np.zeros(rows))
+    with pytest.raises(DataError, match=rf"{name} has nothing to learn from.*weigh more than 0\n.*ingest events"):
+        LEARNERS[name].fit(LocalEngine(), weightless)
 
 
 @pytest.mark.parametrize("name", LEARNERS)

@@ -52,3 +52,11 @@ def test_a_half_life_without_times_is_refused_by_name() -> None:
 def test_the_reason_is_popularity() -> None:
     (reasons,) = fitted(Popularity()).reasons(Requests(Histories.of([[0]])), np.array([1], np.int32))
     assert (reasons.item, reasons.score, reasons.contributions[0].label) == (1, 3, "popularity")
+
+
+def test_weights_however_huge_or_small_count() -> None:
+    table = Table.of(["a", "b", "c"], ["x", "y", "z"], [3e38, 1e-38, 0])
+    model = Popularity(weighting="linear").fit(LocalEngine(), table)
+    assert isinstance(model, PopularItems)
+    huge, small, none = model.popularity().tolist()
+    assert huge > small > none == 0

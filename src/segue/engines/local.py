@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -18,13 +17,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from segue.domain.items import Items
+from segue.engines.drafts import drafted
 from segue.engines.engine import INTERACTIONS, Aggregate, BatchFunction, Dataset, Key, State
 from segue.engines.mapped import Mapped, kept
 from segue.engines.prepared import Prepared, histories
 from segue.engines.scatter import BUCKET_ROWS, scatter
 from segue.engines.table import Table
 
-KEPT = 4  # prepared datasets that an engine without a cache folder remembers
+KEPT = 4  # prepared datasets that an engine remembers
+KEPT_ON_DISK = 12  # prepared datasets that a cache folder holds
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -125,21 +126,28 @@ class LocalEngine:
         return written
 
     def _write(self, dataset: Dataset, key: Key, folder: Path) -> None:
-        """Into a temporary folder beside, renamed when whole: what is under its name is never half-written."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        """What is under its name is never half-written; where two write it at once, the second finds it there."""
+        if folder.exists():  # damaged: `_opened` refused it
+            shutil.rmtree(folder, ignore_errors=True)
         try:
-            offsets, arrays = scatter(dataset, key, _file_columns(draft), self.bucket_rows)
-            np.save(draft / "offsets.npy", offsets)
-            for array in arrays.values():
-                if isinstance(array, np.memmap):
-                    array.flush()
-            (draft / "meta.json").write_text(json.dumps({"format": 1, "rows": int(offsets[-1])}))
-            if folder.exists():  # damaged: `_opened` refused it
-                shutil.rmtree(folder)
-            draft.rename(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            with drafted(folder) as draft:
+                offsets, arrays = scatter(dataset, key, _file_columns(draft), self.bucket_rows)
+                np.save(draft / "offsets.npy", offsets)
+                for array in arrays.values():
+                    if isinstance(array, np.memmap):
+                        array.flush()
+                (draft / "meta.json").write_text(json.dumps({"rows": int(offsets[-1])}))
+        except OSError:
+            if not folder.exists():
+                raise
+        _forget_oldest(folder.parent)
+
+
+def _forget_oldest(cache: Path) -> None:
+    """Keep the prepared datasets that were last used; a process that has one mapped keeps it."""
+    prepared = [meta.parent for key in Key for meta in cache.glob(f"*-{key.value}/meta.json")]
+    for folder in sorted(prepared, key=lambda folder: folder.stat().st_mtime)[:-KEPT_ON_DISK]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _file_columns(folder: Path) -> Callable[[str, int, np.dtype[Any]], npt.NDArray[Any]]:
@@ -157,6 +165,7 @@ def _opened(folder: Path, dataset: Dataset, key: Key) -> Prepared | None:
     """The prepared dataset in this folder, or None where there is none or it is not whole."""
     try:
         rows = json.loads((folder / "meta.json").read_text())["rows"]
+        os.utime(folder)  # used now: see `_forget_oldest`
         offsets = np.load(folder / "offsets.npy")
         mode: Literal["r"] | None = "r" if rows else None  # an empty file cannot be mapped
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode=mode).view(np.ndarray) for name in INTERACTIONS.names}

@@ -91,10 +91,10 @@ class ALS(Learner, frozen=True):
 
     def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:
         """Half-sweeps by person and by item; with `validate`, the sweep that it likes best."""
-        refuse_empty(dataset, self.name)
         by_user, by_item = (
             engine.map(DistinctPairs(key, self.alpha, self.weighting), engine.prepare(dataset, key)) for key in Key
         )
+        refuse_empty(by_user.rows, self.name)
         canonical, order = dataset.items.canonical()
         of_items = np.empty((len(order), self.factors), np.float32)
         of_items[order] = np.random.default_rng(self.seed).standard_normal(of_items.shape, np.float32) * 0.1

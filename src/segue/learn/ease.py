@@ -49,9 +49,9 @@ class EASE(Learner, frozen=True):
     min_people: Annotated[int, msgspec.Meta(ge=1)] = 2
 
     def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:  # noqa: ARG002
-        refuse_empty(dataset, self.name)
-        canonical, _ = dataset.items.canonical()
         counts = engine.fold(ItemCounts(), dataset)
+        refuse_empty(int(counts["totals"][1]), self.name)
+        canonical, _ = dataset.items.canonical()
         chosen = choose(counts, dataset.items, canonical, self.min_people, self.max_items)
         gram = engine.fold(ItemGram(chosen), dataset)["gram"]
         return LinearItems(canonical, chosen.positions, ease_weights(gram, self.regularization))

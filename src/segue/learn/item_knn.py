@@ -117,9 +117,9 @@ class ItemKNN(Learner, frozen=True):
     min_people: Annotated[int, msgspec.Meta(ge=1)] = 2
 
     def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:  # noqa: ARG002
-        refuse_empty(dataset, self.name)
-        canonical, _ = dataset.items.canonical()
         counts = engine.fold(ItemCounts(), dataset)
+        refuse_empty(int(counts["totals"][1]), self.name)
+        canonical, _ = dataset.items.canonical()
         chosen = choose(counts, dataset.items, canonical, self.min_people, len(canonical))
         similarity = self._similarity(counts, chosen)
         k = min(self.k, max(len(chosen) - 1, 1))

@@ -53,16 +53,16 @@ class Counted(Learner, frozen=True):
         raise NotImplementedError(f"{type(self).__name__} has no finish")
 
     def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:  # noqa: ARG002
-        refuse_empty(dataset, self.name)
+        refuse_empty(dataset.rows, self.name)
         return self.finish(engine.fold(self.aggregate, dataset), dataset.items)
 
 
-def refuse_empty(dataset: Dataset, name: str) -> None:
+def refuse_empty(rows: int, name: str) -> None:
     """A `DataError` that says what to do where there is nothing to learn from."""
-    if dataset.rows == 0:
+    if rows == 0:
         raise DataError(
-            f"{name} has nothing to learn from: the dataset has no interactions",
-            mend="ingest events that weigh more than 0 (see [events.types] in segue.toml), or widen the split",
+            f"{name} has nothing to learn from: the dataset has no interactions that weigh more than 0",
+            mend="ingest events, see [events.types] in segue.toml for what they weigh, or widen the split",
         )
 
 

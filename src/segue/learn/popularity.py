@@ -17,13 +17,14 @@ from segue.domain.items import Items
 from segue.domain.recommender import Contribution, Reasons, Recommender
 from segue.domain.requests import NO_TIME, Requests
 from segue.engines.engine import Key
-from segue.learn.learner import Counted
+from segue.learn.learner import Counted, refuse_empty
 from segue.learn.rows import Rows, Weighting, weighed
 from segue.learn.scored import Scored
 
 DAY_US = 86_400_000_000
 NO_DAY = -(2**31)
-FIXED_POINT = 2.0**20  # of sums of weights: exact whatever the order of adding
+FIXED_POINT = 2.0**16  # of sums of weights: exact whatever the order of adding
+LARGEST = 2.0**31  # that one event may weigh, so that sums of a day stay below 2**63 in fixed point
 
 State = dict[str, npt.NDArray[np.int64]]
 
@@ -49,8 +50,9 @@ class DailyWeights:
         days = np.where(times == NO_TIME, NO_DAY, times // DAY_US)
         cells = (batch[columns.ITEM].to_numpy().astype(np.int64) << 32) | (days - NO_DAY)
         weights = batch[columns.WEIGHT].to_numpy().astype(np.float64)
-        counted = np.where(weights > 0, weighed(weights, self.weighting), 0.0)
-        return _summed(state, {"cells": cells, "sums": np.rint(counted * FIXED_POINT).astype(np.int64)})
+        counted = np.minimum(weighed(weights, self.weighting), LARGEST)
+        fixed = np.maximum(np.rint(counted * FIXED_POINT), 1) * (weights > 0)
+        return _summed(state, {"cells": cells, "sums": fixed.astype(np.int64)})
 
     def merge(self, left: State, right: State) -> State:
         return _summed(left, right)
@@ -82,6 +84,7 @@ class Popularity(Counted, frozen=True):
 
     def finish(self, state: State, items: Items) -> Recommender:
         """The cells in canonical order. A `MissingColumn` where a half life is asked of events without times."""
+        refuse_empty(len(state["cells"]), self.name)
         canonical, _ = items.canonical()
         codes, days = state["cells"] >> 32, (state["cells"] & 0xFFFFFFFF) + NO_DAY
         if self.half_life_days is not None and (days == NO_DAY).any():

@@ -6,8 +6,6 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ import numpy as np
 from segue.domain.errors import ModelError, UnknownName
 from segue.domain.items import Items
 from segue.domain.recommender import Recommender
+from segue.engines.drafts import drafted
 from segue.learn.registry import learner_of, learner_type
 
 if TYPE_CHECKING:
@@ -36,10 +35,8 @@ def save_model(recommender: Recommender, folder: Path, manifest: Mapping[str, An
     """
     if folder.exists():
         raise ModelError("there is a model here already", where=str(folder), mend="save each run in a new folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
     learner = learner_of(recommender)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with drafted(folder) as draft:
         recommender.save(draft)
         _save_ids(draft, recommender.items)
         written = {
@@ -52,11 +49,7 @@ def save_model(recommender: Recommender, folder: Path, manifest: Mapping[str, An
         (draft / MANIFEST).write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
         for path in [*draft.iterdir(), draft]:
             _sync(path)
-        draft.chmod(0o755)
-        draft.rename(folder)
-        _sync(folder.parent)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    _sync(folder.parent)
     return written
 
 

@@ -21,14 +21,12 @@ TINY = 2_000_000  # numbers gathered in one step; below, NumPy is fast enough th
 
 def whitened(factors: Floats, regularization: float) -> tuple[Floats, Floats]:
     """B float32[rows, f], and L^-1 float32[f, f], by which solutions z' (as rows) go back to x' = z' L^-1."""
-    from scipy.linalg import solve_triangular
-
     size = factors.shape[1]
     gram = np.eye(size) * regularization
     for start in range(0, len(factors), BLOCK):
         block = factors[start : start + BLOCK].astype(np.float64)
         gram += block.T @ block
-    inverse = solve_triangular(np.linalg.cholesky(gram), np.eye(size), lower=True)
+    inverse = np.linalg.inv(np.linalg.cholesky(gram))
     white = np.empty_like(factors)
     for start in range(0, len(factors), BLOCK):
         white[start : start + BLOCK] = factors[start : start + BLOCK] @ inverse.T

@@ -12,9 +12,7 @@ _HOME = {
     "check_aggregate": "segue.testing.aggregate",
     "check_engine": "segue.testing.engine",
     "check_journal": "segue.testing.journal",
-    "check_journal": "segue.testing.journal",
     "check_learner": "segue.testing.recommender",
-    "check_policy": "segue.testing.policy",
     "check_policy": "segue.testing.policy",
     "check_recommender": "segue.testing.recommender",
 }
@@ -26,7 +24,7 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOME[name]), name)
 
 
-__all__ = [  # noqa: F822
+__all__ = [
     "check_aggregate",
     "check_engine",
     "check_journal",
