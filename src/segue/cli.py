@@ -30,6 +30,11 @@ class Place:
 
         return Project.open(self.folder)
 
+    def say_next(self, *commands: str) -> None:
+        """Say what people mostly do next."""
+        here = "segue" if self.folder == Path() else f"segue -C {self.folder}"
+        click.echo("next: " + ", or ".join(f"{here} {command}" for command in commands))
+
 
 class Refusing(click.Group):
     """A group whose commands print a `SegueError` as a sentence and exit with 2, never as a traceback."""
@@ -105,8 +110,8 @@ def init(folder: Path, as_json: bool, **options: Any) -> None:  # noqa: FBT001
         click.secho(table, bold=True)
         for reason in reasons:
             click.echo(f"  {reason}")
-    click.echo(f"\nwrote {started.path}\nnext: segue -C {folder} ingest")
-    return None
+    click.echo(f"\nwrote {started.path}")
+    return Place(folder).say_next("ingest")
 
 
 @main.group()
@@ -141,6 +146,7 @@ def ingest(place: Place, files: tuple[Path, ...], as_json: bool) -> None:  # noq
     _show(reports.rows(), as_json, title="ingested")
     if not as_json:
         click.echo(reports.sentence())
+        place.say_next("check", "train")
 
 
 @main.command()
@@ -164,6 +170,8 @@ def train(place: Place, models: tuple[str, ...], as_json: bool) -> None:  # noqa
     with progress("training") as advance:
         trained = place.project().train(models, progress=advance)
     _show([each.row() for each in trained], as_json, title="trained")
+    if not as_json:
+        place.say_next("evaluate", "recommend --user ID --explain", "release")
 
 
 @main.command()
@@ -241,6 +249,8 @@ def release_make(place: Place, models: tuple[str, ...], as_json: bool) -> None: 
     """Release the trained models (all that the surfaces need, or those named) and switch to them."""
     made = place.project().release(models)
     _show([made], as_json, title="released")
+    if not as_json:
+        place.say_next("serve")
 
 
 @release.command("list")
@@ -290,14 +300,15 @@ def drain(place: Place, as_json: bool) -> None:  # noqa: FBT001
 @click.pass_obj
 def experiment(place: Place, name: str | None, as_json: bool) -> None:  # noqa: FBT001
     """What an A/B test says so far, and whether it can be trusted; every declared one where none is named."""
-    for readout in place.project().experiment(name):
-        if as_json:
-            _json(readout.as_dict())
-            continue
+    readouts = place.project().experiment(name)
+    if as_json:
+        return _json([readout.as_dict() for readout in readouts])
+    for readout in readouts:
         _show(readout.arm_rows(), as_json, title=f"experiment {readout.name}: who saw what")
         if readout.metric_rows():
             _show(readout.metric_rows(), as_json, title="what they did then")
-        click.echo(readout.verdict)
+        click.echo("\n".join([readout.verdict, *readout.notes]))
+    return None
 
 
 @main.command()
