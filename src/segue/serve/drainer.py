@@ -33,9 +33,15 @@ class Drainer:
         self._ending = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._keep, name="drainer", daemon=True)
+        # A worker forked while the process is being started would inherit the pipe by which `Popen` learns that it
+        # was started, and `Popen` would wait for that worker's end. So neither happens during the other.
+        self._starting = threading.Lock()
+        release = self._starting.release
+        os.register_at_fork(before=self._starting.acquire, after_in_parent=release, after_in_child=release)
 
     def start(self) -> None:
         """Start the process, and a thread that starts it again."""
+        self._process = self._started()
         self._thread.start()
 
     def stop(self) -> None:
@@ -50,13 +56,17 @@ class Drainer:
                 self._process.kill()
         self._thread.join()
 
+    def _started(self) -> subprocess.Popen[bytes]:
+        with self._starting:
+            return subprocess.Popen(self._command)
+
     def _keep(self) -> None:
-        while not self._ending.is_set():
-            self._process = subprocess.Popen(self._command, start_new_session=False)
+        while self._process is not None and not self._ending.is_set():
             code = self._process.wait()
             if not self._ending.is_set():
                 _log.error("the drainer ended with %s; it is started again", code)
-                self._ending.wait(AGAIN_SECONDS)
+            if not self._ending.wait(AGAIN_SECONDS):
+                self._process = self._started()
 
 
 def keep_draining(workspace: Path, seconds: float, source: EventSource) -> None:
@@ -67,8 +77,8 @@ def keep_draining(workspace: Path, seconds: float, source: EventSource) -> None:
     from segue.data.state import UserState
 
     ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal, which goes to all; the parent says when it is time
     journal = SQLiteJournal(workspace / "journal")
     lake, state = Lake(workspace / "lake"), UserState(workspace, source, journal)
     parent, last = os.getppid(), False

@@ -57,7 +57,7 @@ class People:
         self._fingerprint = ""
 
     def find(self, text: str) -> list[Person]:
-        """At most a dozen whose name or id has `text` in it, the best known first. It may read the lake: give it time."""
+        """At most a dozen whose name or id has `text` in it, the best known first. It may read the lake."""
         self._refresh()
         wanted = text.casefold().strip()
         found = []

@@ -59,7 +59,7 @@ class Sessions:
         self.check_host(headers)
         self._check_origin(headers)
         ends, _, signature = value.partition(".")
-        if not hmac.compare_digest(signature, self._signature(ends)) or int(ends) < time.time():
+        if not hmac.compare_digest(signature.encode(), self._signature(ends).encode()) or int(ends) < time.time():
             raise Refusal("wrong_key", "the page's session is over", mend="load the page again")
         return True
 
