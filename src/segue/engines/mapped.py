@@ -20,7 +20,14 @@ SPILL_BYTES = 2**27  # that a part holds in memory, where there is a folder to p
 
 
 class Mapped:
-    """Batches with a schema of their own. Whole keys in, whole keys out: the key of the source is kept."""
+    """Batches with a schema of their own. Whole keys in, whole keys out: the key of the source is kept.
+
+    >>> from segue.engines.local import LocalEngine, Table
+    >>> by_user = LocalEngine().prepare(Table.of(["ann", "bob"], ["x", "y"]), Key.USER)
+    >>> mapped = LocalEngine().map(lambda batch: batch.select(["item"]), by_user)
+    >>> mapped.rows, mapped.key, mapped.schema.names
+    (2, <Key.USER: 'user'>, ['item'])
+    """
 
     def __init__(self, batches: list[pa.RecordBatch], schema: pa.Schema, source: Dataset) -> None:
         self.batches = batches

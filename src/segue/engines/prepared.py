@@ -26,6 +26,11 @@ class Prepared:
 
     offsets  int64[keys + 1]
     arrays   one array for each column of `INTERACTIONS`, by name
+
+    >>> from segue.engines.local import LocalEngine, Table
+    >>> by_user = LocalEngine().prepare(Table.of(["ann", "bob", "ann"], ["x", "x", "y"]), Key.USER)
+    >>> by_user.offsets.tolist(), by_user.arrays["item"].tolist()
+    ([0, 2, 3], [0, 1, 0])
     """
 
     offsets: npt.NDArray[np.int64]

@@ -19,7 +19,13 @@ OTHER, CONFIDENCE, FACTORS = "other", "confidence", "factors"
 
 
 class DistinctPairs:
-    """The map before the sweeps: whole keys to their distinct pairs with the confidence of each, once."""
+    """The map before the sweeps: whole keys to their distinct pairs with the confidence of each, once.
+
+    >>> from segue.engines.local import LocalEngine, Table
+    >>> by_user = LocalEngine().prepare(Table.of(["ann", "ann"], ["x", "x"]), Key.USER)
+    >>> LocalEngine().map(DistinctPairs(Key.USER, 2.0, "linear"), by_user).batches[0].to_pylist()
+    [{'user': 0, 'other': 0, 'confidence': 4.0}]
+    """
 
     def __init__(self, key: Key, alpha: float, weighting: Weighting) -> None:
         self.key = key
@@ -40,6 +46,13 @@ class SolveRows:
 
     Of each row it solves (I + B'aB) z = B'(1 + a) over the row's items, where B are whitened factors: nothing of size
     f x f is made for a row, and few steps of conjugate gradients reach the solution.
+
+    >>> from segue.engines.local import LocalEngine, Table
+    >>> by_user = LocalEngine().prepare(Table.of(["ann"], ["x"]), Key.USER)
+    >>> pairs = LocalEngine().map(DistinctPairs(Key.USER, 1.0, "none"), by_user)
+    >>> solved = LocalEngine().map(SolveRows(Key.USER, np.array([[1.0]], np.float32), steps=2), pairs)
+    >>> solved.batches[0].to_pylist()
+    [{'user': 0, 'factors': [1.0]}]
     """
 
     def __init__(self, key: Key, white: Floats, steps: int) -> None:

@@ -96,6 +96,13 @@ class LinearItems(ScoredByParts):
 
     learned  int32[m]       canonical positions of the items that the model knows
     weights  float32[m, m]  from an item (row) to an item (column)
+
+    >>> from segue.domain.items import Items
+    >>> from segue.domain.requests import Histories
+    >>> weights = np.array([[0, 0.5], [0.25, 0]], np.float32)
+    >>> model = LinearItems(Items(["x", "y"]), np.array([0, 1], np.int32), weights)
+    >>> model.reasons(Requests(Histories.of([[0]])), np.array([1]))[0].contributions
+    (Contribution(score=0.5, item=0, label=''),)
     """
 
     learned: npt.NDArray[np.int32]

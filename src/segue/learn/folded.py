@@ -25,6 +25,12 @@ class FoldedItems(ScoredByParts):
     They are linear in the history once its system is made, so each item's part is a reason, and they sum.
 
     white  float32[items, factors]  item factors, whitened with their own Gram and the regularisation
+
+    >>> from segue.domain.items import Items
+    >>> from segue.domain.requests import Histories
+    >>> model = FoldedItems(Items(["x", "y"]), np.array([[0.6], [0.3]], np.float32), alpha=1.0, weighting="log")
+    >>> model.scores(Requests(Histories.of([[0]]))).round(3).astype(str).tolist()
+    [['0.529', '0.265']]
     """
 
     white: npt.NDArray[np.float32]

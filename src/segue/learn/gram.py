@@ -25,6 +25,10 @@ class ItemCounts:
 
     people  int64[codes]  by item code; as long as the largest code met, so merging pads
     totals  int64[2]      people with an item at all, pairs of person and item
+
+    >>> from segue.engines.local import LocalEngine, Table
+    >>> LocalEngine().fold(ItemCounts(), Table.of(["ann", "bob", "bob"], ["x", "x", "y"]))["people"].tolist()
+    [2, 1]
     """
 
     key: Key | None = Key.USER
@@ -54,6 +58,11 @@ class Chosen:
     positions  int32[chosen]  canonical positions, ascending
     of_code    int32[codes]   the place of each item code in `positions`, or -1
     people     int64[chosen]  how many people have each
+
+    >>> counts = {"people": np.array([5, 1, 9]), "totals": np.array([9, 15])}
+    >>> items = Items(["c", "b", "a"])
+    >>> choose(counts, items, items.canonical()[0], min_people=2, max_items=10)
+    Chosen(positions=array([0, 2], dtype=int32), of_code=array([ 1, -1,  0], dtype=int32), people=array([9, 5]))
     """
 
     positions: npt.NDArray[np.int32]
@@ -85,6 +94,13 @@ class ItemGram:
     """How many people have both items, for every pair of the chosen ones: the upper triangle of X'X, X binary.
 
     gram  int32[chosen, chosen]
+
+    >>> from segue.engines.local import LocalEngine, Table
+    >>> dataset = Table.of(["ann", "ann", "bob"], ["x", "y", "x"])
+    >>> counts = LocalEngine().fold(ItemCounts(), dataset)
+    >>> chosen = choose(counts, dataset.items, dataset.items, min_people=1, max_items=10)
+    >>> LocalEngine().fold(ItemGram(chosen), dataset)["gram"].tolist()
+    [[2, 1], [0, 1]]
     """
 
     key: Key | None = Key.USER

@@ -37,6 +37,13 @@ class PairSums:
 
     sums     int64[stop - start, chosen] in fixed point squared; of the square `start` to `stop` the upper triangle
     squares  int64[chosen] value squared, in fixed point squared
+
+    >>> from segue.engines.local import LocalEngine, Table
+    >>> dataset = Table.of(["ann", "ann", "bob"], ["x", "y", "x"])
+    >>> chosen = choose(LocalEngine().fold(ItemCounts(), dataset), dataset.items, dataset.items, 1, 10)
+    >>> state = LocalEngine().fold(PairSums(chosen, Cosine("none", 0), 0, 2), dataset)
+    >>> (state["sums"] / FIXED_POINT**2).tolist()
+    [[2.0, 1.0], [0.0, 1.0]]
     """
 
     key: Key | None = Key.USER
@@ -146,6 +153,13 @@ class NeighbourItems(ScoredByParts):
 
     neighbours  int32[items, k]    canonical positions, nearest first, -1 where there are fewer
     likeness    float32[items, k]  0 where there are fewer
+
+    >>> from segue.domain.items import Items
+    >>> from segue.domain.requests import Histories
+    >>> near, likeness = np.array([[1], [0]], np.int32), np.array([[0.5], [0.5]], np.float32)
+    >>> model = NeighbourItems(Items(["x", "y"]), near, likeness, "log")
+    >>> model.scores(Requests(Histories.of([[0], []]))).tolist()
+    [[0.0, 0.5], [0.0, 0.0]]
     """
 
     neighbours: npt.NDArray[np.int32]

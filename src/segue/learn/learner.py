@@ -30,6 +30,9 @@ class Learner(Settings, frozen=True):
 
     A learner of one's own gives `name`, `recommender` (the class that `fit` returns, found again when a model is
     loaded) and `fit`, and is offered under the entry point group `segue.learners`.
+
+    >>> learner("item_knn", {"k": 20}).k
+    20
     """
 
     name: ClassVar[str]
@@ -41,7 +44,11 @@ class Learner(Settings, frozen=True):
 
 
 class Counted(Learner, frozen=True):
-    """A learner that is one aggregate and a closed form: `fit` is `finish` of the fold."""
+    """A learner that is one aggregate and a closed form: `fit` is `finish` of the fold.
+
+    >>> isinstance(learner("popularity", {}), Counted)
+    True
+    """
 
     @property
     def aggregate(self) -> Aggregate[Any]:

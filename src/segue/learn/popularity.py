@@ -34,6 +34,11 @@ class DailyWeights:
 
     cells  int64[n] ascending: item code in the upper half, day since 1970 in the lower (shifted by 2**31)
     sums   int64[n] weight in fixed point, never 0
+
+    >>> from segue.engines.local import LocalEngine, Table
+    >>> state = LocalEngine().fold(DailyWeights("none"), Table.of(["ann", "bob"], ["x", "x"]))
+    >>> (state["sums"] / FIXED_POINT).tolist()
+    [2.0]
     """
 
     key: Key | None = None
@@ -111,6 +116,10 @@ class PopularItems(Scored):
     positions  int32[cells]    canonical
     days       int32[cells]    since 1970 UTC
     weights    float64[cells]
+
+    >>> positions, days, weights = np.array([0, 1], np.int32), np.array([0, 10], np.int32), np.array([8.0, 3.0])
+    >>> PopularItems(Items(["x", "y"]), positions, days, weights, half_life_days=5).popularity().tolist()
+    [2.0, 3.0]
     """
 
     positions: npt.NDArray[np.int32]

@@ -26,6 +26,10 @@ class Rows:
     offsets  int64[rows + 1]
     codes    int32[pairs]
     weights  float64[pairs]  summed over the events of the pair, greater than 0
+
+    >>> rows = rows_of_histories(Histories.of([[7, 2, 7], []]))
+    >>> rows.offsets.tolist(), rows.codes.tolist(), rows.weights.tolist()
+    ([0, 2, 2], [2, 7], [1.0, 2.0])
     """
 
     keys: npt.NDArray[np.int32]

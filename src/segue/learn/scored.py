@@ -31,6 +31,14 @@ class Scored:
     """A recommender made of a vocabulary, arrays and a few plain values: the fields of a frozen dataclass.
 
     A subclass adds such fields and gives `score_rows` and `reasons`; `scores`, `top`, `save` and `load` come with it.
+
+    >>> from segue.domain.requests import Histories
+    >>> @dataclasses.dataclass(frozen=True, eq=False)
+    ... class Alphabetical(Scored):
+    ...     def score_rows(self, rows, requests):
+    ...         return np.tile(-np.arange(len(self.items), dtype=np.float32), (len(rows), 1))
+    >>> Alphabetical(Items(["a", "b", "c"])).top(Requests(Histories.of([[]])), 2)[0].tolist()
+    [[0, 1]]
     """
 
     items: Items
@@ -115,7 +123,16 @@ class Scored:
 
 
 class ScoredByParts(Scored):
-    """A recommender whose scores are sums over the history: a subclass gives `parts`, and `reasons` come with it."""
+    """A recommender whose scores are sums over the history: a subclass gives `parts`, and `reasons` come with it.
+
+    >>> from segue.domain.requests import Histories
+    >>> class Same(ScoredByParts):
+    ...     def parts(self, requests, items):
+    ...         history = self.rows(requests).codes
+    ...         return history, np.equal.outer(history, items).astype(np.float64)
+    >>> Same(Items(["a", "b"])).reasons(Requests(Histories.of([[1]])), np.array([0, 1]))[1].score
+    1.0
+    """
 
     def parts(self, requests: Requests, items: npt.NDArray[np.int32]) -> Parts:
         """int32[m] distinct positions of the first (and only) history, and float64[m, len(items)]: what each of them

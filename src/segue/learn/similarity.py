@@ -32,7 +32,12 @@ class Similarity(Protocol):
 
 @dataclass(frozen=True)
 class Cosine:
-    """products / (norm norm + shrinkage): what only few people have in common counts for less."""
+    """products / (norm norm + shrinkage): what only few people have in common counts for less.
+
+    >>> products = np.array([[4.0, 2.0]], np.float32)
+    >>> Cosine("none", shrinkage=0).likeness(products, np.array([4.0, 4.0]), start=0).tolist()
+    [[1.0, 0.5]]
+    """
 
     weighting: Weighting
     shrinkage: float
@@ -53,6 +58,12 @@ class BM25:
     w (k1 + 1) / (w + k1 (1 - b + b length / average)) idf, Robertson and Zaragoza, "The Probabilistic Relevance
     Framework", 2009; `length` is how many items the person has, `people` how many people have each item, `total` how
     many people there are. idf = log(1 + (total - people + .5) / (people + .5)), never negative.
+
+    >>> from segue.domain.requests import Histories
+    >>> from segue.learn.rows import rows_of_histories
+    >>> bm25 = BM25("none", k1=1, b=0.5, average=2, people=np.array([1, 1, 1]), total=2)
+    >>> bm25.worth(rows_of_histories(Histories.of([[0], [0, 1, 2]]))).round(2).tolist()
+    [1.14, 0.89, 0.89, 0.89]
     """
 
     weighting: Weighting
