@@ -12,7 +12,8 @@ from segue.engines.local import LocalEngine
 from segue.learn import whitened as module
 from segue.learn.als import ALS
 from segue.learn.folded import FoldedItems
-from segue.learn.whitened import solve, whitened
+from segue.learn.whitened import Solver, solve_compiled, solve_plainly, whitened
+from segue.testing import check_learner
 from segue.testing.datasets import hard, mixed
 from segue.testing.recommender import saved_bytes
 
@@ -27,9 +28,8 @@ def exact(
     return np.linalg.solve(system, some.T @ (1 + np.array(extra)))
 
 
-@pytest.mark.parametrize("tiny", [module.TINY, -1])
-def test_whitened_solutions_are_those_of_the_normal_equations(tiny: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TINY", tiny)
+@pytest.mark.parametrize("solve", [solve_plainly, solve_compiled])
+def test_whitened_solutions_are_those_of_the_normal_equations(solve: Solver) -> None:
     random = np.random.default_rng(0)
     factors = random.standard_normal((50, 9)).astype(np.float32)
     rows = [[1], [3, 4, 40], [], list(range(50))]
@@ -97,3 +97,8 @@ def test_linear_weights_however_huge_stay_finite(alpha: float) -> None:
 def test_more_steps_than_there_is_to_solve_do_no_harm() -> None:
     model = ALS(factors=3, steps=60, epochs=2).fit(LocalEngine(), hard()["all users equal"])
     assert np.isfinite(model.scores(Requests(Histories.of([[0]])))).all()
+
+
+def test_the_way_of_solving_does_not_depend_on_the_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TINY", 10_000)  # below what all have, above what a seventh has
+    check_learner(ALS())

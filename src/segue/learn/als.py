@@ -13,7 +13,7 @@ from segue.engines.engine import Dataset, Engine, Key
 from segue.learn.folded import FoldedItems, confidence
 from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.rows import Weighting, rows_of_batch
-from segue.learn.whitened import Floats, solve, whitened
+from segue.learn.whitened import Floats, Solver, solver, whitened
 
 OTHER, CONFIDENCE, FACTORS = "other", "confidence", "factors"
 
@@ -50,22 +50,23 @@ class SolveRows:
     >>> from segue.engines.local import LocalEngine, Table
     >>> by_user = LocalEngine().prepare(Table.of(["ann"], ["x"]), Key.USER)
     >>> pairs = LocalEngine().map(DistinctPairs(Key.USER, 1.0, "none"), by_user)
-    >>> solved = LocalEngine().map(SolveRows(Key.USER, np.array([[1.0]], np.float32), steps=2), pairs)
+    >>> solved = LocalEngine().map(SolveRows(Key.USER, np.array([[1.0]], np.float32), 2, solver(1)), pairs)
     >>> solved.batches[0].to_pylist()
     [{'user': 0, 'factors': [1.0]}]
     """
 
-    def __init__(self, key: Key, white: Floats, steps: int) -> None:
+    def __init__(self, key: Key, white: Floats, steps: int, solve: Solver) -> None:
         self.key = key
         self.white = white
         self.steps = steps
+        self.solve = solve
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         keys = batch[self.key.value].to_numpy()
         starts = np.flatnonzero(np.diff(keys, prepend=-1))
         offsets = np.append(starts, len(keys)).astype(np.int64)
         codes, extra = batch[OTHER].to_numpy(), batch[CONFIDENCE].to_numpy()
-        solutions = pa.array(solve(offsets, codes, extra, self.white, self.steps, 0.0).ravel())
+        solutions = pa.array(self.solve(offsets, codes, extra, self.white, self.steps, 0.0).ravel())
         factors = pa.FixedSizeListArray.from_arrays(solutions, self.white.shape[1])
         return pa.record_batch({self.key.value: pa.array(keys[starts]), FACTORS: factors})
 
@@ -130,7 +131,7 @@ class ALS(Learner, frozen=True):
         """float32[count, factors] of the people or items of `by_key`, from the factors of the other side."""
         assert by_key.key is not None
         white, back = whitened(others, self.regularization)
-        solve_rows = SolveRows(by_key.key, white, self.steps)
+        solve_rows = SolveRows(by_key.key, white, self.steps, solver(by_key.rows * self.factors))
         solutions = np.zeros((count, self.factors), np.float32)
         for part in engine.map(solve_rows, by_key).partitions(1):
             for batch in part:

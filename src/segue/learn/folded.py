@@ -11,7 +11,7 @@ import numpy.typing as npt
 from segue.domain.requests import Requests
 from segue.learn.rows import Rows, Weighting, weighed
 from segue.learn.scored import Parts, ScoredByParts
-from segue.learn.whitened import solve
+from segue.learn.whitened import solver
 
 FEW = 32  # requests that are solved one by one in float64; above, by the kernel to float32 accuracy
 TOLERANCE = 1e-6
@@ -41,6 +41,7 @@ class FoldedItems(ScoredByParts):
         extra = confidence(rows, self.alpha, self.weighting)
         if len(rows) > FEW:
             steps = 2 * self.white.shape[1]
+            solve = solver(len(rows.codes) * self.white.shape[1])
             solutions = solve(rows.offsets, rows.codes, extra.astype(np.float32), self.white, steps, TOLERANCE)
         else:
             solutions = np.empty((len(rows), self.white.shape[1]), np.float32)

@@ -7,7 +7,7 @@ With A = Y'Y + reg I = L L' and B = Y L^-T, a row of confidences 1 + a over item
 from __future__ import annotations
 
 import itertools
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,32 @@ def whitened(factors: Floats, regularization: float) -> tuple[Floats, Floats]:
     return white, inverse.astype(np.float32)
 
 
-def solve(
+class Solver(Protocol):
+    """Least squares of many rows by conjugate gradients from 0: z float32[rows, f].
+
+    `confidence` float32[pairs] is a; a row stops after `steps`, or where |residual| <= tolerance |B'(1 + a)|.
+    """
+
+    def __call__(
+        self,
+        offsets: npt.NDArray[np.int64],
+        codes: npt.NDArray[np.int32],
+        confidence: Floats,
+        white: Floats,
+        steps: int,
+        tolerance: float,
+    ) -> Floats: ...
+
+
+def solver(numbers: int) -> Solver:
+    """The solver for this many numbers (pairs times factors) in all: by NumPy where they are few.
+
+    The two differ in the last bits, so it is chosen once for a dataset, never for a part of it.
+    """
+    return solve_plainly if numbers < TINY else solve_compiled
+
+
+def solve_plainly(
     offsets: npt.NDArray[np.int64],
     codes: npt.NDArray[np.int32],
     confidence: Floats,
@@ -41,19 +66,26 @@ def solve(
     steps: int,
     tolerance: float,
 ) -> Floats:
-    """float32[rows, f]: z of each row by conjugate gradients from 0.
-
-    `confidence` float32[pairs] is a; a row stops after `steps`, or where |residual| <= tolerance |B'(1 + a)|.
-    """
+    """A `Solver` in NumPy, row by row."""
     solutions = np.zeros((len(offsets) - 1, white.shape[1]), np.float32)
-    if len(codes) * white.shape[1] < TINY:
-        for row, (start, stop) in enumerate(itertools.pairwise(offsets.tolist())):
-            part = white[codes[start:stop]]
-            solutions[row] = _solve_row(part, confidence[start:stop], steps, tolerance)
-    else:
-        from segue.learn.als_kernels import conjugate_gradients
+    for row, (start, stop) in enumerate(itertools.pairwise(offsets.tolist())):
+        solutions[row] = _solve_row(white[codes[start:stop]], confidence[start:stop], steps, tolerance)
+    return solutions
 
-        conjugate_gradients(offsets, codes, confidence, white, steps, tolerance, solutions)
+
+def solve_compiled(
+    offsets: npt.NDArray[np.int64],
+    codes: npt.NDArray[np.int32],
+    confidence: Floats,
+    white: Floats,
+    steps: int,
+    tolerance: float,
+) -> Floats:
+    """A `Solver` by the compiled kernel."""
+    from segue.learn.als_kernels import conjugate_gradients
+
+    solutions = np.zeros((len(offsets) - 1, white.shape[1]), np.float32)
+    conjugate_gradients(offsets, codes, confidence, white, steps, tolerance, solutions)
     return solutions
 
 
