@@ -145,6 +145,15 @@ def test_bytes_that_the_encoding_does_not_know_break_their_row(tmp_path: Path) -
     assert [(row.line, row.reason, row.column, row.raw) for row in broken] == [(3, "not cp1252", "item", "b,\\x81y")]
 
 
+def test_a_line_without_end_is_refused_by_the_name_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, module in (("a.csv", "read_delimited"), ("a.jsonl", "read_json")):
+        monkeypatch.setattr(f"segue.data.{module}.LONGEST", 1000)
+        (tmp_path / name).write_bytes(b"x" * 5000)
+        monkeypatch.setattr("segue.data.read_files.Part.blocks.__defaults__", (500,))
+        with pytest.raises(ReadError, match=rf"{name}: a line is longer"):
+            read_all(tmp_path / name, event_source())
+
+
 def test_an_unknown_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(TEXT)
     with pytest.raises(ReadError, match="no encoding is called 'klingon'"):

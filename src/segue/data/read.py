@@ -39,6 +39,13 @@ def read_rows(path: Path, source: FileSource) -> Iterator[Rows]:
 
 def read_part(part: Part, source: FileSource) -> Iterator[Rows]:
     """The rows of one part."""
+    try:
+        yield from _read_part(part, source)
+    except ReadError as error:
+        raise ReadError(error.problem, where=error.where or part.name, mend=error.mend) from error
+
+
+def _read_part(part: Part, source: FileSource) -> Iterator[Rows]:
     kind = part_format(part, source)
     needed = _Needed(part.name, source, kind)
     if kind == "parquet":

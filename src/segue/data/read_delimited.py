@@ -18,7 +18,7 @@ from segue.data.read_text import readable
 from segue.data.rows import Broken, Rows
 from segue.domain.errors import ReadError
 
-LONGEST = 64 << 20  # bytes of one record; a quote that stays open for longer is taken as never closed
+LONGEST = 32 << 20  # bytes of one record; a quote that stays open for longer is taken as never closed
 
 
 def read_delimited(
@@ -86,7 +86,7 @@ def _records(blocks: Iterable[bytes], dialect: Dialect) -> Iterator[tuple[bytes,
         fields = find_fields(rest, dialect, final=False)
         text = rest[: fields.consumed]
         if not text and len(rest) > LONGEST:
-            text = rest[: _last_line_end(rest)]
+            text = _first_line(rest)  # a quote is open in it; what follows may be sound
             fields = find_fields(text, dialect, final=True)
         if text:
             yield text, fields
@@ -96,14 +96,14 @@ def _records(blocks: Iterable[bytes], dialect: Dialect) -> Iterator[tuple[bytes,
         yield rest, find_fields(rest, dialect, final=True)
 
 
-def _last_line_end(text: bytes) -> int:
-    end = text.rfind(b"\n") + 1
+def _first_line(text: bytes) -> bytes:
+    end = text.find(b"\n") + 1
     if not end:
         raise ReadError(
             f"a line is longer than {LONGEST >> 20} MB",
             mend="is this a text file? see format and encoding in segue.toml",
         )
-    return end
+    return text[:end]
 
 
 def _line_ends(blocks: Iterable[bytes]) -> Iterator[bytes]:
