@@ -1,5 +1,5 @@
 # `make demo` and `make test` are all that a newcomer needs; each sets itself up.
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test check bench clean
 
 PYTHON = .venv/bin/python
 DATA ?=
@@ -25,7 +25,7 @@ check: ## a developer's loop: format, lint, types, import arrows, fast tests; un
 
 bench: ## speed, with the peer beside it in the same run
 	@scripts/setup bench
-	$(PYTHON) -m benchmarks
+	@for each in benchmarks/*.py; do echo "== $$each"; $(PYTHON) $$each || exit 1; done
 
 clean: ## remove what set-up, tests and demo made
 	rm -rf .venv .cache demo build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -57,7 +57,7 @@ def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
 def test_make_is_told_of_targets_that_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:
-        assert set(re.findall(r"\bmake ([a-z]+)", page.read_text())) <= targets | {"it", "sense", "sure"}, page.name
+        assert set(re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(), re.MULTILINE)) <= targets, page.name
 
 
 def commands(group: click.Command, name: str = "segue") -> list[str]:
