@@ -53,7 +53,7 @@ def lines(path: Path, separator: str) -> list[list[str]]:
 
 def link(folder: Path, name: str) -> Path:
     """Make `folder/source` point to the data set where it lies."""
-    source = Path(os.environ.get("SEGUE_DATA", HERE.parents[2] / "shared" / "data")).resolve() / name
+    source = Path(os.environ.get("SEGUE_DATA") or HERE.parents[2] / "shared" / "data").resolve() / name
     if not source.is_dir():
         sys.exit(f"{source}: the data set is not here; SEGUE_DATA names the folder that holds {name}/")
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from segue.demo.real import copy_workspace
 from segue.domain.errors import SegueError
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-DATA = Path(os.environ.get("SEGUE_DATA", EXAMPLES.parents[1] / "shared" / "data"))
 
 
 def segue(folder, *words):
@@ -34,9 +32,9 @@ def segue(folder, *words):
         ("online-retail", 406_829, 135_080, 1_271),
     ],
 )
-def test_an_example_from_files_to_a_list_with_reasons(tmp_path, monkeypatch, name, kept, quarantined, people):
+def test_an_example_from_files_to_a_list_with_reasons(tmp_path, monkeypatch, data_dir, name, kept, quarantined, people):
     """Row counts are those that each data set's README states; every learned model beats popularity."""
-    monkeypatch.setenv("SEGUE_DATA", str(DATA))
+    monkeypatch.setenv("SEGUE_DATA", str(data_dir))
     copy_workspace(EXAMPLES / name, tmp_path)
     reports = json.loads(segue(tmp_path, "ingest", "--json"))
     events = [report for report in reports if not report["file"].endswith(("items.jsonl", "users.csv"))]
@@ -71,8 +69,8 @@ def _first_items(folder):
         ("online-retail", "10002", "Inflatable political globe", None),
     ],
 )
-def test_the_derived_catalog_names_things(tmp_path, monkeypatch, name, item, title, categories):
-    monkeypatch.setenv("SEGUE_DATA", str(DATA))
+def test_the_derived_catalog_names_things(tmp_path, monkeypatch, data_dir, name, item, title, categories):
+    monkeypatch.setenv("SEGUE_DATA", str(data_dir))
     copy_workspace(EXAMPLES / name, tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "data" / "items.jsonl").read_text("utf-8").splitlines()]
     found = {row["id"]: row for row in rows}[item]
