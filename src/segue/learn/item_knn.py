@@ -27,6 +27,7 @@ from segue.learn.top import best
 
 FIXED_POINT = 2.0**12  # of the value of a pair: products add up exactly, whatever the order
 BLOCK_BYTES = 2**28  # of sums at a time, so that memory is bounded however many items there are
+LINES = 256  # of likeness at a time: they stay in a near cache
 TINY_ROWS = 200_000  # neighbours of the items of the histories together; below, NumPy need not wait for a kernel
 
 SumState = dict[str, npt.NDArray[np.int64]]
@@ -208,10 +209,14 @@ def _nearest(
     square += square.T
     np.fill_diagonal(square, diagonal)
     unit = np.float32(FIXED_POINT**2)
-    alike = similarity.likeness(sums.astype(np.float32) / unit, state["squares"] / float(unit), start)
-    alike[alike <= 0] = -np.inf
-    np.fill_diagonal(alike[:, start:], -np.inf)
-    places, values = best(alike, k)
+    squares = state["squares"] / float(unit)
+    places, values = np.empty((len(sums), k), np.int32), np.empty((len(sums), k), np.float32)
+    for at in range(0, len(sums), LINES):
+        lines = slice(at, at + LINES)
+        alike = similarity.likeness(sums[lines].astype(np.float32) / unit, squares, start + at)
+        alike[alike <= 0] = -np.inf
+        np.fill_diagonal(alike[:, start + at :], -np.inf)
+        places[lines], values[lines] = best(alike, k)
     return places, np.where(places == UNKNOWN, np.float32(0), values)
 
 
