@@ -13,8 +13,7 @@ demo: ## the whole loop on a living shop (DATA=DIR: on a workspace of real data;
 
 test: ## set-up and all tests
 	@scripts/setup test
-	$(PYTHON) -m pytest -n 2 --dist loadgroup -m "not service and not browser"
-	$(PYTHON) -m pytest -m "service or browser"
+	$(PYTHON) -m pytest -n 2 --dist loadgroup
 
 check: ## a developer's loop: format, lint, types, import arrows, fast tests; under a minute
 	@scripts/setup test

@@ -1,14 +1,21 @@
-"""What all tests share: where the real data are, and a plain word about what was left out without them."""
+"""What all tests share: where the real data are, a plain word about what was left out, and who shares a machine."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import settings
 
 DATA = Path(os.environ.get("SEGUE_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
-LEFT_OUT = pytest.StashKey[list[str]]()
+REQUIRE_ALL = "SEGUE_REQUIRE_ALL"  # set by .ci/run: whatever was left out is a failure
+LEFT_OUT = pytest.StashKey[set[str]]()
+
+# Machines are shared and noisy: how long one example takes says nothing.
+settings.register_profile("house", deadline=None, print_blob=True)
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
@@ -17,17 +24,47 @@ def data_dir() -> Path:
     return DATA
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Where everything is required, refuse before the first test to go on without the data."""
+    config.stash[LEFT_OUT] = set()
+    if os.environ.get(REQUIRE_ALL) and not DATA.is_dir():
+        raise pytest.UsageError(f"all tests are required, and there are no real data in {DATA}; SEGUE_DATA names them")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests that read real data where there are none; with SEGUE_REQUIRE_ALL that is an error."""
-    config.stash[LEFT_OUT] = []
-    if DATA.is_dir():
+    """Leave out the tests that read real data where there are none; run those with a service first, one at a time."""
+    if not DATA.is_dir():
+        left_out = [item for item in items if item.get_closest_marker("data")]
+        items[:] = [item for item in items if not item.get_closest_marker("data")]
+        config.hook.pytest_deselected(items=left_out)
+        config.stash[LEFT_OUT] |= {item.nodeid for item in left_out}
+    for item in items:
+        if _serves(item):
+            item.add_marker(pytest.mark.xdist_group("service"))
+    items.sort(key=lambda item: not _serves(item))
+
+
+def _serves(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("service", "browser"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What a worker of xdist left out."""
+    node.config.stash[LEFT_OUT] |= set(getattr(node, "workeroutput", {}).get("left_out", []))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where everything is required, a test that was skipped is a failure of the run."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = sorted(session.config.stash[LEFT_OUT])
         return
-    left_out = [item for item in items if item.get_closest_marker("data")]
-    if left_out and os.environ.get("SEGUE_REQUIRE_ALL"):
-        raise pytest.UsageError(f"{len(left_out)} tests read real data, and there are none in {DATA}")
-    items[:] = [item for item in items if not item.get_closest_marker("data")]
-    config.hook.pytest_deselected(items=left_out)
-    config.stash[LEFT_OUT] = [item.nodeid for item in left_out]
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get(REQUIRE_ALL) and reporter is not None and reporter.stats.get("skipped"):
+        reporter.line("")
+        reporter.line("all tests are required, and some were skipped", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -36,5 +73,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         return
     terminalreporter.section("left out: tests that read real data")
     terminalreporter.line(f"there is no {DATA}; SEGUE_DATA names another folder")
-    for name in config.stash.get(LEFT_OUT, []):
+    for name in sorted(config.stash[LEFT_OUT]):
         terminalreporter.line(f"  {name}")
