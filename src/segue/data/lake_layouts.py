@@ -81,7 +81,9 @@ DECISIONS: Final = Layout(
             _field(columns.CONTEXT, pa.string()),  # JSON
             _field("assignments", _rows_of(experiment=pa.string(), variant=pa.string())),
             _field("candidates", _rows_of(item=pa.string(), source=pa.string(), score=pa.float64())),
-            _field("drops", _rows_of(stage=pa.string(), rule=pa.string(), items=pa.list_(pa.string()))),
+            _field(
+                "drops", _rows_of(stage=pa.string(), rule=pa.string(), items=pa.list_(pa.string()), count=pa.int64())
+            ),
             _field("shown", _SHOWN),
             _field("fallback", pa.string()),
             _needed(columns.BATCH, pa.string()),

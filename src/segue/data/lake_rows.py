@@ -102,7 +102,7 @@ def _decision_row(decision: Decision, batch: str) -> dict[str, object]:
         columns.CONTEXT: msgspec.json.encode(decision.context).decode(),
         "assignments": [{"experiment": name, "variant": variant} for name, variant in decision.assignments.items()],
         "candidates": [msgspec.structs.asdict(candidate) for candidate in decision.candidates],
-        "drops": [{"stage": drop.stage, "rule": drop.rule, "items": list(drop.items)} for drop in decision.drops],
+        "drops": [{**msgspec.structs.asdict(drop), "items": list(drop.items)} for drop in decision.drops],
         "shown": [
             {**msgspec.structs.asdict(shown), "reason": msgspec.json.encode(shown.reason).decode()}
             for shown in decision.shown
@@ -132,7 +132,9 @@ _DECISION_TYPES: dict[str, pl.DataType] = {
     columns.VISITOR: pl.String(),
     "assignments": pl.List(pl.Struct({"experiment": pl.String, "variant": pl.String})),
     "candidates": pl.List(pl.Struct({"item": pl.String, "source": pl.String, "score": pl.Float64})),
-    "drops": pl.List(pl.Struct({"stage": pl.String, "rule": pl.String, "items": pl.List(pl.String)})),
+    "drops": pl.List(
+        pl.Struct({"stage": pl.String, "rule": pl.String, "items": pl.List(pl.String), "count": pl.Int64})
+    ),
     "shown": pl.List(
         pl.Struct(
             {

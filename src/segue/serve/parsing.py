@@ -35,7 +35,10 @@ _names: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict
 
 
 def parse_events(body: bytes, now: datetime, most: int) -> list[Event]:
-    """The events of a body: one object, an array, or `{"events": [...]}`. All of them are sound, or none is taken."""
+    """The events of a body: one object, an array, or `{"events": [...]}`. All of them are sound, or none is taken.
+
+    An event that does not say when it happened happened when it came.
+    """
     first = body.lstrip(b" \t\r\n")[:1]
     if first == b"[":
         events = _decoded(body, _events.decode)
@@ -48,7 +51,7 @@ def parse_events(body: bytes, now: datetime, most: int) -> list[Event]:
     if len(events) > most:
         raise Refusal("too_large", f"{len(events):,} events; one request takes {most:,}", mend="send several requests")
     _refuse_unsound(events, now)
-    return events
+    return [event if event.time is not None else msgspec.structs.replace(event, time=now) for event in events]
 
 
 def parse_ask(body: bytes) -> Ask:
