@@ -24,7 +24,7 @@ check: ## a developer's loop: format, lint, types, import arrows, fast tests; un
 
 bench: ## speed, with the peer beside it in the same run
 	@scripts/setup bench
-	@for each in benchmarks/*.py; do echo "== $$each"; $(PYTHON) $$each || exit 1; done
+	$(PYTHON) -m benchmarks
 
 clean: ## remove what set-up, tests and demo made
 	rm -rf .venv .cache demo build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
