@@ -22,7 +22,7 @@ _PUBLIC = {
     "World": "segue.simulate.world",
 }
 
-__all__ = [*sorted(_PUBLIC), "__version__"]
+__all__ = [*sorted(_PUBLIC), "__version__"]  # noqa: PLE0604 - strings they are
 
 if TYPE_CHECKING:
     from segue.domain.catalog import Item as Item

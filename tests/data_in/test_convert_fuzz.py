@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ def converted(rows: list[dict[str, str]], source: EventSource = SOURCE) -> Conve
     return convert_events(Rows(frame, lines, raw), source, "f" * 48, 0, NOW)
 
 
+@pytest.mark.slow
 @given(st.lists(ROW, max_size=8), st.sampled_from([None, "return"]))
 @settings(max_examples=120, deadline=None)
 def test_each_row_is_kept_exactly_or_broken(rows: list[dict[str, str]], negative: str | None) -> None:
@@ -69,6 +71,7 @@ def test_each_row_is_kept_exactly_or_broken(rows: list[dict[str, str]], negative
         assert row.raw == str(rows[row.line - 2])
 
 
+@pytest.mark.slow
 @given(st.lists(ROW, max_size=8), st.integers(0, 8))
 @settings(max_examples=50, deadline=None)
 def test_rows_do_not_depend_on_the_rows_beside_them(rows: list[dict[str, str]], cut: int) -> None:
@@ -84,6 +87,7 @@ WORDS = ["user", "item", "time", "price", "1", "2", "a", "b", "2024-01-01", "170
 TABLE = st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=5), min_size=1, max_size=10)
 
 
+@pytest.mark.slow
 @given(TABLE, st.sampled_from([",", ";", "\t", "::", " "]), st.sampled_from(["utf-8", "latin-1", "utf-16"]))
 @settings(max_examples=40, deadline=None)
 @example([["id", "released"], ["1", ""]], ",", "utf-8")

@@ -85,6 +85,7 @@ def test_an_empty_lake_and_one_where_nothing_weighs(lake: Lake) -> None:
         lake.append_events(frame([{"user": "a", "item": "x", "type": "impression"}]), "b")
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5), st.integers(-3, 9), st.sampled_from("abc")), max_size=40)

@@ -96,6 +96,7 @@ for n in range(200):
 """
 
 
+@pytest.mark.slow
 def test_several_processes_write_at_once(journal: SQLiteJournal) -> None:
     command = [sys.executable, "-c", WRITER, str(journal.path)]
     folder = Path(__file__).parents[2]

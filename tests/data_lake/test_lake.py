@@ -80,6 +80,7 @@ def test_ids_that_the_lake_has_are_dropped_and_counted(lake: Lake) -> None:
     assert ids(lake) == ["e0", "e1", "e2", "e3", "e9"]
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.lists(st.text(min_size=1, max_size=3), max_size=6), max_size=5))
 @example([["𠀀"], ["𠀀"]])  # beyond the basic plane: statistics as escaped pairs were misread
@@ -444,6 +445,7 @@ def test_many_commits_are_checkpointed_and_read_the_same(lake: Lake, monkeypatch
     assert lake.append_events(views("ann", first=3), "b3") == Appended(0, 1)
 
 
+@pytest.mark.slow
 def test_reading_goes_on_while_another_writes(lake: Lake) -> None:
     lake.append_events(views("ann"), "b0")
     for number in range(1, 20):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import socket
 
 import pytest
@@ -25,8 +26,8 @@ def test_steps_are_numbered_and_timed(telling):
         teller.say("something")
     with teller.step("Second", "More."):
         pass
-    lines = [line.strip() for line in out.getvalue().splitlines() if line.strip()]
-    assert lines == ["1  First", "What it means.", "something", "0.0 s", "2  Second", "More.", "0.0 s"]
+    lines = [re.sub(r"^\d+\.\d s$", "time", line.strip()) for line in out.getvalue().splitlines() if line.strip()]
+    assert lines == ["1  First", "What it means.", "something", "time", "2  Second", "More.", "time"]
 
 
 def test_a_table_puts_numbers_to_the_right_and_leaves_brackets_alone(telling):

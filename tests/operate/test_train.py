@@ -81,6 +81,7 @@ except DataError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["train", "release"])
 def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path: Path, what: str) -> None:
     """No file may grow over 3,000 bytes: the weights of 40 items and the catalog both do."""

@@ -131,6 +131,7 @@ def test_the_same_id_in_two_files_is_one_event(tmp_path: Path) -> None:
     assert Project.open(shop).snapshot().events_count == 3
 
 
+@pytest.mark.slow
 def test_two_trainings_at_once_both_end_well(made: Path, tmp_path: Path) -> None:
     shop = shutil.copytree(made, tmp_path / "shop")
     ends: list[int] = []
@@ -188,6 +189,7 @@ def test_a_model_of_a_newer_format_is_refused(shop: Path) -> None:
     assert "99" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_said_in_words(made: Path, tmp_path: Path, files: Path) -> None:
     """As another user than root, who may write anywhere."""
     shop = shutil.copytree(made, tmp_path / "shop")

@@ -175,6 +175,7 @@ _almost = st.fixed_dictionaries(
 _bodies = st.binary(max_size=60) | st.one_of(_json, _almost, st.lists(_almost, max_size=4)).map(msgspec.json.encode)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(_bodies)
 def test_nothing_but_events_or_a_refusal_comes_out(content: bytes) -> None:

@@ -79,6 +79,7 @@ def test_all_visits_at_once_are_the_visits_one_by_one(arms):
         assert (len(response.opened), bool(response.bought)) == (opened[person], bought[person])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", [0, 1], ids=["clicks", "bought"])
 def test_the_interval_holds_the_truth(arms, metric):
     truth = expected(arms[1][1])[metric] - expected(arms[0][1])[metric]
@@ -89,6 +90,7 @@ def test_the_interval_holds_the_truth(arms, metric):
     assert np.mean([each.value for each in runs]) == pytest.approx(truth, abs=4 * error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", [0, 1], ids=["clicks", "bought"])
 def test_nothing_is_found_where_nothing_is(arms, metric):
     rejected = [found([arms[0], arms[0]], metric, run).p < ALPHA for run in range(RUNS)]

@@ -177,6 +177,7 @@ def test_any_size_of_world_holds_together(tmp_path_factory, flavour, people, ite
     assert truth.whole + truth.duplicates + truth.unreadable == truth.rows
 
 
+@pytest.mark.slow
 def test_a_learned_model_beats_popularity_by_the_known_tastes():
     """Item-item ridge regression (EASE, Steck 2019) in plain NumPy, judged by the truth itself."""
     world = World("shop", seed=11)
