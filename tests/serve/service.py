@@ -146,15 +146,16 @@ def started(
     port: int = 0,
     before: tuple[str, ...] = (),
     sign: str = "/readyz",
+    awaited: int = 0,
 ) -> Service:
-    """Start it and wait until all workers are up."""
+    """Start it and wait until all workers are up, or as many as are `awaited`."""
     port = port or free_port()
     log = workspace / "service.log"
     arguments = [*before, sys.executable, "-c", SERVE, str(workspace), str(port), str(workers), str(drain_seconds)]
     with log.open("ab") as out:
         process = subprocess.Popen(arguments, stdout=out, stderr=out)
     service = Service(process, port, log)
-    wait_ready(service, workers, sign)
+    wait_ready(service, awaited or workers, sign)
     return service
 
 

@@ -45,7 +45,7 @@ def test_killed_twenty_times_everything_acknowledged_is_in_the_lake_once(workspa
                 os.kill(service.workers()[round_ % 2], signal.SIGKILL)
                 wait_until(lambda before=before: len(stream.acknowledged) > before + 20)  # type: ignore[misc]
                 service.kill()
-                service = started(workspace, drain_seconds=0.3, port=service.port)
+                service = started(workspace, drain_seconds=0.3, port=service.port, awaited=1)
         assert service.stop() == 0
     finally:
         if service.process.poll() is None:

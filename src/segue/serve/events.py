@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import chain
 
-from segue.data.journal import GroupCommit, Journal
+from segue.data.journal import Journal
 from segue.domain.errors import SegueError
 from segue.domain.events import Event
 from segue.serve.access import Access
 from segue.serve.exchange import Request, Response, answer
+from segue.serve.gathering import Gathering
 from segue.serve.messages import EventsTaken
 from segue.serve.metrics import Counters
 from segue.serve.parsing import parse_events
@@ -25,7 +25,7 @@ class EventsEndpoint:
     """Takes one event, or many, all or none. An id that is known already is acknowledged and changes nothing."""
 
     def __init__(self, journal: Journal, access: Access, counters: Counters, settings: ServeSettings) -> None:
-        self._group = GroupCommit(_commit(journal), limit=REQUESTS_AT_ONCE, name="events")
+        self._commits = Gathering(_commit(journal), REQUESTS_AT_ONCE)
         self._access = access
         self._counters = counters
         self._settings = settings
@@ -36,7 +36,7 @@ class EventsEndpoint:
         body = await request.body(self._settings.max_body_bytes)
         events = parse_events(body, datetime.now(UTC), self._settings.max_events)
         try:
-            news = await asyncio.wrap_future(self._group.submit(events))
+            news = await self._commits.put(events)
         except (SegueError, OSError, RuntimeError) as error:
             mend = "send the same again: ids make it harmless"
             raise Refusal("journal_unavailable", str(error), mend=mend, headers=((b"retry-after", b"1"),)) from error
@@ -45,9 +45,9 @@ class EventsEndpoint:
         self._counters.count("events_known", len(events) - new)
         return answer(EventsTaken(len(events), new, len(events) - new))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Commit what waits."""
-        self._group.close()
+        await self._commits.close()
 
 
 def _commit(journal: Journal) -> Callable[[list[list[Event]]], list[list[bool]]]:

@@ -107,13 +107,13 @@ class Application:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         watcher.cancel()
-        self.close()
+        await self.close()
         await send({"type": "lifespan.shutdown.complete"})
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of everything; nothing that was acknowledged waits any more."""
         self.released.close()
-        self._events.close()
+        await self._events.close()
         self.journal.close()
 
 
