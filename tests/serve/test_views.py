@@ -17,6 +17,7 @@ from segue.domain.requests import NO_TIME
 from segue.serve.art import art
 from segue.serve.views import LATELY, Names, cards, happenings, policy_in_words
 
+DAY = 86_400
 NAMES = Names(
     {"a": Item("a", "Blue <b>", categories=("Music", "Folk", "Old"), price=12.5, currency="EUR"), "b": Item("b")}
 )
