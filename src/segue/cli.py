@@ -185,9 +185,11 @@ def evaluate(place: Place, models: tuple[str, ...], split: str | None, as_json: 
 
     with progress("evaluating") as advance:
         board = place.project().evaluate(models, split=split, progress=advance)
+    if as_json:
+        return _json({"title": board.title, "sentence": board.sentence(), "evaluation": board.evaluation})
     _show(board.rows(), as_json, title=board.title)
-    if not as_json:
-        click.echo(board.sentence())
+    click.echo(board.sentence())
+    return None
 
 
 @main.command()

@@ -28,7 +28,7 @@ class Ingested:
                 "kept": report.kept,
                 "quarantined": sum(report.quarantined.values()),
                 "duplicates": report.duplicates,
-                "note": report.note or "; ".join(f"{count} {why}" for why, count in report.quarantined.items()),
+                "note": report.note or "; ".join(f"{why} ({count})" for why, count in report.quarantined.items()),
             }
             for report in self.files
         ]

@@ -21,7 +21,8 @@ def table(rows: Sequence[dict[str, Any]], *, title: str) -> None:
     if not rows:
         console.print(f"{title}: nothing")
         return
-    drawn = Table(title=title, title_justify="left", box=SIMPLE_HEAD, title_style="bold", pad_edge=False)
+    console.print(Text(title, style="bold"))
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in rows[0]:
         numeric = all(isinstance(row.get(name), (int, float)) for row in rows)
         drawn.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from segue.data import state as histories
 from segue.data import state_index
 from segue.data.drain import drain
+from segue.data.interactions import weigh
 from segue.data.journal import SQLiteJournal, microseconds
 from segue.data.lake import Lake
 from segue.data.settings import EventSource
@@ -237,3 +240,18 @@ def test_a_point_read_takes_at_most_a_fifth_of_a_millisecond(journal, lake: Lake
         assert len(state.history(f"u:{n}")) == 32
         took.append(time.thread_time() - begun)
     assert sorted(took)[len(took) // 2] < 0.000_2
+
+
+@given(
+    st.sampled_from(["view", "buy", "gone", "impression"]),
+    st.none() | st.floats() | st.floats(-10, 10),
+    st.sampled_from(["type", "value", "quantity"]),
+)
+def test_one_event_weighs_what_it_weighs_among_many(kind: str, amount: float | None, weight: str) -> None:
+    source = EventSource(types={"buy": 5.0, "gone": 0.0}, weight=weight)  # type: ignore[arg-type]
+    event = Event(id="1", type=kind, user="a", item="x", value=amount, quantity=amount)
+    amounts = None if weight == "type" else np.array([math.nan if amount is None else amount])
+    [among_many] = weigh(source, (kind,), np.zeros(1, np.int8), amounts)
+    alone = UserState.__new__(UserState)
+    alone.source, alone._type_weights = source, {}
+    assert alone._weight(event) == float(among_many)

@@ -83,10 +83,14 @@ def test_check_passes_on_what_was_quarantined_and_fails_on_a_declared_rule(shop:
 
 
 def test_evaluate_compares_every_model_with_the_baseline(shop: Path) -> None:
-    rows = {row["model"]: row for row in told("-C", shop, "evaluate", "ease")}
-    assert set(rows) == {"ease", "popularity"}
-    assert rows["ease"]["ndcg@10"] > rows["popularity"]["ndcg@10"]
-    assert rows["ease"]["fit_seconds"] > 0
+    told_ = told("-C", shop, "evaluate", "ease")
+    models = {model["model"]: model for model in told_["evaluation"]["models"]}
+    assert set(models) == {"ease", "popularity"}
+    assert models["ease"]["metrics"]["ndcg@10"]["value"] > models["popularity"]["metrics"]["ndcg@10"]["value"]
+    assert {f"recall@{k}" for k in (5, 10, 20)} <= set(models["ease"]["metrics"])
+    assert models["ease"]["differences"]["ndcg@10"]["low"] > 0
+    assert models["ease"]["fit_seconds"] > 0
+    assert "ease beats popularity" in told_["sentence"]
 
 
 @pytest.mark.parametrize("split", ["time", "last", "random"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -11,7 +12,6 @@ from typing import Final
 
 import numpy as np
 
-from segue.data.interactions import weigh
 from segue.data.journal import Journal, Journaled, SQLiteJournal, microseconds
 from segue.data.lake_lease import lease
 from segue.data.lake_snapshot import Snapshot
@@ -41,6 +41,7 @@ class UserState:
         self.folder = Path(folder) / "state"
         self.source = source or EventSource()
         self.journal: Journal = journal or SQLiteJournal(Path(folder) / "journal")
+        self._type_weights: dict[str, float] = {}
         self._opened: tuple[tuple[int, int], HistoryIndex] | None = None  # set at once: threads share it
 
     def history(self, person: str) -> list[Past]:
@@ -127,11 +128,19 @@ class UserState:
         ]
 
     def _weight(self, event: Event) -> float:
-        amount = {"type": 1.0, "value": event.value, "quantity": event.quantity}[self.source.weight]
-        return float(weigh(self.source, (event.type,), _FIRST, np.array([amount], np.float64))[0])
+        """As `weigh` does for many at once; tests hold the two to each other."""
+        weight = self._type_weights.get(event.type)
+        if weight is None:
+            weight = self._type_weights[event.type] = self.source.type_weight(event.type)
+        if self.source.weight != "type":
+            amount = event.value if self.source.weight == "value" else event.quantity
+            weight *= math.nan if amount is None else amount
+        if not 0 < weight <= _LARGEST:
+            return 0.0
+        return float(np.float32(weight))
 
 
-_FIRST: Final = np.zeros(1, np.int8)
+_LARGEST: Final = float(np.finfo(np.float32).max)
 
 
 def _joined(past: list[Past], tail: list[Past]) -> list[Past]:
