@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ import msgspec
 import polars as pl
 import pytest
 
-from segue.data import ingest as module
+from segue.data import ingest_steps
 from segue.data.guess import guess_events
 from segue.data.ingest import FileReport, Progress, batch_id, batches_of, ingest_events, ingest_items, ingest_users
-from segue.data.lake import Lake
+from segue.data.lake import Appended, Lake, Taken
 from segue.data.settings import EventColumns, EventSource, ItemColumns, ItemSource, UserColumns, UserSource
 from segue.domain.errors import MissingColumn, ReadError
 from segue.simulate.world import World
@@ -214,25 +214,25 @@ def test_each_member_of_an_archive_is_its_own_batch(lake: Lake, tmp_path: Path) 
 def test_big_files_come_in_by_steps_that_a_crash_does_not_double(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STEP", 100)
+    monkeypatch.setattr(ingest_steps, "STEP", 100)
     path = tmp_path / "a.jsonl"
     rows = "".join(f'{{"user": "u{number}", "item": "{"x" if number % 10 else ""}"}}\n' for number in range(1000))
     path.write_text(rows)
     monkeypatch.setattr("segue.data.read_files.BLOCK", 2000)
     monkeypatch.setattr("segue.data.read_files.Part.blocks.__defaults__", (2000,))
-    append, calls = lake.append_events, []
+    take, calls = lake.take, []
 
-    def fails_at_the_third(frame: pl.DataFrame, batch: str) -> object:
-        calls.append(batch)
-        if len(calls) == 3:
+    def fails_at_the_third(name: Taken, batches: Mapping[str, pl.DataFrame]) -> dict[str, Appended]:
+        calls.append(name)
+        if calls.count("events") == 3:
             raise OSError("no space left on device")
-        return append(frame, batch)
+        return take(name, batches)
 
-    monkeypatch.setattr(lake, "append_events", fails_at_the_third)
+    monkeypatch.setattr(lake, "take", fails_at_the_third)
     with pytest.raises(OSError, match="no space left"):
         ingest_events(lake, event_source(), [path], tmp_path, NOW)
     assert 0 < lake.snapshot().events_count < 900
-    monkeypatch.setattr(lake, "append_events", append)
+    monkeypatch.setattr(lake, "take", take)
     (report,) = ingest_events(lake, event_source(), [path], tmp_path, NOW)
     assert (report.rows, report.kept, report.duplicates) == (1000, 900, 0)
     assert report.quarantined == {"no item": 100}

@@ -178,7 +178,7 @@ def test_a_crash_between_dictionary_and_events_is_harmless(lake: Lake, monkeypat
 def test_a_damaged_dictionary_is_refused(lake: Lake) -> None:
     lake.append_events(views("ann"), "b1")
     wrong = pl.DataFrame({"id": ["x"], "code": pl.Series([7], dtype=pl.Int32)})
-    lake.tables["item_ids"].append(wrong, "codes", 99)
+    lake.tables["item_ids"].append(wrong, {"codes": 99})
     with pytest.raises(ReadError, match="not 0, 1, 2"):
         _ = lake.snapshot().item_ids
 

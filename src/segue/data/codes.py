@@ -44,7 +44,7 @@ class Codes:
     def _add(self, known: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
         first = known.height
         rows = new.with_columns(pl.int_range(first, first + new.height, dtype=pl.Int32).alias(columns.CODE))
-        self.table.append(rows, "codes", first + new.height)
+        self.table.append(rows, {"codes": first + new.height})
         table = self.table.current()
         assert table is not None
         self._frame, self._version = pl.concat([known, rows]), table.version()

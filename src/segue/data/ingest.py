@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 import polars as pl
 
+from segue.data import ingest_steps
 from segue.data.convert import Converted, convert_events
 from segue.data.convert_items import convert_items, convert_users
 from segue.data.convert_times import MOMENT
+from segue.data.ingest_report import FileReport, Tally
+from segue.data.ingest_steps import Gathering, Step
 from segue.data.lake import Appended, Lake, Snapshot
 from segue.data.read import read_part
 from segue.data.read_files import Part, parts
-from segue.data.rows import BROKEN, Broken, Rows
+from segue.data.rows import Rows
 from segue.data.settings import EventSource, FileSource, ItemSource, UserSource
 from segue.domain import columns
-
-STEP = 1_000_000  # rows that are committed at a time
+from segue.domain.errors import SegueError
 
 # What of a source does not change the rows that come out of it.
 _OUTSIDE_MAPPING = ("files", "types", "weight")
-
-
-@dataclass(frozen=True)
-class FileReport:
-    """What became of one file, or one member of an archive.
-
-    rows         how many it has; `kept` + all of `quarantined` + `duplicates`
-    quarantined  how many rows went to quarantine, by reason
-    duplicates   rows whose id the lake has already, or for a catalog: earlier rows of an id within the file
-    skipped      the same content was read before with the same mapping: nothing changed
-    note         what a person should know: an empty file, a file that was read before with another mapping
-    """
-
-    path: str
-    batch: str
-    rows: int = 0
-    kept: int = 0
-    quarantined: dict[str, int] = field(default_factory=dict)
-    duplicates: int = 0
-    skipped: bool = False
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +54,8 @@ def ingest_events(
 ) -> list[FileReport]:
     """Take the events of these files into the lake. Names in reports and quarantine are relative to `root`.
 
-    Raises `ReadError` where a file is damaged: none of its rows is taken then.
+    Many small parts are committed together, yet each is in or out by itself, and reported by itself. Raises `ReadError`
+    where a file is damaged: none of its rows is taken then, what came before it is.
     """
     return _ingest(lake, source, paths, root, progress, _EventSink(lake, source, now.astimezone(UTC)))
 
@@ -82,18 +64,16 @@ def ingest_items(
     lake: Lake, source: ItemSource, paths: Sequence[Path], root: Path, now: datetime, progress: Report | None = None
 ) -> list[FileReport]:
     """Take a catalog into the lake; the last row of an id is the current one."""
-    return _ingest(
-        lake, source, paths, root, progress, _TableSink(lambda rows: convert_items(rows, source, now), lake.put_items)
-    )
+    sink = _TableSink(lake, "items", lambda rows: convert_items(rows, source, now))
+    return _ingest(lake, source, paths, root, progress, sink)
 
 
 def ingest_users(
     lake: Lake, source: UserSource, paths: Sequence[Path], root: Path, now: datetime, progress: Report | None = None
 ) -> list[FileReport]:
     """Take a table of users into the lake; the last row of an id is the current one."""
-    return _ingest(
-        lake, source, paths, root, progress, _TableSink(lambda rows: convert_users(rows, source, now), lake.put_users)
-    )
+    sink = _TableSink(lake, "users", lambda rows: convert_users(rows, source, now))
+    return _ingest(lake, source, paths, root, progress, sink)
 
 
 def batch_id(content: str, source: FileSource) -> str:
@@ -118,7 +98,7 @@ class _Sink(Protocol):
 
     def convert(self, rows: Rows, batch: str) -> Converted: ...
 
-    def append(self, frame: pl.DataFrame, batch: str) -> Appended: ...
+    def append(self, frames: Mapping[str, pl.DataFrame]) -> dict[str, Appended]: ...
 
     def part_done(self, lines: int) -> None: ...
 
@@ -133,8 +113,8 @@ class _EventSink:
     def convert(self, rows: Rows, batch: str) -> Converted:
         return convert_events(rows, self._source, batch, self._order, self._now)
 
-    def append(self, frame: pl.DataFrame, batch: str) -> Appended:
-        return self._lake.append_events(frame, batch)
+    def append(self, frames: Mapping[str, pl.DataFrame]) -> dict[str, Appended]:
+        return self._lake.take("events", frames)
 
     def part_done(self, lines: int) -> None:
         self._order += lines
@@ -143,17 +123,22 @@ class _EventSink:
 class _TableSink:
     """Items or users: of the rows of one id in a batch, the last is taken."""
 
-    def __init__(self, convert: Callable[[Rows], Converted], put: Callable[[pl.DataFrame, str], Appended]) -> None:
-        self._convert, self._put = convert, put
+    def __init__(self, lake: Lake, name: Literal["items", "users"], convert: Callable[[Rows], Converted]) -> None:
+        self._lake: Lake = lake
+        self._name: Literal["items", "users"] = name
+        self._convert = convert
 
     def convert(self, rows: Rows, batch: str) -> Converted:
         del batch
         return self._convert(rows)
 
-    def append(self, frame: pl.DataFrame, batch: str) -> Appended:
-        last = frame.unique(columns.ID, keep="last", maintain_order=True)
-        put = self._put(last, batch)
-        return Appended(put.rows, put.duplicates + frame.height - last.height)
+    def append(self, frames: Mapping[str, pl.DataFrame]) -> dict[str, Appended]:
+        last = {batch: frame.unique(columns.ID, keep="last", maintain_order=True) for batch, frame in frames.items()}
+        taken = self._lake.take(self._name, last)
+        return {
+            batch: Appended(taken[batch].rows, taken[batch].duplicates + frame.height - last[batch].height)
+            for batch, frame in frames.items()
+        }
 
     def part_done(self, lines: int) -> None:
         del lines  # a catalog has no order
@@ -170,16 +155,28 @@ def _ingest(
     lake: Lake, source: FileSource, paths: Sequence[Path], root: Path, progress: Report | None, sink: _Sink
 ) -> list[FileReport]:
     total, done = sum(path.stat().st_size for path in paths if path.is_file()), 0
-    reports: list[FileReport] = []
-    with lake.writer():
+    tallies: list[Tally] = []
+    with lake.writer(), _gathering(lake, sink) as gathering:
         for path in paths:
             for part in parts(path, _shown(path, root)):
                 told = _Teller(progress, part, done, total)
-                reports.append(_ingest_part(lake, source, part, sink, told))
+                tallies.append(_read_part(source, part, sink, gathering, told))
             done += path.stat().st_size
-            if progress is not None and reports:
-                progress(Progress(reports[-1].path, reports[-1].rows, done, total))
-    return reports
+            if progress is not None and tallies:
+                progress(Progress(tallies[-1].path, tallies[-1].read, done, total))
+    return [tally.report() for tally in tallies]
+
+
+@contextmanager
+def _gathering(lake: Lake, sink: _Sink) -> Iterator[Gathering]:
+    """Parts gathered while the block runs, all committed at its end: where a file is damaged, those before it."""
+    gathering = Gathering(lake, sink.append)
+    try:
+        yield gathering
+    except SegueError:
+        gathering.flush()
+        raise
+    gathering.flush()
 
 
 @dataclass(frozen=True)
@@ -197,99 +194,50 @@ class _Teller:
 
 
 def _shown(path: Path, root: Path) -> str:
-    """The path as people know it: relative to the workspace where it lies in it."""
-    full = path.resolve()
-    return str(full.relative_to(root.resolve())) if full.is_relative_to(root.resolve()) else str(path)
+    """The path as people know it: relative to the workspace where it lies or was declared in it, else as given.
+
+    A link in the workspace goes by its own name, not by that of what it points to.
+    """
+    for full, folder in ((path, root), (path.absolute(), root.absolute()), (path.resolve(), root.resolve())):
+        if full.is_relative_to(folder):
+            return str(full.relative_to(folder))
+    return str(path)
 
 
-def _ingest_part(lake: Lake, source: FileSource, part: Part, sink: _Sink, told: _Teller) -> FileReport:
-    batch = batch_id(part.digest(), source)
-    if lake.has_batch(batch):
-        return FileReport(part.name, batch, skipped=True, note="these rows are in the lake already; nothing changed")
-    tally = _Tally(part.name, batch)
-    for step in _steps(part, source, sink, batch, tally, told):
-        step.commit(lake, sink)
+def _read_part(source: FileSource, part: Part, sink: _Sink, gathering: Gathering, told: _Teller) -> Tally:
+    """Convert the rows of a part and have them wait to be committed."""
+    tally = Tally(part.name, batch_id(part.digest(), source))
+    if gathering.holds(tally.batch):
+        tally.skipped = True
+        return tally
+    for step in _steps(part, source, sink, tally, told):
+        gathering.add(step)
     sink.part_done(tally.last_line)
-    return tally.report()
+    return tally
 
 
-@dataclass
-class _Tally:
-    """Counts what becomes of the rows of one part."""
-
-    path: str
-    batch: str
-    kept: int = 0
-    duplicates: int = 0
-    last_line: int = 0
-    quarantined: Counter[str] = field(default_factory=Counter)
-
-    def report(self) -> FileReport:
-        rows = self.kept + self.duplicates + self.quarantined.total()
-        return FileReport(
-            self.path,
-            self.batch,
-            rows,
-            self.kept,
-            dict(self.quarantined.most_common()),
-            self.duplicates,
-            note=self._note(),
-        )
-
-    def _note(self) -> str:
-        rows = self.kept + self.duplicates + self.quarantined.total()
-        if not rows:
-            return "the file holds no rows"
-        if self.duplicates and not self.kept:
-            return "all of these ids are in the lake already; what was read with another mapping is not replaced"
-        return ""
-
-
-@dataclass
-class _Step:
-    """Rows that are committed together. The last step of a part carries the batch's own name: then all is in."""
-
-    batch: str
-    frames: list[pl.DataFrame]
-    broken: list[Broken]
-    tally: _Tally
-
-    def commit(self, lake: Lake, sink: _Sink) -> None:
-        """Quarantine first, so that a batch that is in is in with all that was wrong in it."""
-        if self.broken:
-            lake.quarantine(_quarantined(self.broken, self.tally.path, self.batch), self.batch)
-            self.tally.quarantined.update(row.reason for row in self.broken)
-        rows = pl.concat(self.frames)
-        if self.batch != self.tally.batch and lake.has_batch(
-            self.batch
-        ):  # an ingestion that was broken off had come this far
-            self.tally.kept += rows.height
-            return
-        appended = sink.append(rows, self.batch)
-        self.tally.kept += appended.rows
-        self.tally.duplicates += appended.duplicates
-
-
-def _steps(part: Part, source: FileSource, sink: _Sink, batch: str, tally: _Tally, told: _Teller) -> Iterator[_Step]:
-    frames: list[pl.DataFrame] = []
-    broken: list[Broken] = []
-    rows, number = 0, 0
+def _steps(part: Part, source: FileSource, sink: _Sink, tally: Tally, told: _Teller) -> Iterator[Step]:
+    step, number = Step(tally.batch, tally), 0
     for chunk in read_part(part, source):
-        converted = sink.convert(chunk, batch)
-        if sum(frame.height for frame in frames) + len(broken) >= STEP:
-            yield _Step(f"{batch}.{number}", frames, broken, tally)
-            frames, broken, number = [], [], number + 1
-        frames.append(converted.frame)
-        broken += converted.broken
-        rows += len(chunk) + len(chunk.broken)
+        converted = sink.convert(chunk, tally.batch)
+        if step.rows >= ingest_steps.STEP:
+            step.batch = f"{tally.batch}.{number}"
+            yield step
+            step, number = Step(tally.batch, tally), number + 1
+        step.add(converted.frame, converted.broken)
+        tally.read += len(chunk) + len(chunk.broken)
         tally.last_line = max([tally.last_line, *chunk.lines[-1:].tolist()])
-        told(rows)
-    yield _Step(batch, frames or [pl.DataFrame(schema={columns.ID: pl.String})], broken, tally)
+        told(tally.read)
+    yield step
 
 
-def _quarantined(broken: Sequence[Broken], path: str, batch: str) -> pl.DataFrame:
-    frame = pl.DataFrame(broken, schema=BROKEN, orient="row")
-    return frame.with_columns(pl.lit(batch).alias(columns.BATCH), pl.lit(path).alias("file"))
-
-
-__all__ = ["MOMENT", "FileReport", "Progress", "batch_id", "ingest_events", "ingest_items", "ingest_users"]
+__all__ = [
+    "MOMENT",
+    "FileReport",
+    "Progress",
+    "batch_id",
+    "batches_of",
+    "ingest_events",
+    "ingest_items",
+    "ingest_users",
+]

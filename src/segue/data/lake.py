@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,8 @@ from segue.data.tables import Table
 from segue.domain import columns
 from segue.domain.decisions import Decision
 from segue.domain.errors import DataError
+
+Taken = Literal["events", "items", "users", "quarantine"]
 
 BATCH_VERSION = 1  # what a batch of a file commits under its id; a drain counts up instead
 
@@ -69,9 +71,9 @@ class Lake:
                 finally:
                     self._held -= 1
                 return
-            with lease(self.root / ".writer", "writing to the lake", wait_s):
+            with lease(self.root / ".writer", "writing to the lake", wait_s), ExitStack() as stack:
                 for table in self.tables.values():
-                    table.mend()
+                    stack.enter_context(table.held())
                 self._held = 1
                 try:
                     yield self
@@ -89,7 +91,7 @@ class Lake:
 
         Events whose id the lake has already are left out and counted. Times are timestamps, `context` is JSON text.
         """
-        return self.commit_events(frame, batch, batch, BATCH_VERSION)
+        return self.take("events", {batch: frame})[batch]
 
     def commit_events(self, frame: pl.DataFrame, batch: str, app: str, version: int, trusted: str = "") -> Appended:
         """As `append_events`, committed under `app` -> `version` unless that or a later version is in.
@@ -97,15 +99,27 @@ class Lake:
         `trusted` is the batch of earlier rows that are known to hold none of these ids, so they are not looked at.
         """
         with self.writer():
-            table = self.tables["events"]
-            if (table.committed(app) or 0) >= version:
+            if (self.tables["events"].committed(app) or 0) >= version:
                 return Appended(0, frame.height)
-            rows = as_laid_out(with_day(_of(frame, batch)), table.layout, layouts.PEOPLE_AND_ITEM)
-            fresh = rows.unique(columns.ID, keep="first", maintain_order=True)
-            fresh = unknown_rows(fresh, table.current(), table.path, trusted)
-            coded = self._coded(fresh).with_columns(self.items_coded.encode(fresh[columns.ITEM]))
-            table.append(coded, app, version)
-            return Appended(coded.height, frame.height - coded.height)
+            return self._events({batch: frame}, {app: version}, trusted)[batch]
+
+    def take(self, name: Taken, batches: Mapping[str, pl.DataFrame]) -> dict[str, Appended]:
+        """Several batches in one commit: all of them are in afterwards or none, each known by its own name.
+
+        The frames are as the method for one batch takes them; a batch that is in already is left out.
+        """
+        with self.writer():
+            table = self.tables[name]
+            new = {batch: frame for batch, frame in batches.items() if table.committed(batch) is None}
+            known = {batch: Appended(0, batches[batch].height) for batch in batches.keys() - new.keys()}
+            if not new:
+                return known
+            transactions = dict.fromkeys(new, BATCH_VERSION)
+            if name == "events":
+                return known | self._events(new, transactions)
+            frames = self._numbered(name, new) if name in ("items", "users") else new
+            table.append(pl.concat(as_laid_out(_of(frames[batch], batch), table.layout) for batch in new), transactions)
+            return known | {batch: Appended(frame.height, 0) for batch, frame in new.items()}
 
     def append_decisions(self, decisions: Sequence[Decision], batch: str) -> Appended:
         """Decisions, whole."""
@@ -118,24 +132,20 @@ class Lake:
             if (table.committed(app) or 0) >= version:
                 return Appended(0, len(decisions))
             rows = as_laid_out(with_day(decision_rows(decisions, batch)), table.layout, layouts.PEOPLE_AND_ITEM)
-            table.append(self._coded(rows), app, version)
+            table.append(self._coded(rows), {app: version})
             return Appended(rows.height, 0)
 
     def put_items(self, frame: pl.DataFrame, batch: str) -> Appended:
         """A catalog, or a part of it; the latest row of an id is current. `attributes` is JSON text."""
-        return self._put("items", frame, batch)
+        return self.take("items", {batch: frame})[batch]
 
     def put_users(self, frame: pl.DataFrame, batch: str) -> Appended:
         """People's attributes by user `id`; the latest row of an id is current. `attributes` is JSON text."""
-        with self.writer():
-            keys = person_keys(frame[columns.ID].cast(pl.String), "u")
-            coded = self.people_coded.encode(keys).alias(columns.USER)
-            return self._put("users", frame.drop(columns.ID).with_columns(coded), batch)
+        return self.take("users", {batch: frame})[batch]
 
     def quarantine(self, frame: pl.DataFrame, batch: str) -> Appended:
         """Rows that could not be taken, with the file, the line and the reason."""
-        with self.writer():
-            return self._commit("quarantine", frame, batch)
+        return self.take("quarantine", {batch: frame})[batch]
 
     def compact(self, name: Literal["events", "decisions"], journal: str) -> int:
         """Merge the many small files that drains of a journal left; how many files went."""
@@ -158,19 +168,38 @@ class Lake:
             raise DataError("as_of has no time zone", where=str(as_of), mend="give one, such as 2026-01-31T00:00:00Z")
         return Snapshot(self.tables, as_of)
 
-    def _put(self, name: str, frame: pl.DataFrame, batch: str) -> Appended:
-        with self.writer():
-            table = self.tables[name].current()
-            first = 0 if table is None else table.count()
-            order = pl.int_range(first, first + frame.height, dtype=pl.Int64).alias(columns.ORDER)
-            return self._commit(name, frame.with_columns(order), batch)
+    def _events(
+        self, batches: Mapping[str, pl.DataFrame], transactions: Mapping[str, int], trusted: str = ""
+    ) -> dict[str, Appended]:
+        """Commit what is new of the events of these batches; an id that several have is of the first."""
+        table = self.tables["events"]
+        rows = pl.concat(
+            as_laid_out(with_day(_of(frame, batch)), table.layout, layouts.PEOPLE_AND_ITEM)
+            for batch, frame in batches.items()
+        )
+        fresh = rows.filter(rows[columns.ID].is_first_distinct())
+        fresh = unknown_rows(fresh, table.current(), table.path, trusted)
+        coded = self._coded(fresh).with_columns(self.items_coded.encode(fresh[columns.ITEM]))
+        table.append(coded, transactions)
+        kept = dict(coded.group_by(columns.BATCH).len().iter_rows())
+        return {
+            batch: Appended(kept.get(batch, 0), frame.height - kept.get(batch, 0)) for batch, frame in batches.items()
+        }
 
-    def _commit(self, name: str, frame: pl.DataFrame, batch: str) -> Appended:
-        table = self.tables[name]
-        if table.committed(batch) is not None:
-            return Appended(0, frame.height)
-        table.append(as_laid_out(_of(frame, batch), table.layout), batch, BATCH_VERSION)
-        return Appended(frame.height, 0)
+    def _numbered(self, name: Taken, batches: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+        """The frames of a catalog with the order of their rows behind those of the table; users by their codes."""
+        table = self.tables[name].current()
+        first = 0 if table is None else table.count()
+        numbered = {}
+        for batch, frame in batches.items():
+            order = pl.int_range(first, first + frame.height, dtype=pl.Int64).alias(columns.ORDER)
+            numbered[batch] = (self._by_code(frame) if name == "users" else frame).with_columns(order)
+            first += frame.height
+        return numbered
+
+    def _by_code(self, users: pl.DataFrame) -> pl.DataFrame:
+        keys = person_keys(users[columns.ID].cast(pl.String), "u")
+        return users.drop(columns.ID).with_columns(self.people_coded.encode(keys).alias(columns.USER))
 
     def _coded(self, rows: pl.DataFrame) -> pl.DataFrame:
         users, visitors = person_keys(rows[columns.USER], "u"), person_keys(rows[columns.VISITOR], "v")

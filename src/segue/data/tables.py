@@ -7,8 +7,9 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -67,6 +68,8 @@ class Table:
         self.layout = layout
         self.path = root / layout.name
         self._writing: DeltaTable | None = None
+        self._alone = False  # the lease is held,
+        self._seen = False  # and the handle was brought up to date since
 
     def open(self, version: int | None = None) -> DeltaTable | None:
         """The table as it is now, or as it was at `version`; None where nothing was ever written to it."""
@@ -88,14 +91,15 @@ class Table:
         return self.layout.empty.lazy() if version is None else pl.scan_delta(version)
 
     def current(self) -> DeltaTable | None:
-        """The writer's own handle, brought up to date."""
+        """The writer's own handle, brought up to date; while the lease is held nobody else changes the table."""
         if self._writing is None:
             self._writing = self.open()
-            return self._writing
-        try:
-            self._writing.update_incremental()
-        except Exception:  # `open` says in words what is wrong
-            self._writing = self.open()
+        elif not (self._alone and self._seen):
+            try:
+                self._writing.update_incremental()
+            except Exception:  # `open` says in words what is wrong
+                self._writing = self.open()
+        self._seen = True
         return self._writing
 
     def committed(self, app: str) -> int | None:
@@ -103,13 +107,13 @@ class Table:
         table = self.current()
         return None if table is None else table.transaction_version(app)
 
-    def append(self, frame: pl.DataFrame, app: str, version: int) -> None:
-        """Commit the rows (possibly none) together with `app` -> `version`; returns when all of it is on disk.
+    def append(self, frame: pl.DataFrame, transactions: Mapping[str, int]) -> None:
+        """Commit the rows (possibly none) and, by application id, versions; returns when all of it is on disk.
 
         The data files are synced before the log names them, the log entry and the folders before this returns.
         Either all rows are in the table afterwards or, where an error is raised, none.
         """
-        self._commit(self.current() or self._created(), frame, app, version, [])
+        self._commit(self.current() or self._created(), frame, transactions, [])
 
     def compact(self, batch: str) -> int:
         """Merge the small files that each day has of one batch, where there are many; how many files went.
@@ -141,24 +145,25 @@ class Table:
             RemoveAction(path, data_change=True, deletion_timestamp=now, size=size, partition_values=values)
             for path, size in files.select("path", "size_bytes").iter_rows()
         ]
-        self._commit(table, rows, "compaction", table.version() + 1, removed)
+        self._commit(table, rows, {"compaction": table.version() + 1}, removed)
         return files.height
 
     def _commit(
-        self, table: DeltaTable, frame: pl.DataFrame, app: str, version: int, removed: Sequence[RemoveAction]
+        self, table: DeltaTable, frame: pl.DataFrame, transactions: Mapping[str, int], removed: Sequence[RemoveAction]
     ) -> None:
-        written = self._write(frame, app)
+        written = self._write(frame, next(iter(transactions)))
+        properties = CommitProperties(app_transactions=[Transaction(*entry) for entry in transactions.items()])
         try:
             table.create_write_transaction(
                 [*(file.action for file in written), *removed],
                 "append",
                 self.layout.schema,
                 [columns.DAY] if self.layout.by_day else None,
-                commit_properties=CommitProperties(app_transactions=[Transaction(app, version)]),
+                commit_properties=properties,
                 post_commithook_properties=_NO_HOOKS,
             )
         except Exception as error:
-            landed = self._landed(app, version)
+            landed = self._landed(*next(iter(transactions.items())))
             if landed is False:
                 discard([file.path for file in written])
             if not landed:
@@ -168,7 +173,17 @@ class Table:
         if table.version() % CHECKPOINT_EVERY == 0:
             self._checkpoint(table)
 
-    def mend(self) -> None:
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The table while the caller holds the lake's lease: mended, and looked at anew once."""
+        self._mend()
+        self._alone, self._seen = True, False
+        try:
+            yield
+        finally:
+            self._alone = False
+
+    def _mend(self) -> None:
         """Set aside a last log entry that a power cut left cut off: its commit was never acknowledged."""
         if (aside := mended(self.path / "_delta_log")) is not None:
             _log.warning("%s: the last commit was cut off by a crash; set aside as %s", self.path, aside.name)

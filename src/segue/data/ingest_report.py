@@ -1,0 +1,69 @@
+"""What became of the rows of one file, or one member of an archive: counted on the way, and told at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What became of one file, or one member of an archive.
+
+    rows         how many it has; `kept` + all of `quarantined` + `duplicates`
+    quarantined  how many rows went to quarantine, by reason
+    duplicates   rows whose id the lake has already, or for a catalog: earlier rows of an id within the file
+    skipped      the same content was read before with the same mapping: nothing changed
+    note         what a person should know: an empty file, a file that was read before with another mapping
+    """
+
+    path: str
+    batch: str
+    rows: int = 0
+    kept: int = 0
+    quarantined: dict[str, int] = field(default_factory=dict)
+    duplicates: int = 0
+    skipped: bool = False
+    note: str = ""
+
+
+@dataclass
+class Tally:
+    """Counts what becomes of the rows of one part: `read` and `last_line` as it is read, the rest when committed."""
+
+    path: str
+    batch: str
+    read: int = 0
+    last_line: int = 0
+    kept: int = 0
+    duplicates: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter)
+    skipped: bool = False
+
+    def report(self) -> FileReport:
+        """The counts as they are now."""
+        return FileReport(
+            self.path,
+            self.batch,
+            self._rows(),
+            self.kept,
+            dict(self.quarantined.most_common()),
+            self.duplicates,
+            self.skipped,
+            self._note(),
+        )
+
+    def _rows(self) -> int:
+        return self.kept + self.duplicates + self.quarantined.total()
+
+    def _note(self) -> str:
+        if self.skipped:
+            return "these rows are in the lake already; nothing changed"
+        if not self._rows():
+            return "the file holds no rows"
+        if self.duplicates and not self.kept:
+            return "all of these ids are in the lake already; what was read with another mapping is not replaced"
+        return ""
+
+
+__all__ = ["FileReport", "Tally"]

@@ -1,0 +1,89 @@
+"""Rows that wait to be committed: many small parts go into the lake together, a big one in several steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from segue.data.ingest_report import Tally
+from segue.data.lake import Appended, Lake
+from segue.data.rows import BROKEN, Broken
+from segue.domain import columns
+
+STEP = 1_000_000  # rows that are committed at a time
+PARTS = 1_000  # and parts
+
+Append = Callable[[Mapping[str, pl.DataFrame]], dict[str, Appended]]
+
+
+@dataclass
+class Step:
+    """Rows of one part that go in together. The last step of a part carries the batch's own name: then all is in."""
+
+    batch: str
+    tally: Tally
+    frames: list[pl.DataFrame] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+    rows: int = 0
+
+    def add(self, frame: pl.DataFrame, broken: Sequence[Broken]) -> None:
+        """Take in what became of some rows."""
+        self.frames.append(frame)
+        self.broken += broken
+        self.rows += frame.height + len(broken)
+
+    def frame(self) -> pl.DataFrame:
+        """The rows that are kept; without a column but the id where there are none."""
+        return pl.concat(self.frames) if self.frames else pl.DataFrame(schema={columns.ID: pl.String})
+
+    def quarantined(self) -> pl.DataFrame:
+        """The rows that are not, as quarantine has them."""
+        frame = pl.DataFrame(self.broken, schema=BROKEN, orient="row")
+        return frame.with_columns(pl.lit(self.batch).alias(columns.BATCH), pl.lit(self.tally.path).alias("file"))
+
+
+class Gathering:
+    """Steps that wait. They are committed once they are `STEP` rows or `PARTS` parts, each known by its own name.
+
+    A process that dies loses what waits, and nothing else: the next ingestion reads those parts again.
+    """
+
+    def __init__(self, lake: Lake, append: Append) -> None:
+        self._lake, self._append = lake, append
+        self._steps: dict[str, Step] = {}
+
+    def holds(self, batch: str) -> bool:
+        """Whether the batch is in the lake, or waits for it."""
+        return batch in self._steps or self._lake.has_batch(batch)
+
+    def add(self, step: Step) -> None:
+        """Take in a step, and commit what waits where it is enough."""
+        if self._rows() + step.rows > STEP:
+            self.flush()
+        self._steps[step.batch] = step
+        if self._rows() >= STEP or len(self._steps) >= PARTS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what waits: quarantine first, so that a batch that is in is in with all that was wrong in it."""
+        steps, self._steps = self._steps, {}
+        self._lake.take("quarantine", {name: step.quarantined() for name, step in steps.items() if step.broken})
+        frames = {}
+        for name, step in steps.items():
+            step.tally.quarantined.update(row.reason for row in step.broken)
+            if name != step.tally.batch and self._lake.has_batch(name):
+                step.tally.kept += step.rows - len(step.broken)  # an ingestion that was broken off had come this far
+            else:
+                frames[name] = step.frame()
+                step.frames.clear()
+        for name, appended in self._append(frames).items():
+            steps[name].tally.kept += appended.rows
+            steps[name].tally.duplicates += appended.duplicates
+
+    def _rows(self) -> int:
+        return sum(step.rows for step in self._steps.values())
+
+
+__all__ = ["Gathering", "Step"]
