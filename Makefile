@@ -13,7 +13,7 @@ demo: ## the whole loop on a living shop (DATA=DIR: on a workspace of real data;
 
 test: ## set-up and all tests
 	@scripts/setup test
-	$(PYTHON) -m pytest -n 2 --dist loadgroup
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 check: ## a developer's loop: format, lint, types, import arrows, fast tests; under a minute
 	@scripts/setup test

@@ -38,9 +38,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("data")]
         config.hook.pytest_deselected(items=left_out)
         config.stash[LEFT_OUT] |= {item.nodeid for item in left_out}
-    for item in items:
-        if _serves(item):
-            item.add_marker(pytest.mark.xdist_group("service"))
     items.sort(key=lambda item: not _serves(item))
 
 

@@ -47,6 +47,16 @@ class Service:
         """Start it, unless it is started, and wait until it is ready."""
         if self._process is not None:
             return
+        try:
+            self._start()
+        except SegueError as error:
+            if "the port is taken" not in error.mend:
+                raise
+            self.port = free_port()  # somebody was quicker
+            self.url = f"http://127.0.0.1:{self.port}"
+            self._start()
+
+    def _start(self) -> None:
         command = [sys.executable, "-m", "segue", "-C", str(self.folder), "serve", "--host", "127.0.0.1"]
         command += ["--port", str(self.port), "--workers", str(self._workers)]
         with (self.folder / LOG).open("ab") as log:

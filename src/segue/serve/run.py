@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +53,8 @@ def serve(workspace: Path, settings: ServeSettings | None = None, source: EventS
     print(f"serving {workspace} on {address(settings)}", file=sys.stderr, flush=True)  # noqa: T201
     drainer.start()
     try:
-        server.serve(target_loader=partial(_worker, workspace, settings, source, board), wrap_loader=False)
+        with _claimed(settings):
+            server.serve(target_loader=partial(_worker, workspace, settings, source, board), wrap_loader=False)
     finally:
         drainer.stop()
         board.path.unlink(missing_ok=True)
@@ -80,6 +83,20 @@ def _placed(settings: ServeSettings) -> ServeSettings:
         except OSError as error:
             raise _refused(settings, error) from error
         return msgspec.structs.replace(settings, port=probe.getsockname()[1])
+
+
+@contextmanager
+def _claimed(settings: ServeSettings) -> Iterator[None]:
+    """Hold the port against another service that looks at it in the same moment: the kernel would let both share it."""
+    if sys.platform != "linux":
+        yield
+        return
+    with socket.socket(socket.AF_UNIX) as claim:  # a name without a file, gone with the process
+        try:
+            claim.bind(f"\0segue-serve-{settings.port}")
+        except OSError as error:
+            raise _refused(settings, error) from error
+        yield
 
 
 def _refused(settings: ServeSettings, error: OSError) -> SegueError:
