@@ -12,7 +12,7 @@ from segue.data.lake import Appended, Lake
 from segue.data.rows import BROKEN, Broken
 from segue.domain import columns
 
-STEP = 1_000_000  # rows that are committed at a time
+STEP = 500_000  # rows that are committed at a time
 PARTS = 1_000  # and parts
 
 Append = Callable[[Mapping[str, pl.DataFrame]], dict[str, Appended]]
@@ -29,14 +29,14 @@ class Step:
     rows: int = 0
 
     def add(self, frame: pl.DataFrame, broken: Sequence[Broken]) -> None:
-        """Take in what became of some rows."""
-        self.frames.append(frame)
+        """Take in what became of some rows; a column that holds nothing in them takes no memory while they wait."""
+        self.frames.append(frame.select(column.name for column in frame if column.null_count() < frame.height))
         self.broken += broken
         self.rows += frame.height + len(broken)
 
     def frame(self) -> pl.DataFrame:
-        """The rows that are kept; without a column but the id where there are none."""
-        return pl.concat(self.frames) if self.frames else pl.DataFrame(schema={columns.ID: pl.String})
+        """The rows that are kept, with the columns that hold something in one of them."""
+        return pl.concat([pl.DataFrame(schema={columns.ID: pl.String}), *self.frames], how="diagonal")
 
     def quarantined(self) -> pl.DataFrame:
         """The rows that are not, as quarantine has them."""

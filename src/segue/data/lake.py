@@ -177,9 +177,11 @@ class Lake:
             as_laid_out(with_day(_of(frame, batch)), table.layout, layouts.PEOPLE_AND_ITEM)
             for batch, frame in batches.items()
         )
-        fresh = rows.filter(rows[columns.ID].is_first_distinct())
-        fresh = unknown_rows(fresh, table.current(), table.path, trusted)
-        coded = self._coded(fresh).with_columns(self.items_coded.encode(fresh[columns.ITEM]))
+        first = rows[columns.ID].is_first_distinct()
+        rows = rows if first.all() else rows.filter(first)
+        rows = unknown_rows(rows, table.current(), table.path, trusted)
+        coded = self._coded(rows).with_columns(self.items_coded.encode(rows[columns.ITEM]))
+        del rows
         table.append(coded, transactions)
         kept = dict(coded.group_by(columns.BATCH).len().iter_rows())
         return {
@@ -202,11 +204,15 @@ class Lake:
         return users.drop(columns.ID).with_columns(self.people_coded.encode(keys).alias(columns.USER))
 
     def _coded(self, rows: pl.DataFrame) -> pl.DataFrame:
-        users, visitors = person_keys(rows[columns.USER], "u"), person_keys(rows[columns.VISITOR], "v")
-        codes = self.people_coded.encode(pl.concat([users, visitors]))
-        return rows.with_columns(
-            codes.head(rows.height).alias(columns.USER), codes.tail(rows.height).alias(columns.VISITOR)
-        )
+        """The rows with codes in place of people's ids, given out for users and visitors at once."""
+        keys = [person_keys(rows[columns.USER], "u"), person_keys(rows[columns.VISITOR], "v")]
+        named = [column for column in keys if column.null_count() < len(column)]
+        coded = {column.name: pl.lit(None, pl.Int32).alias(column.name) for column in keys}
+        if named:
+            codes = self.people_coded.encode(pl.concat(named))
+            for place, column in enumerate(named):
+                coded[column.name] = pl.lit(codes.slice(place * len(column), len(column)).alias(column.name))
+        return rows.with_columns(coded.values())
 
 
 def _of(frame: pl.DataFrame, batch: str) -> pl.DataFrame:

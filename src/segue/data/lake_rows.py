@@ -65,14 +65,19 @@ def person_keys(ids: pl.Series, kind: str) -> pl.Series:
 def unknown_rows(rows: pl.DataFrame, table: DeltaTable | None, path: Path, trusted: str = "") -> pl.DataFrame:
     """The rows whose id the table at `path` does not have.
 
-    Only files whose range of ids meets that of the rows are read, and none that holds only the batch `trusted`.
+    Only files whose range of ids meets that of a batch of the rows are read, and none that holds only the batch
+    `trusted`.
     """
     if table is None or rows.is_empty():
         return rows
-    low, high = rows[columns.ID].min(), rows[columns.ID].max()
+    batch = pl.col(columns.BATCH) if columns.BATCH in rows.columns else pl.lit(trusted)
+    ranges = rows.group_by(batch.alias("of")).agg(low=pl.col(columns.ID).min(), high=pl.col(columns.ID).max())
     of_trusted = (pl.col("min.batch") == trusted) & (pl.col("max.batch") == trusted)
-    files = pl.DataFrame(table.get_add_actions(flatten=True)).filter(
-        pl.col("min.id") <= high, pl.col("max.id") >= low, ~of_trusted
+    files = (
+        pl.DataFrame(table.get_add_actions(flatten=True))
+        .filter(~of_trusted)
+        .join_where(ranges, pl.col("min.id") <= pl.col("high"), pl.col("max.id") >= pl.col("low"))
+        .unique("path")
     )
     if files.is_empty():
         return rows

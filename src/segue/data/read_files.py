@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 
 from segue.domain.errors import ReadError
 
-BLOCK = 8 << 20  # bytes read at a time
+BLOCK = 1 << 20  # bytes read at a time: what is found in them, such as where fields begin, takes many times that
 IN_MEMORY = 64 << 20  # bytes of an archive's member that are held in memory; more goes to a temporary file
 
 GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"

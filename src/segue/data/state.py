@@ -45,7 +45,12 @@ class UserState:
         self._opened: tuple[tuple[int, int], HistoryIndex] | None = None  # set at once: threads share it
 
     def history(self, person: str) -> list[Past]:
-        """What a person (as `person_key` names them) did that weighs something: the newest 1,000, oldest first."""
+        """What a person (as `person_key` names them) did that weighs something: the newest 1,000, oldest first.
+
+        What weighs 0 is not there, so nobody can look in it for what a person was shown (impressions weigh 0 unless
+        [events.types] says otherwise). An event that came by file as well as through the journal, under one id, is
+        there twice until it is drained; the lake then keeps the one of the file.
+        """
         until = time.monotonic() + PATIENCE_S
         while True:
             index = self._current()

@@ -27,7 +27,7 @@ from segue.domain import columns
 from segue.domain.errors import ReadError
 
 CHECKPOINT_EVERY = 100  # commits; a checkpoint only saves time when the table is opened
-ROW_GROUP = 131_072
+ROW_GROUP = 65_536
 SMALL_BYTES = 8 << 20  # a file of a drain that is smaller is merged with others of its day,
 SMALL_FILES = 64  # once there are so many
 KEPT_HOURS = 24 * 7  # that a file which was merged stays on disk
@@ -228,15 +228,13 @@ class Table:
     def _write_file(self, rows: pl.DataFrame, day: date | None, name: str) -> _File:
         kept = [field.name for field in self.layout.schema if not (self.layout.by_day and field.name == columns.DAY)]
         path = self.path / _folder(day) / name
-        table = rows.select(kept).to_arrow().cast(pa.schema([self.layout.schema.field(name) for name in kept]))
+        schema = pa.schema([self.layout.schema.field(name) for name in kept])
         with path.open("wb") as file:
-            pq.write_table(
-                table,
-                file,
-                compression="zstd",
-                row_group_size=ROW_GROUP,
-                write_statistics=list(self.layout.statistics),
-            )
+            with pq.ParquetWriter(
+                file, schema, compression="zstd", write_statistics=list(self.layout.statistics)
+            ) as writer:
+                for group in rows.select(kept).iter_slices(ROW_GROUP):
+                    writer.write_table(group.to_arrow().cast(schema))
             file.flush()
             os.fsync(file.fileno())
         action = AddAction(
