@@ -161,8 +161,8 @@ def _wrk(script: str, port: int, key: str, clients: int, seconds: int, said: arg
         told = subprocess.run(load, capture_output=True, text=True, check=True).stdout
     return {
         "per second": round(float(_found(r"Requests/sec:\s+([\d.]+)", told))),
-        "p50 ms": _milliseconds(_found(r"50%\s+(\S+)", told)),
-        "p99 ms": _milliseconds(_found(r"99%\s+(\S+)", told)),
+        "p50 ms": _milliseconds(_found(r"\n\s+50%\s+(\S+)", told)),
+        "p99 ms": _milliseconds(_found(r"\n\s+99%\s+(\S+)", told)),
         "refused": int(_found(r"refused (\d+)", told)),
     }
 
