@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from segue.data import drain as draining
 from segue.data import state as histories
-from segue.data import tables
+from segue.data import state_index, tables
 from segue.data.drain import Drained, drain
 from segue.data.interactions import interactions
 from segue.data.journal import Pending, SQLiteJournal
-from segue.data.lake import Lake
+from segue.data.lake import Lake, Snapshot
 from segue.data.lake_lease import lease
 from segue.data.log import Log
 from segue.data.settings import EventSource
@@ -137,6 +138,74 @@ def test_a_new_journal_is_not_mistaken_for_the_old_one(place: Place, tmp_path: P
 def test_one_drainer_at_a_time(place: Place) -> None:
     with lease(place.state.folder / ".drainer", "draining the journal"), pytest.raises(BusyError, match="draining"):
         place.drain()
+
+
+def test_a_drain_waits_for_an_ingestion_and_gives_up_with_nothing_lost(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draining, "WAIT_S", 0.1)
+    place.journal.append([event(n) for n in range(3)], START)
+    with Lake(place.lake.root).writer(), pytest.raises(BusyError, match="writing to the lake"):
+        place.drain()
+    assert place.journal.pending() == Pending(3, 0)
+    assert len(place.state.history("u:ann")) == 3
+    assert place.drain() == Drained(events=3, decisions=0)
+
+
+def test_more_than_one_commit_holds(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draining, "AT_ONCE", 4)
+    monkeypatch.setattr(draining, "DECISIONS_AT_ONCE", 2)
+    place.journal.append([event(n) for n in range(10)], START)
+    place.journal.record([decision(f"d{n}", request=f"r{n}") for n in range(5)])
+    assert place.drain() == Drained(events=10, decisions=5)
+    assert place.lake_ids() == sorted(f"e{n}" for n in range(10))
+    assert place.journal.pending() == Pending(0, 0)
+
+
+def test_a_drain_that_breaks_off_before_the_index_is_finished_by_the_next(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.journal.append([event(n) for n in range(6)], START)
+    with monkeypatch.context() as patch:
+        patch.setattr(state_index, "_write_events", _breaks)
+        with pytest.raises(OSError, match="broke"):
+            place.drain()
+    assert len(place.lake_ids()) == 6, "the lake has them"
+    assert len(place.state.history("u:ann")) == 6, "and the journal still, as no index does"
+    assert [path.name for path in place.state.folder.iterdir() if path.is_dir()] == [], "what was half built is gone"
+    assert place.drain() == Drained(0, 0)
+    assert place.state.through() == 6
+    assert len(place.state.history("u:ann")) == 6
+
+
+def _breaks(*_: object) -> None:
+    raise OSError("the disk broke")
+
+
+def test_the_log_reads_again_where_it_was_drained_meanwhile(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.journal.append([event(n) for n in range(4)], START)
+    log, snapshot, taken = Log(place.lake, place.journal), place.lake.snapshot, []
+
+    def drained_after_the_first() -> Snapshot:
+        made = snapshot()
+        if not taken:
+            taken.append(made)
+            drain(Lake(place.lake.root), place.journal, place.state, START)
+        return made
+
+    monkeypatch.setattr(place.lake, "snapshot", drained_after_the_first)
+    assert sorted(log.events().collect()["id"]) == ["e0", "e1", "e2", "e3"]
+    assert place.journal.events_after(0, 10).trimmed == 4, "they were gone from the journal when it was read"
+
+
+def test_an_id_of_a_file_is_twice_in_a_history_until_it_is_drained(place: Place) -> None:
+    place.lake.append_events(frame([{"id": "e1", "user": "ann", "item": "i1"}]), "file")
+    place.state.update(place.lake.snapshot())
+    place.journal.append([event(1)], START)
+    assert [past.item for past in place.state.history("u:ann")] == ["i1", "i1"]
+    assert place.drain() == Drained(events=0, decisions=0, duplicates=1)
+    place.state.update(place.lake.snapshot())
+    assert [past.item for past in place.state.history("u:ann")] == ["i1"]
 
 
 def test_a_drain_costs_what_its_new_rows_cost(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -435,6 +435,138 @@ def test_a_log_entry_cut_off_by_a_power_cut_is_set_aside(lake: Lake, caplog: pyt
     assert "cut off by a crash" in caplog.text
 
 
+def test_an_open_lake_says_of_a_torn_log_and_mends_it_when_it_writes(lake: Lake) -> None:
+    lake.append_events(views("ann"), "b1")
+    assert lake.has_batch("b1")
+    Lake(lake.root).append_events(views("bob", first=5), "b2")
+    entry = lake.root / "events/_delta_log/00000000000000000002.json"
+    entry.write_bytes(entry.read_bytes()[:100])
+    with pytest.raises(ReadError, match="cannot be opened"):
+        lake.has_batch("b2")
+    assert lake.append_events(views("bob", first=5), "b2").rows == 1
+    assert ids(lake) == ids(Lake(lake.root)) == ["e0", "e5"]
+
+
+def test_what_another_wrote_is_seen_when_the_lease_is_had_again(lake: Lake) -> None:
+    other = Lake(lake.root)
+    for number in range(3):
+        assert lake.append_events(views("ann", first=10 * number), f"a{number}").rows == 1
+        assert other.append_events(views("ann", "bob", first=10 * number), f"b{number}") == Appended(1, 1)
+        with lake.writer():
+            assert lake.has_batch(f"b{number}")
+            assert lake.append_events(views("ann", "bob", first=10 * number), f"b{number}") == Appended(0, 2)
+    assert len(ids(lake)) == 6
+    assert lake.snapshot().person_ids.ids == ("u:ann", "u:bob")
+
+
+def test_several_batches_in_one_commit(lake: Lake) -> None:
+    lake.append_events(views("ann"), "b0")
+    batches = {"b0": views("ann"), "b1": views("bob", "cid", first=0), "b2": views("dan", first=1), "b3": views()}
+    assert lake.take("events", batches) == {
+        "b0": Appended(0, 1),
+        "b1": Appended(1, 1),
+        "b2": Appended(0, 1),
+        "b3": Appended(0, 0),
+    }
+    assert all(Lake(lake.root).has_batch(batch) for batch in batches)
+    assert lake.take("events", batches)["b1"] == Appended(0, 2)
+    assert lake.take("events", {}) == {}
+    assert len(list((lake.root / "events/_delta_log").glob("*.json"))) == 3, "made, b0, the others"
+
+
+def test_one_frame_that_does_not_fit_keeps_all_of_them_out(lake: Lake) -> None:
+    with pytest.raises(DataError, match="no column 'itm'"):
+        lake.take("events", {"b1": views("ann"), "b2": views("bob", first=1).with_columns(itm=pl.lit("x"))})
+    assert not any(lake.has_batch(batch) for batch in ("b1", "b2"))
+    assert ids(lake) == []
+
+
+def test_a_commit_that_lands_though_it_raises_is_in(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.append_events(views("ann"), "b1")
+    write = DeltaTable.create_write_transaction
+
+    def lands_and_raises(table: DeltaTable, *arguments: object, **said: object) -> None:
+        write(table, *arguments, **said)  # type: ignore[arg-type]
+        raise OSError("the connection broke after the log was written")
+
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", lands_and_raises)
+    assert lake.append_events(views("bob", first=5), "b2") == Appended(1, 0)
+    assert lake.append_events(views("bob", first=5), "b2") == Appended(0, 1)
+    assert ids(lake) == ids(Lake(lake.root)) == ["e0", "e5"]
+
+
+def test_files_stay_where_nobody_can_tell_whether_their_commit_landed(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.append_events(views("ann"), "b1")
+    log = lake.root / "events/_delta_log"
+    write = DeltaTable.create_write_transaction
+
+    def lands_and_cannot_be_read(table: DeltaTable, *arguments: object, **said: object) -> None:
+        write(table, *arguments, **said)  # type: ignore[arg-type]
+        log.rename(log.with_name("away"))
+        log.mkdir()
+        (log / f"{0:020d}.json").write_text("{")
+        raise OSError("the disk does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DeltaTable, "create_write_transaction", lands_and_cannot_be_read)
+        with pytest.raises(OSError, match="does not answer"):
+            lake.append_events(views("ann", first=5), "b2")  # no new ids, so that no dictionary is written
+    (log / f"{0:020d}.json").unlink()
+    log.rmdir()
+    log.with_name("away").rename(log)
+    assert lake.append_events(views("ann", first=5), "b2") == Appended(0, 1)
+    assert ids(Lake(lake.root)) == ["e0", "e5"], "the commit was whole, and so are its files"
+
+
+def test_a_checkpoint_that_cannot_be_written_is_only_said(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(table: DeltaTable) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(tables, "CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr(DeltaTable, "create_checkpoint", refuse)
+    for number in range(5):
+        lake.append_events(views("ann", first=number), f"b{number}")
+    assert "no checkpoint could be written" in caplog.text
+    assert len(ids(Lake(lake.root))) == 5
+    assert not (lake.root / "events/_delta_log/_last_checkpoint").exists()
+
+
+def test_a_lease_is_free_again_after_an_error_and_its_file_names_nobody(lake: Lake) -> None:
+    with lake.writer():
+        assert f"process {os.getpid()}" in (lake.root / ".writer").read_text()
+    with pytest.raises(DataError):
+        lake.append_events(views("ann").drop("id"), "b1")
+    assert (lake.root / ".writer").read_text() == ""
+    with Lake(lake.root).writer():
+        pass
+
+
+def test_a_lease_of_one_who_left_no_name_is_said_all_the_same(lake: Lake) -> None:
+    with lake.writer():
+        (lake.root / ".writer").write_text("")
+        with pytest.raises(BusyError, match="another process is writing to the lake"):
+            Lake(lake.root).append_events(views("ann"), "b1")
+
+
+def test_codes_of_many_at_once_and_of_none(lake: Lake) -> None:
+    coded = lake.people_coded
+    with lake.writer():
+        assert coded.encode(pl.Series("user", [None, None], dtype=pl.String)).to_list() == [None, None]
+        assert not coded.table.path.exists(), "nothing to remember is no commit"
+        assert coded.encode(pl.Series("user", ["u:b", None, "u:a", "u:b"])).to_list() == [0, None, 1, 0]
+        assert coded.encode(pl.Series("user", ["u:c", "u:a", None])).to_list() == [2, 1, None]
+        assert coded.encode(pl.Series("user", [], dtype=pl.String)).to_list() == []
+    other = Lake(lake.root)
+    with other.writer():
+        other.people_coded.encode(pl.Series("user", ["u:d"]))
+    with lake.writer():
+        assert coded.encode(pl.Series("user", ["u:e", "u:d"])).to_list() == [4, 3], "what another gave out stands"
+
+
 def test_many_commits_are_checkpointed_and_read_the_same(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "CHECKPOINT_EVERY", 5)
     for number in range(12):

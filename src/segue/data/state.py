@@ -49,7 +49,7 @@ class UserState:
 
         What weighs 0 is not there, so nobody can look in it for what a person was shown (impressions weigh 0 unless
         [events.types] says otherwise). An event that came by file as well as through the journal, under one id, is
-        there twice until it is drained; the lake then keeps the one of the file.
+        there twice until it is drained and the index goes beyond it; the lake keeps the one of the file.
         """
         until = time.monotonic() + PATIENCE_S
         while True:
