@@ -21,7 +21,7 @@ from segue.data import state_index, tables
 from segue.data.drain import Drained, drain
 from segue.data.interactions import interactions
 from segue.data.journal import Pending, SQLiteJournal
-from segue.data.lake import Lake, Snapshot
+from segue.data.lake import Appended, Lake, Snapshot
 from segue.data.lake_lease import lease
 from segue.data.log import Log
 from segue.data.settings import EventSource
@@ -99,6 +99,17 @@ def test_draining_twice_changes_nothing(place: Place) -> None:
     assert place.drain() == Drained(0, 0)
     assert place.journal.pending() == Pending(0, 0)
     assert len(place.lake_ids()) == 10
+
+
+def test_a_place_of_the_journal_is_committed_once(place: Place) -> None:
+    rows = frame([{"id": "e1", "user": "ann", "item": "i1"}])
+    made = [decision("d1", request="r1")]
+    for version, taken in ((3, 1), (3, 0), (2, 0)):
+        assert place.lake.commit_events(rows, "journal-x", "journal-x", version) == Appended(taken, 1 - taken)
+        assert place.lake.commit_decisions(made, "decisions-x", "decisions-x", version) == Appended(taken, 1 - taken)
+    assert place.lake.drained("events", "journal-x") == place.lake.drained("decisions", "decisions-x") == 3
+    assert place.lake.append_decisions([decision("d2", request="r2")], "whole") == Appended(1, 0)
+    assert place.lake.snapshot().decisions().collect().height == 2
 
 
 def test_an_event_that_came_by_file_as_well_is_taken_once(place: Place) -> None:

@@ -78,6 +78,24 @@ def test_decisions_are_synced_within_a_second(journal: SQLiteJournal, monkeypatc
     assert synced.wait(1.0)
 
 
+def test_a_sync_that_fails_is_said_and_tried_again(
+    journal: SQLiteJournal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried, done, sync = [], threading.Event(), journal.sync
+
+    def fails_once() -> None:
+        tried.append(1)
+        if len(tried) == 1:
+            raise OSError("the disk does not answer")
+        sync()
+        done.set()
+
+    monkeypatch.setattr(journal, "sync", fails_once)
+    journal.record([decision("d")])
+    assert done.wait(10.0)
+    assert "trying again: the disk does not answer" in caplog.text
+
+
 def test_events_are_synced_before_they_are_acknowledged(journal: SQLiteJournal) -> None:
     assert journal._events.query("PRAGMA synchronous") == [(2,)]  # FULL: https://sqlite.org/pragma.html
     with journal._events.write() as connection:

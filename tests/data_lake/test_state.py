@@ -138,6 +138,29 @@ def test_a_reader_notices_a_new_index_by_itself(journal: SQLiteJournal, lake: La
     assert len(list((tmp_path / "state").glob("index-*"))) == 1
 
 
+def test_an_index_that_is_replaced_while_it_is_opened_is_the_new_one(
+    journal: SQLiteJournal, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, builder = UserState(tmp_path, journal=journal), UserState(tmp_path, journal=journal)
+    lake.append_events(frame([{"id": "e1", "user": "ann", "item": "i1"}]), "b1")
+    builder.update(lake.snapshot())
+    opened = []
+
+    class Replaced(HistoryIndex):
+        def __init__(self, folder: Path) -> None:
+            opened.append(folder.name)
+            if len(opened) == 1:
+                lake.append_events(frame([{"id": "e2", "user": "ann", "item": "i2"}]), "b2")
+                monkeypatch.setattr(histories, "HistoryIndex", HistoryIndex)
+                builder.update(lake.snapshot())
+                monkeypatch.setattr(histories, "HistoryIndex", Replaced)
+            super().__init__(folder)
+
+    monkeypatch.setattr(histories, "HistoryIndex", Replaced)
+    assert items(reader, "u:ann") == ["i1", "i2"]
+    assert len(set(opened)) == 2
+
+
 def test_a_reader_whose_index_is_older_than_the_trim_reads_again(journal, lake: Lake, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(histories, "BEHIND_AT_LEAST", 1)
     reader, builder = UserState(tmp_path, journal=journal), UserState(tmp_path, journal=journal)
