@@ -220,18 +220,20 @@ def recommend(place: Place, /, as_json: bool, **options: Any) -> None:  # noqa: 
 
     project = place.project()
     everyone, out = options.pop("everyone"), options.pop("out")
+    history, explain = options.pop("history"), options.pop("explain")
     if everyone:
+        if options.pop("user") is not None or history is not None:
+            raise SegueError("--all is everybody: it goes with neither --user nor --history", mend="leave one out")
         with progress("lists") as advance:
-            made = project.recommend_all(out, k=options["k"], model=options["model"], progress=advance)
-        return click.echo(made.sentence())
-    history = options.pop("history")
-    explain = options.pop("explain")
+            made = project.recommend_all(out, progress=advance, **options)
+        return _json({"path": str(made.path), "people": made.people}) if as_json else click.echo(made.sentence())
     listed = project.recommend(history=history.split(",") if history is not None else None, **options)
     if out is not None:
         listed.write(out)
-        return click.echo(f"wrote {out}")
     if as_json:
         return _json(listed.as_dict())
+    if out is not None:
+        return click.echo(f"wrote {out}")
     _show(listed.rows(explain=explain), as_json, title=listed.title)
     if listed.fallback:
         click.echo(listed.fallback)

@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import msgspec
 
 from segue.data.settings import EventSource, ItemSource, Rule, UserSource
 from segue.decide.surface import Surface
-from segue.domain.errors import DeclarationError
+from segue.domain.errors import DeclarationError, unknown
 from segue.domain.experiment import Experiment
 from segue.domain.settings import Settings
 from segue.measure.settings import EvaluationSettings
@@ -25,13 +25,13 @@ FILE = "segue.toml"
 PREFIX = "SEGUE__"
 
 KeyPath = tuple[str, ...]
+_ROOT: KeyPath = ()
 
 
 class Workspace(Settings, frozen=True):
-    """Who this is. `timezone` is that of the days that people see; the log itself is kept in UTC."""
+    """Who this is."""
 
     name: str = "workspace"
-    timezone: str = "UTC"
 
 
 class ModelSettings(msgspec.Struct, frozen=True):
@@ -57,8 +57,6 @@ class Declaration(Settings, frozen=True):
 
     def model(self, name: str) -> ModelSettings:
         """The learner and parameters of one declared model."""
-        from segue.domain.errors import unknown
-
         if name not in self.models:
             raise unknown("model", name, self.models, where=f"{FILE} [models]")
         parameters = dict(self.models[name])
@@ -131,14 +129,31 @@ def loads(text: str, where: str = FILE, environment: Mapping[str, str] | None = 
         raise DeclarationError(f"this is not TOML: {error}", where=where, mend="mend that line") from error
     lines = _lines(text)
     overrides = _apply_environment(raw, environment or {})
-    _refuse_unknown_names(raw, lines, where)
+    _refuse_unknown_names(raw, lines, overrides, where)
     try:
         declaration = msgspec.convert(raw, Declaration)
     except msgspec.ValidationError as error:
         raise _typed(error, raw, lines, overrides, where) from error
     for name in declaration.models:
         declaration.model(name)
+    for kind, name, path, known in _references(declaration, raw):
+        if name not in known:
+            raise unknown(kind, name, known, where=overrides.get(path) or _place(path, lines, where))
     return Loaded(declaration, raw, lines, overrides)
+
+
+def _references(said: Declaration, raw: dict[str, Any]) -> Iterator[tuple[str, str, KeyPath, Iterable[str]]]:
+    """What one part of the declaration calls by the name that another part gives: kind, name, place, known names."""
+    if "baseline" in raw.get("evaluation", {}):
+        yield "model", said.evaluation.baseline, ("evaluation", "baseline"), said.models
+    for name, surface in said.surfaces.items():
+        for source in surface.sources:
+            yield "model", source, ("surfaces", name, "sources"), said.models
+    for name, experiment in said.experiments.items():
+        yield "surface", experiment.surface, ("experiments", name, "surface"), said.surfaces
+        for each, variant in experiment.variants.items():
+            for source in variant.surface.get("sources", ()):
+                yield "model", source, ("experiments", name, "variants", each), said.models
 
 
 def _apply_environment(raw: dict[str, Any], environment: Mapping[str, str]) -> dict[KeyPath, str]:
@@ -147,15 +162,23 @@ def _apply_environment(raw: dict[str, Any], environment: Mapping[str, str]) -> d
     for variable in sorted(environment):
         if not variable.startswith(PREFIX):
             continue
-        path = tuple(part.lower() for part in variable.removeprefix(PREFIX).split("__"))
-        table = raw
-        for part in path[:-1]:
-            table = table.setdefault(part, {})
+        table, path = raw, _ROOT
+        *tables, last = variable.removeprefix(PREFIX).split("__")
+        for part in tables:
+            path = (*path, _name_in(table, part))
+            table = table.setdefault(path[-1], {})
             if not isinstance(table, dict):
                 raise DeclarationError(f"'{part}' is not a table", where=variable, mend="correct the variable's name")
+        path = (*path, _name_in(table, last))
         table[path[-1]] = _value(environment[variable])
         used[path] = variable
     return used
+
+
+def _name_in(table: Mapping[str, Any], part: str) -> str:
+    """The name of the file that a part of a variable means: case counts for nothing there, and "_" stands for "-"."""
+    plain = part.lower()
+    return next((name for name in table if name.lower().replace("-", "_") == plain.replace("-", "_")), plain)
 
 
 def _value(text: str) -> Any:
@@ -189,13 +212,15 @@ def _split(dotted: str) -> KeyPath:
     return tuple(a or b or c for a, b, c in re.findall(r"\"([^\"]*)\"|'([^']*)'|([^.\s]+)", dotted))
 
 
-def _refuse_unknown_names(raw: dict[str, Any], lines: dict[KeyPath, int], where: str) -> None:
+def _refuse_unknown_names(
+    raw: dict[str, Any], lines: dict[KeyPath, int], overrides: dict[KeyPath, str], where: str
+) -> None:
     for path, known in _unknown(raw, msgspec.inspect.type_info(Declaration), ()):
         near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
         guess = f"did you mean '{near[0]}'? " if near else ""
         raise DeclarationError(
             f"there is no setting '{path[-1]}'" + (f" in [{'.'.join(path[:-1])}]" if path[1:] else ""),
-            where=_place(path, lines, where),
+            where=overrides.get(path) or _place(path, lines, where),
             mend=f"{guess}known here: {', '.join(sorted(known))}",
         )
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import msgspec
 
 from segue.declaration import FILE, Declaration, Loaded, Origin, load
+from segue.domain.decisions import CANDIDATES_KEPT
 from segue.domain.errors import DataError, DeclarationError, SegueError, UnknownName, unknown
 
 if TYPE_CHECKING:
@@ -277,6 +278,8 @@ class Project:
         """
         if (user is None) == (history is None):
             raise SegueError("a list is for one `user` or for one `history`", mend="give one of the two")
+        if not 1 <= k <= CANDIDATES_KEPT:
+            raise SegueError(f"a list has 1 to {CANDIDATES_KEPT} items, found k = {k}", mend="ask for that many")
         name = self._model(model)
         title = f"for {user}" if user is not None else "for this history"
         return self._list(self._sources_of(name), user, None, history or (), k, f"{title}, by {name}")
@@ -288,14 +291,14 @@ class Project:
 
         Memory does not grow with the number of people. The file is there whole or not at all.
         """
-        from segue.recommendations import writer
+        from segue.recommendations import EVERYBODY, writer
         from segue.results import Listed
 
         if out is None:
             raise SegueError("lists for everybody need a file to go to", mend="add --out lists.parquet")
         sources = self._sources_of(self._model(model))
         people = self.snapshot().person_ids.ids
-        with writer(out) as write:
+        with writer(out, EVERYBODY) as write:
             for number, key in enumerate(people):
                 kind, person = {"u": "user", "v": "visitor"}[key[0]], key[2:]
                 given = {"user": None, "visitor": None} | {kind: person}
@@ -310,7 +313,6 @@ class Project:
         from segue.decide.ask import Ask
         from segue.decide.decide import decide
         from segue.decide.surface import Surface
-        from segue.domain.decisions import CANDIDATES_KEPT
         from segue.domain.events import person_key
         from segue.recommendations import Recommendations
 
@@ -324,7 +326,7 @@ class Project:
             past=self.state.history(key) if key else (),
             history=history,
         )
-        surface = Surface(sources=tuple(sources.models), k=min(k, CANDIDATES_KEPT))
+        surface = Surface(sources=tuple(sources.models), k=k)
         return Recommendations(decide(surface, sources, ask), sources.catalog, title)
 
     def release(self, models: Sequence[str] = ()) -> dict[str, Any]:
@@ -414,14 +416,11 @@ class Project:
                 where=f"{FILE} [evaluation]",
                 mend='name them: test_files = ["test.csv"]',
             )
-        held = self._paths(said.evaluation.test_files)
-        learned = [path for path in self._paths(said.events.files) if path not in held]
+        held = batches_of(self._paths(said.evaluation.test_files), said.events, snapshot)
+        learned = batches_of(self._paths(said.events.files), said.events, snapshot)
         parts = [
-            self.engine.prepare(
-                interactions(snapshot, said.events, self.folder / "cache", batches_of(paths, said.events, snapshot)),
-                Key.USER,
-            )
-            for paths in (learned, held)
+            self.engine.prepare(interactions(snapshot, said.events, self.folder / "cache", batches), Key.USER)
+            for batches in (set(learned) - set(held), held)
         ]
         return split_files(parts[0], parts[1])
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from segue.domain.catalog import Item
 from segue.domain.decisions import Decision
 from segue.domain.errors import SegueError
 
 FORMATS = (".csv", ".jsonl", ".parquet")
+ROW: dict[str, Any] = {"position": 0, "item": "", "title": "", "score": 0.0, "source": "", "reason": ""}
+EVERYBODY: dict[str, Any] = {"person": "", "kind": ""} | ROW
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Recommendations:
 
     def write(self, path: Path) -> None:
         """Write the rows to a .csv, .jsonl or .parquet file."""
-        with writer(path) as write:
+        with writer(path, ROW) as write:
             write(self.rows())
 
     def _title(self, item: str) -> str:
@@ -85,10 +87,13 @@ class Recommendations:
         return f"<h4>{escape(self.title)}</h4>{note}<table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table>"
 
 
-class writer:  # noqa: N801 - reads as a verb: `with writer(path) as write`
-    """Write batches of rows to a .csv, .jsonl or .parquet file; the file is there whole, or not at all."""
+class writer:  # noqa: N801 - reads as a verb: `with writer(path, like) as write`
+    """Write batches of rows of one shape to a .csv, .jsonl or .parquet file: it is there whole, or not at all.
 
-    def __init__(self, path: Path) -> None:
+    `like` is a row of that shape, so that a file without rows has its columns too.
+    """
+
+    def __init__(self, path: Path, like: Mapping[str, Any]) -> None:
         if path.suffix not in FORMATS:
             raise SegueError(
                 f"'{path.suffix}' is not a format that lists can be written in",
@@ -97,37 +102,35 @@ class writer:  # noqa: N801 - reads as a verb: `with writer(path) as write`
             )
         self.path = path
         self.partial = path.with_name(f".{path.name}.partial")
-        self.sink: Any = None
+        self.sink: _Sink = {".csv": _Csv, ".jsonl": _JsonLines, ".parquet": _Parquet}[path.suffix](self.partial, like)
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Callable[[Iterable[dict[str, Any]]], None]:
         return self.write
 
     def write(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Add a batch of rows of one shape."""
-        rows = list(rows)
-        if not rows:
-            return
-        if self.sink is None:
-            self.sink = {".csv": _Csv, ".jsonl": _JsonLines, ".parquet": _Parquet}[self.path.suffix](
-                self.partial, rows[0]
-            )
-        self.sink.write(rows)
+        """Add a batch of rows."""
+        self.sink.write(list(rows))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self.sink is not None:
-            self.sink.close()
+        self.sink.close()
         if kind is not None:
             self.partial.unlink(missing_ok=True)
-        elif self.sink is None:
-            self.path.write_bytes(b"")
         else:
             self.partial.replace(self.path)
 
 
+class _Sink(Protocol):
+    """What rows are written to."""
+
+    def write(self, rows: list[dict[str, Any]]) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class _Csv:
-    def __init__(self, path: Path, row: dict[str, Any]) -> None:
+    def __init__(self, path: Path, like: Mapping[str, Any]) -> None:
         self.file = path.open("w", newline="", encoding="utf-8")
-        self.rows = csv.DictWriter(self.file, fieldnames=list(row))
+        self.rows = csv.DictWriter(self.file, fieldnames=list(like))
         self.rows.writeheader()
 
     def write(self, rows: list[dict[str, Any]]) -> None:
@@ -138,7 +141,7 @@ class _Csv:
 
 
 class _JsonLines:
-    def __init__(self, path: Path, row: dict[str, Any]) -> None:  # noqa: ARG002 - siblings of one shape
+    def __init__(self, path: Path, like: Mapping[str, Any]) -> None:  # noqa: ARG002 - siblings of one shape
         self.file = path.open("w", encoding="utf-8")
 
     def write(self, rows: list[dict[str, Any]]) -> None:
@@ -149,11 +152,11 @@ class _JsonLines:
 
 
 class _Parquet:
-    def __init__(self, path: Path, row: dict[str, Any]) -> None:
+    def __init__(self, path: Path, like: Mapping[str, Any]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self.schema = pa.Table.from_pylist([row]).schema
+        self.schema = pa.Table.from_pylist([dict(like)]).schema
         self.file = pq.ParquetWriter(path, self.schema)
 
     def write(self, rows: list[dict[str, Any]]) -> None:

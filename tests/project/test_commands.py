@@ -12,6 +12,8 @@ import pytest
 
 from segue import Project
 from segue.declaration import FILE
+from segue.domain.errors import SegueError
+from segue.recommendations import ROW, writer
 from tests.project.conftest import segue, told
 
 
@@ -98,8 +100,10 @@ def test_every_split_that_the_data_allow_works(shop: Path, split: str) -> None:
     assert told("-C", shop, "evaluate", "popularity", "--split", split)
 
 
-def test_a_split_by_files_holds_back_those_files(shop: Path, files: Path) -> None:
-    last = sorted(files.glob("events-*.csv"))[-1]
+@pytest.mark.parametrize("spelled", ["{name}", "{folder}/./{base}", "{folder}/../{parent}/{base}"])
+def test_a_split_by_files_holds_back_those_files(shop: Path, files: Path, spelled: str) -> None:
+    name = sorted(files.glob("events-*.csv"))[-1]
+    last = spelled.format(name=name, folder=name.parent, base=name.name, parent=name.parent.name)
     text = (shop / FILE).read_text().replace('split = "time"', f'split = "files"\ntest_files = ["{last}"]')
     (shop / FILE).write_text(text)
     split = Project.open(shop).split()
@@ -167,7 +171,16 @@ def test_everybody_goes_into_a_file(shop: Path, tmp_path: Path, suffix: str) -> 
     assert [row["item"] for row in rows if row["person"] == one] == [row["item"] for row in single["items"]]
 
 
-@pytest.mark.parametrize("words", [("--all",), ("--all", "--out", "lists.txt"), (), ("--user", "a", "--history", "b")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--all",),
+        ("--all", "--out", "lists.txt"),
+        ("--all", "--out", "lists.csv", "--user", "a"),
+        (),
+        ("--user", "a", "--history", "b"),
+    ],
+)
 def test_what_recommend_cannot_do_is_refused_with_the_way_out(shop: Path, words: tuple[str, ...]) -> None:
     refused = segue("-C", shop, "recommend", *words)
     assert refused.exit_code == 2
@@ -241,3 +254,28 @@ def test_simulate_writes_a_world(tmp_path: Path) -> None:
     result = segue("simulate", tmp_path / "files", "--people", 20, "--items", 30, "--days", 3)
     assert result.exit_code == 0
     assert (tmp_path / "files" / "items.jsonl").exists()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_a_file_of_no_rows_has_its_columns(tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / f"lists{suffix}"
+    with writer(out, ROW) as write:
+        write([])
+    if suffix == ".parquet":
+        assert pq.read_table(out).column_names == list(ROW)
+    if suffix == ".csv":
+        assert out.read_text().strip() == ",".join(ROW)
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
+def test_a_file_that_was_broken_off_is_not_there(tmp_path: Path) -> None:
+    rows = (ROW | {"score": 1 / score} for score in (1, 0))
+    with pytest.raises(ZeroDivisionError), writer(tmp_path / "lists.csv", ROW) as write:
+        write(rows)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("k", [0, -1, 201])
+def test_a_list_of_an_impossible_length_is_refused(shop: Path, k: int) -> None:
+    with pytest.raises(SegueError, match="1 to 200"):
+        Project.open(shop).recommend("nobody", k=k)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from segue.declaration import FILE, load, loads
-from segue.domain.errors import DeclarationError
+from segue.domain.errors import DeclarationError, UnknownName
 
 TEXT = """
 [workspace]
@@ -117,3 +117,43 @@ def test_a_declaration_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DeclarationError, match="UTF-8"):
         load(tmp_path)
+
+
+TEST = '[experiments.x]\nsurface = "home"\nmetrics = {}\n'
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line", "offered"),
+    [
+        ('[evaluation]\nbaseline = "popularty"', 2, "popularity"),
+        ('[surfaces.x]\nsources = ["eas"]', 2, "ease"),
+        ('[experiments.x]\nsurface = "hom"\nmetrics = {}\nvariants = {}', 2, "home"),
+        (
+            '[experiments.x]\nsurface = "home"\nmetrics = {}\n[experiments.x.variants.a]\nsurface = {sources = ["e"]}',
+            4,
+            "",
+        ),
+    ],
+)
+def test_a_name_that_another_part_gives_must_be_given_there(wrong: str, line: int, offered: str) -> None:
+    known = '[models.popularity]\nlearner = "popularity"\n[models.ease]\nlearner = "ease"\n'
+    known += '[surfaces.home]\nsources = ["ease"]\n'
+    with pytest.raises(
+        UnknownName, match=f"did you mean '{offered}'" if offered else "no model is called 'e'"
+    ) as caught:
+        loads(known + wrong)
+    assert caught.value.where == f"{FILE}:{line + 6}"
+
+
+def test_the_environment_means_the_names_of_the_file_whatever_their_case() -> None:
+    text = '[models.BigEase]\nlearner = "ease"\n[models.als-2]\nlearner = "als"\n'
+    environment = {"SEGUE__MODELS__BIGEASE__REGULARIZATION": "9", "SEGUE__MODELS__ALS_2__FACTORS": "8"}
+    said = loads(text, environment=environment).declaration
+    assert said.model("BigEase").parameters == {"regularization": 9}
+    assert said.model("als-2").parameters == {"factors": 8}
+
+
+def test_an_override_of_nothing_known_names_its_variable() -> None:
+    with pytest.raises(DeclarationError) as caught:
+        loads("", environment={"SEGUE__SERV__PORT": "1"})
+    assert "SEGUE__SERV__PORT" in caught.value.where or "serv" in caught.value.problem

@@ -30,7 +30,7 @@ class Metric(Settings, frozen=True):
     types: tuple[str, ...] = ()
     per: tuple[str, ...] = ()
     column: Literal["value", "quantity"] = "value"
-    window_days: float | None = None
+    window_days: Annotated[float, msgspec.Meta(gt=0)] | None = None
     on_surface: bool = True
 
 
