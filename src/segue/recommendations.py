@@ -102,7 +102,9 @@ class writer:  # noqa: N801 - reads as a verb: `with writer(path, like) as write
             )
         self.path = path
         self.partial = path.with_name(f".{path.name}.partial")
-        self.sink: _Sink = {".csv": _Csv, ".jsonl": _JsonLines, ".parquet": _Parquet}[path.suffix](self.partial, like)
+        kinds: dict[str, Callable[[Path, Mapping[str, Any]], _Sink]]
+        kinds = {".csv": _Csv, ".jsonl": _JsonLines, ".parquet": _Parquet}
+        self.sink = kinds[path.suffix](self.partial, like)
 
     def __enter__(self) -> Callable[[Iterable[dict[str, Any]]], None]:
         return self.write

@@ -60,3 +60,11 @@ def test_weights_however_huge_or_small_count() -> None:
     assert isinstance(model, PopularItems)
     huge, small, none = model.popularity().tolist()
     assert huge > small > none == 0
+
+
+def test_many_huge_events_on_one_item_do_not_wrap_around() -> None:
+    people = [f"u{n}" for n in range(70_000)]
+    table = Table.of([*people, "one"], ["x"] * len(people) + ["y"], [3e9] * len(people) + [1.0])
+    model = Popularity(weighting="linear").fit(LocalEngine(), table)
+    popular, rare = model.popularity()
+    assert popular > rare == 1.0

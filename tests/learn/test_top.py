@@ -54,3 +54,10 @@ def test_large_inputs_take_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(top, "worthwhile", lambda *_: True)
     found = best(scores, 7)
     assert all(np.array_equal(ours, theirs) for ours, theirs in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("tiny", [0, 10**9])
+def test_what_has_no_score_has_no_place(monkeypatch: pytest.MonkeyPatch, tiny: int) -> None:
+    monkeypatch.setattr(top, "TINY", tiny)
+    positions, _ = best(np.array([[1, np.nan, 3, 2]], np.float32), 4)
+    assert positions.tolist() == [[2, 3, 0, -1]]

@@ -24,7 +24,9 @@ from segue.learn.scored import Scored
 DAY_US = 86_400_000_000
 NO_DAY = -(2**31)
 FIXED_POINT = 2.0**16  # of sums of weights: exact whatever the order of adding
-LARGEST = 2.0**31  # that one event may weigh, so that sums of a day stay below 2**63 in fixed point
+LARGEST = (
+    2.0**20
+)  # that one event counts for at most, so that 2**27 of them in one cell stay below 2**63 in fixed point
 
 State = dict[str, npt.NDArray[np.int64]]
 
@@ -70,7 +72,7 @@ class Popularity(Counted, frozen=True):
     """Scores items by the weight of their events, each halved for every `half_life_days` that it is old.
 
     half_life_days  None: every day counts the same
-    weighting       what an event counts for: "none" (1), "log" (log2(1 + weight)) or "linear" (its weight)
+    weighting       what an event counts for: "none" (1), "log" (log2(1 + weight)) or "linear" (its weight, at most 2**20)
 
     >>> from segue.engines.local import LocalEngine, Table
     >>> model = Popularity().fit(LocalEngine(), Table.of(["ann", "bob", "bob"], ["x", "x", "y"]))

@@ -19,6 +19,8 @@ def best(scores: npt.NDArray[np.float32], k: int) -> Best:
     >>> best(np.array([[1, 3, 3, -np.inf]], np.float32), 5)[0].tolist()
     [[1, 2, 0, -1, -1]]
     """
+    if np.isnan(scores).any():  # no score is no place in the list, whichever way is taken
+        scores = np.where(np.isnan(scores), np.float32(-np.inf), scores)
     positions = np.full((len(scores), k), UNKNOWN, np.int32)
     values = np.full((len(scores), k), -np.inf, np.float32)
     if k == 0 or scores.size == 0:
