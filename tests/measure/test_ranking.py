@@ -45,6 +45,21 @@ def test_items_that_the_model_never_met_are_in_no_list_and_in_no_history():
     assert found.lists.tolist() == [[3, -1, -1]]  # "z" is not of the dataset, "b" to "d" are not of the model
 
 
+@pytest.mark.parametrize("nothing", [0.0, -0.0, np.inf, np.nan])
+def test_a_list_ends_where_the_model_knows_nothing_whatever_the_names(nothing):
+    """Where it did not, hits among items of score 0 came or went with how the items were called."""
+    told = rank(Fixed.of(a=nothing, b=2, c=nothing, d=1), held([]), ITEMS, 4).lists
+    renamed = rank(Fixed.of(d=nothing, b=2, c=nothing, a=1), held([]), ITEMS, 4).lists
+    ends = [[], []] if nothing == np.inf else [["b", "d"], ["b", "a"]]  # infinity comes first of all
+    assert [[ITEMS.ids[item] for item in row if item >= 0] for row in (told[0], renamed[0])] == ends
+    assert rank(Fixed.of(a=nothing, b=nothing), held([]), ITEMS, 2).lists.tolist() == [[-1, -1]]
+
+
+def test_what_is_judged_worse_than_nothing_comes_in_no_list_after_it():
+    assert rank(Fixed.of(a=-1, b=0, c=2), held([]), ITEMS, 3).lists.tolist() == [[1, -1, -1]]
+    assert rank(Fixed.of(a=-1, b=-2, c=2), held([]), ITEMS, 3).lists.tolist() == [[1, 3, 2]]
+
+
 @given(st.lists(st.lists(st.integers(0, 3), max_size=3), max_size=9), st.integers(4, 40))
 def test_batches_do_not_change_the_lists(rows, cells):
     model = Fixed.of(a=1, b=3, c=2, d=3)

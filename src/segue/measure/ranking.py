@@ -38,7 +38,8 @@ def rank(
 ) -> Ranking:
     """The `k` best of all items that the model and the dataset know, for every row of `test`; nothing is sampled.
 
-    With `seen="excluded"` a list has no item of the person's own history. The time is that of `Recommender.top` and of
+    A list ends, with position -1, where the scores become exactly 0 or not finite: of such items the model knows
+    nothing, as `find.retrieval` has it, and their order would be that of their names. With `seen="excluded"` a list has no item of the person's own history. The time is that of `Recommender.top` and of
     marking what was seen, after one call that is not counted (it may compile or load).
     """
     ours, theirs = items.translation(recommender.items), recommender.items.translation(items)
@@ -54,12 +55,19 @@ def rank(
         batch = asked.rows(start, start + size)
         began = time.perf_counter()
         deny = strangers | _marked(batch.histories, len(strangers)) if seen == "excluded" else strangers
-        best, _ = recommender.top(batch, k, deny=deny)
+        best, scores = recommender.top(batch, k, deny=deny)
         seconds += time.perf_counter() - began
+        best = np.where(_told(best, scores), best, UNKNOWN)
         lists[start : start + len(batch), : best.shape[1]] = np.append(theirs, UNKNOWN)[best]
         if progress:
             progress((start + len(batch)) / people)
     return Ranking(lists, seconds / max(people, 1) * 1e6)
+
+
+def _told(best: Lists, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """bool[rows, k]: the places before the first item of which the model knows nothing."""
+    told = (best != UNKNOWN) & (scores != 0) & np.isfinite(scores)
+    return np.logical_and.accumulate(told, axis=1)
 
 
 def _marked(histories: Histories, items: int) -> npt.NDArray[np.bool_]:
