@@ -145,6 +145,14 @@ def test_a_control_without_anything_has_a_difference_but_no_lift():
     assert "A's own value is too near zero" in comparison.why_not
 
 
+def test_a_treatment_without_anything_is_not_blamed_on_the_control():
+    variants = arms(1000, 1000)
+    comparison = read(variants, shares(variants, A=0.5)).metrics[0].comparisons[0]
+    assert comparison.difference.high < 0
+    assert comparison.lift is None
+    assert comparison.why_not.startswith("no relative lift: nothing at all happened in B")
+
+
 def test_a_ratio_per_what_never_happened():
     found = read(arms(200, 200), NOTHING, experiment({"rate": Metric("ratio", ("click",), ("impression",))}))
     assert found.verdict == "Too early to compare rate: nothing that the ratio is per happened in A."

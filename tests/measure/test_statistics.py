@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from segue.measure.statistics import (
+    NoLift,
     Sample,
     detectable,
     difference,
@@ -96,9 +97,20 @@ def test_the_lift_does_not_depend_on_the_currency(rate):
     assert (other.value, other.low, other.high) == pytest.approx((one.value, one.low, one.high))
 
 
-@pytest.mark.parametrize("mean", [0.0, -2.0, 0.2])
-def test_there_is_no_lift_over_next_to_nothing(mean):
-    assert lift(Sample(100, mean, 1.0), Sample(100, 1.0, 1.0), 0.05) is None
+@pytest.mark.parametrize(
+    ("control", "treatment", "reason"),
+    [
+        (Sample(100, 0.0, 1.0), Sample(100, 1.0, 1.0), NoLift.NEAR_ZERO),
+        (Sample(100, 0.2, 1.0), Sample(100, 1.0, 1.0), NoLift.NEAR_ZERO),
+        (Sample(100, -0.2, 1.0), Sample(100, 1.0, 1.0), NoLift.NEAR_ZERO),
+        (Sample(100, -2.0, 1.0), Sample(100, 1.0, 1.0), NoLift.NEGATIVE),
+        (Sample(100, 0.5, 0.25), Sample(100, 0.0, 0.0), NoLift.NOTHING),
+        (Sample(100, 0.5, 0.0), Sample(100, 0.7, 0.0), NoLift.NO_VARIANCE),
+        (Sample(1, 0.5, 0.0), Sample(100, 0.7, 0.2), NoLift.FEW_UNITS),
+    ],
+)
+def test_where_there_is_no_lift_it_says_why(control, treatment, reason):
+    assert lift(control, treatment, 0.05) is reason
 
 
 def test_a_ratio_of_constant_denominators_is_a_mean():

@@ -10,6 +10,7 @@ import numpy as np
 from segue.measure.outcomes import BELOW, SINCE, VARIANT, Exposures, Outcomes, exposures, outcomes
 from segue.measure.readout import Arm, ArmMetric, Comparison, MetricReadout, Readout
 from segue.measure.statistics import (
+    NoLift,
     Sample,
     detectable,
     difference,
@@ -105,7 +106,8 @@ def _compare(control: tuple[str, Sample | None], treatment: tuple[str, Sample | 
     if base is None or arm is None or gap is None:
         return Comparison(treatment[0], control[0], None, None, None, None, None, None, why)
     least = detectable(gap.error, alpha)
-    relative = lift(base, arm, alpha)
+    lifted = lift(base, arm, alpha)
+    relative = None if isinstance(lifted, NoLift) else lifted
     return Comparison(
         variant=treatment[0],
         control=control[0],
@@ -115,8 +117,12 @@ def _compare(control: tuple[str, Sample | None], treatment: tuple[str, Sample | 
         power=power(gap.interval.value, gap.error, alpha),
         detectable=least,
         detectable_lift=least / base.mean if relative else None,
-        why_not="" if relative else f"no relative lift: {control[0]}'s own value is too near zero to divide by",
+        why_not=_no_lift(lifted, control[0], treatment[0]) if isinstance(lifted, NoLift) else "",
     )
+
+
+def _no_lift(reason: NoLift, control: str, treatment: str) -> str:
+    return "no relative lift: " + reason.value.format(control=control, treatment=treatment)
 
 
 def _why_not(*arms: tuple[str, Sample | None]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from enum import Enum
 
 import msgspec
 import numpy as np
@@ -45,6 +46,16 @@ class Difference(msgspec.Struct, frozen=True):
     p: float
     error: float
     freedom: float
+
+
+class NoLift(Enum):
+    """Why there is no relative lift, in words about `{control}` and `{treatment}`."""
+
+    FEW_UNITS = "fewer than two units in {control} or {treatment}"
+    NEGATIVE = "{control}'s own value is below zero, and a share of that means nothing"
+    NEAR_ZERO = "{control}'s own value is too near zero to divide by"
+    NOTHING = "nothing at all happened in {treatment}, so that there is no variance to give -100 % an interval"
+    NO_VARIANCE = "within {control} and within {treatment} every unit has the same value"
 
 
 class SampleRatio(msgspec.Struct, frozen=True):
@@ -90,23 +101,26 @@ def difference(control: Sample, treatment: Sample, alpha: float) -> Difference |
     return Difference(_around(gap, error, freedom, alpha), float(2 * stdtr(freedom, -abs(gap) / error)), error, freedom)
 
 
-def lift(control: Sample, treatment: Sample, alpha: float) -> Interval | None:
+def lift(control: Sample, treatment: Sample, alpha: float) -> Interval | NoLift:
     """The relative lift, treatment / control - 1, with an interval that has the control's noise in it as well.
 
     Delta method: var(t / c) = var(t) / c² + t² var(c) / c⁴. (Dividing the interval of the difference by the control's
-    mean, as if that were known, is too narrow.) None where the control's mean is not positive, or is within
-    `LIFT_NEEDS` standard errors of zero: a share of nearly nothing is no figure.
+    mean, as if that were known, is too narrow.) There is none where the control's mean is below zero or within
+    `LIFT_NEEDS` standard errors of it, for a share of nearly nothing is no figure, nor where nothing varies that an
+    interval could come from: the answer then says which of these it was.
 
     >>> found = lift(Sample(1000, 0.10, 0.09), Sample(1000, 0.12, 0.1056), alpha=0.05)
     >>> f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
     '+0.20 (-0.10 to +0.50)'
     """
-    if min(control.units, treatment.units) < 2 or control.mean <= LIFT_NEEDS * control.error:
-        return None
+    if min(control.units, treatment.units) < 2:
+        return NoLift.FEW_UNITS
+    if control.mean <= LIFT_NEEDS * control.error:
+        return NoLift.NEGATIVE if control.mean < -LIFT_NEEDS * control.error else NoLift.NEAR_ZERO
     ratio = treatment.mean / control.mean
     error = math.hypot(treatment.error, ratio * control.error) / control.mean
     if error == 0.0:
-        return None
+        return NoLift.NO_VARIANCE if treatment.mean else NoLift.NOTHING
     freedom = _freedom((ratio * control.error, control.units), (treatment.error, treatment.units))
     return _around(ratio - 1.0, error, freedom, alpha)
 
