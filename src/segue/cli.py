@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from segue.domain.errors import SegueError
+from segue.domain.errors import DataError, SegueError
 
 if TYPE_CHECKING:
     from segue.project import Project
@@ -44,6 +44,9 @@ class Refusing(click.Group):
             return super().invoke(ctx)
         except SegueError as error:
             self._refuse(ctx, str(error))
+        except BrokenPipeError:  # `segue … | head` has read enough
+            sys.stdout = None  # nothing is left to flush to
+            ctx.exit(0)
         except OSError as error:  # what no room put into words: a disk, a permission, a file that went away
             place = f"{error.filename}: " if error.filename else ""
             self._refuse(ctx, f"{place}{error.strerror or error}\n  → mend that and run the command again")
@@ -146,7 +149,30 @@ def ingest(place: Place, files: tuple[Path, ...], as_json: bool) -> None:  # noq
     _show(reports.rows(), as_json, title="ingested")
     if not as_json:
         click.echo(reports.sentence())
-        place.say_next("check", "train")
+        place.say_next(*(["quarantine"] if reports.quarantined else []), "check", "train")
+    if reports.nothing_kept:
+        raise DataError(
+            f"not one of {reports.rows_read:,} rows could be kept",
+            where="ingest",
+            mend="see why with `segue quarantine`, mend [events] in segue.toml, and ingest again",
+        )
+    return
+
+
+@main.command()
+@click.option("--reason", help="Only rows whose reason holds this text.")
+@click.option("-n", "limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows.")
+@as_json
+@click.pass_obj
+def quarantine(place: Place, reason: str | None, limit: int, as_json: bool) -> None:  # noqa: FBT001
+    """The rows that could not be taken: how many for each reason, and some with their file, line and text."""
+    held = place.project().quarantined(reason, limit)
+    if as_json:
+        return _json({"reasons": held.reasons, "rows": held.rows})
+    _show([{"reason": why, "rows": count} for why, count in held.reasons.items()], as_json, title="quarantine")
+    if held.rows:
+        _show(held.rows, as_json, title=f"the first {len(held.rows)}")
+    return None
 
 
 @main.command()

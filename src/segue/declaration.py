@@ -255,9 +255,31 @@ def _typed(
     path = _concrete(raw, re.findall(r"\.\.\.|[^.\[\]`]+", place))
     name = ".".join(path)
     found = _given_value(raw, path)
-    shown = "" if isinstance(found, (dict, list)) else f", found {found!r}"
     spot = overrides.get(path) or _place(path, lines, where)
+    if problem.startswith("Invalid enum value"):
+        return _not_one_of(name, found, _choices(path), spot)
+    shown = "" if isinstance(found, (dict, list)) else f", found {found!r}"
     return DeclarationError(f"{name}: {problem}{shown}", where=spot, mend="correct that value")
+
+
+def _not_one_of(name: str, found: Any, choices: list[str], where: str) -> DeclarationError:
+    near = difflib.get_close_matches(str(found), choices, n=1, cutoff=0.5)
+    guess = f"did you mean '{near[0]}'? " if near else ""
+    return DeclarationError(
+        f"{name} cannot be {found!r}", where=where, mend=f"{guess}it is one of: {', '.join(choices)}"
+    )
+
+
+def _choices(path: KeyPath) -> list[str]:
+    """What the setting at a path may be, where its type lists it."""
+    kind: Any = msgspec.inspect.type_info(Declaration)
+    for part in path:
+        if isinstance(kind, msgspec.inspect.StructType):
+            kind = next(field.type for field in kind.fields if field.encode_name == part)
+        else:
+            kind = getattr(kind, "value_type", None) or getattr(kind, "item_type", kind)
+    literals = [each for each in (kind, *getattr(kind, "types", ())) if isinstance(each, msgspec.inspect.LiteralType)]
+    return [str(value) for literal in literals for value in literal.values]
 
 
 def _concrete(raw: dict[str, Any], pattern: Sequence[str]) -> KeyPath:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from segue.operate.registry import Registry
     from segue.operate.train import TrainedModel
     from segue.recommendations import Recommendations
-    from segue.results import Checked, Fitted, Ingested, Listed
+    from segue.results import Checked, Fitted, Ingested, Listed, Quarantined
 
 Advance = Callable[[str, float], None]
 
@@ -159,6 +159,17 @@ class Project:
             progress("the people's histories", 0.99)
             self.state.update(self.snapshot())
         return Ingested(tuple(reports))
+
+    def quarantined(self, reason: str | None = None, limit: int = 20) -> Quarantined:
+        """The rows that could not be taken: how many for each reason, and the first `limit` of them."""
+        from segue.results import Quarantined
+
+        rows = self.snapshot().quarantine().collect()
+        if reason is not None:
+            rows = rows.filter(rows["reason"].str.contains(reason, literal=True))
+        counts = rows["reason"].value_counts(sort=True)
+        shown = rows.sort("file", "line").head(limit).select("file", "line", "reason", "column", "raw")
+        return Quarantined(dict(counts.iter_rows()), list(shown.iter_rows(named=True)))
 
     def check(self) -> Checked:
         """Hold the lake against the declared rules; against a sensible set where none are declared."""
@@ -335,7 +346,7 @@ class Project:
         The models named here, or all that the surfaces and experiments name.
         """
         said = self.declaration
-        made = self.registry.release(models, said.surfaces, said.experiments, self.snapshot())
+        made = self.registry.release(models, said.surfaces, said.experiments, self.snapshot(), events=said.events)
         return made.row()
 
     def releases(self) -> list[dict[str, Any]]:

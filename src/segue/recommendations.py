@@ -19,7 +19,7 @@ ROW: dict[str, Any] = {"position": 0, "item": "", "title": "", "score": 0.0, "so
 EVERYBODY: dict[str, Any] = {"person": "", "kind": ""} | ROW
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recommendations:
     """A decision with the titles of its items. Iterating gives the item ids, best first."""
 
@@ -32,6 +32,14 @@ class Recommendations:
 
     def __len__(self) -> int:
         return len(self.decision.shown)
+
+    def __str__(self) -> str:
+        """One line an item, as `print` shows it."""
+        lines = [f"{row['position'] + 1:>3}  {row['title']}  ({row['reason']})" for row in self.rows()]
+        return "\n".join([self.title, *([self.fallback] if self.fallback else []), *lines])
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} recommendations {self.title}>"
 
     @property
     def items(self) -> list[str]:

@@ -41,12 +41,30 @@ class Ingested:
             reasons.update(report.quarantined)
         return dict(reasons.most_common())
 
+    @property
+    def rows_read(self) -> int:
+        """How many rows the files that were not in already have."""
+        return sum(report.rows for report in self.files)
+
+    @property
+    def nothing_kept(self) -> bool:
+        """Whether there were rows, and all of them are in quarantine."""
+        return self.rows_read > 0 and sum(self.quarantined.values()) == self.rows_read
+
     def sentence(self) -> str:
         """All files in one line."""
         kept, held = sum(report.kept for report in self.files), sum(self.quarantined.values())
         skipped = sum(report.skipped for report in self.files)
         again = f", {skipped} files were in already" if skipped else ""
         return f"kept {kept:,} rows of {len(self.files)} files, quarantined {held:,}{again}"
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """How many rows could not be taken, by reason, and some of them with file, line and text."""
+
+    reasons: dict[str, int]
+    rows: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ filters = ["seen", "available"]
 # surface = {sources = ["ease", "popularity"]}
 # [experiments.learned-home.metrics.clicked]
 # kind = "proportion"
-# types = ["click"]
+# types = ["{type}"]
 """
 
 
@@ -129,9 +129,15 @@ def starter(
     parts += [
         MODELS.replace("{half_life}\n", half_life + "\n"),
         _table("evaluation", {"split": split}, reasons),
-        SURFACES,
+        SURFACES.replace("{type}", _outcome(events)),
     ]
     return "\n".join(parts)
+
+
+def _outcome(events: FileSource) -> str:
+    """The type that an experiment on these events would most likely count: the first that weighs something."""
+    assert isinstance(events, EventSource)
+    return next((name for name, weight in events.types.items() if weight > 0), events.type)
 
 
 def _met(patterns: Sequence[str]) -> list[Path]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+WIDTH = 160  # of what goes into a file or a pipe
 Advance = Callable[[str, float], None]
 
 
@@ -17,7 +18,7 @@ def table(rows: Sequence[dict[str, Any]], *, title: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else 200)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     if not rows:
         console.print(f"{title}: nothing")
         return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -279,3 +281,34 @@ def test_a_file_that_was_broken_off_is_not_there(tmp_path: Path) -> None:
 def test_a_list_of_an_impossible_length_is_refused(shop: Path, k: int) -> None:
     with pytest.raises(SegueError, match="1 to 200"):
         Project.open(shop).recommend("nobody", k=k)
+
+
+def test_quarantine_shows_reasons_and_rows(shop: Path) -> None:
+    held = told("-C", shop, "quarantine", "-n", 5)
+    assert len(held["rows"]) == 5
+    assert all(row["file"] and row["line"] and row["reason"] for row in held["rows"])
+    one = next(iter(held["reasons"]))
+    assert told("-C", shop, "quarantine", "--reason", one)["reasons"] == {one: held["reasons"][one]}
+    assert one in segue("-C", shop, "quarantine").stdout
+
+
+def test_ingest_that_keeps_nothing_is_no_success(files: Path, tmp_path: Path) -> None:
+    words = ("init", tmp_path / "w", "--events", files / "events-*.csv")
+    assert segue(*words).exit_code == 0
+    text = (tmp_path / "w" / FILE).read_text().replace("[events.columns]", 'time_format = "%Y"\n\n[events.columns]')
+    (tmp_path / "w" / FILE).write_text(text)
+    lost = segue("-C", tmp_path / "w", "ingest")
+    assert lost.exit_code == 2
+    assert "segue quarantine" in lost.stderr
+
+
+def test_a_list_prints_in_a_few_lines(shop: Path) -> None:
+    listed = Project.open(shop).recommend("nobody-at-all", k=3)
+    assert len(str(listed).splitlines()) == 5
+    assert len(repr(listed)) < 100
+
+
+def test_a_reader_that_has_enough_is_no_error(shop: Path) -> None:
+    command = f"{sys.executable} -m segue -C {shop} config show | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stderr == ""

@@ -157,3 +157,10 @@ def test_an_override_of_nothing_known_names_its_variable() -> None:
     with pytest.raises(DeclarationError) as caught:
         loads("", environment={"SEGUE__SERV__PORT": "1"})
     assert "SEGUE__SERV__PORT" in caught.value.where or "serv" in caught.value.problem
+
+
+def test_a_value_that_is_none_of_the_choices_is_answered_with_the_choices() -> None:
+    with pytest.raises(DeclarationError, match=r"did you mean .time.. it is one of: files, last, random, time"):
+        loads('[evaluation]\nsplit = "tiem"')
+    with pytest.raises(DeclarationError, match="plackett-luce"):
+        loads('[surfaces.home]\nsources = []\n[surfaces.home.exploration]\npolicy = "plackett"')

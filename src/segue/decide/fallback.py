@@ -22,7 +22,7 @@ def fallback_of(surface: Surface, sources: Sources, trail: Trail, ask: Ask, foun
 
 
 def _unknown(ask: Ask) -> str:
-    count = len(ask.events)
+    count = len({event.item for event in ask.events})
     if count:
         return f"No model here knows {'the one item' if count == 1 else f'any of the {count:,} items'} of the history"
     if ask.user is not None:

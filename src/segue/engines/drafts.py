@@ -1,7 +1,9 @@
-"""Folders that are written whole or not at all."""
+"""Folders that are written whole or not at all, and the lock under which they change places."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import tempfile
 import time
@@ -17,16 +19,37 @@ ABANDONED_S = 86_400  # a draft this old belongs to a process that was killed
 def drafted(folder: Path) -> Iterator[Path]:
     """A new folder beside `folder`, which gets its name when the block ends well and is removed otherwise.
 
-    Drafts that killed processes left here are removed after a day. An `OSError` where `folder` is there already.
+    An `OSError` where `folder` is there already.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(f"{PREFIX}*"):
+    with drafting(folder.parent) as draft:
+        yield draft
+        draft.rename(folder)
+
+
+@contextmanager
+def drafting(parent: Path) -> Iterator[Path]:
+    """A new folder in `parent`, removed after the block unless it was renamed.
+
+    Drafts that killed processes left here are removed after a day.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(f"{PREFIX}*"):
         if left.stat().st_mtime < time.time() - ABANDONED_S:
             shutil.rmtree(left, ignore_errors=True)
-    draft = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder.parent))
+    draft = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     try:
-        yield draft
         draft.chmod(0o755)
-        draft.rename(folder)
+        yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only one, of all processes and threads, who puts things into `folder` or takes them out."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # which frees the lock, as the end of the process would

@@ -16,14 +16,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from segue.domain.errors import DataError
 from segue.domain.items import Items
-from segue.engines.drafts import drafted
+from segue.engines.drafts import drafting, locked
 from segue.engines.engine import INTERACTIONS, Aggregate, BatchFunction, Dataset, Key, State
 from segue.engines.mapped import Mapped, kept
 from segue.engines.prepared import Prepared, histories
 from segue.engines.scatter import BUCKET_ROWS, scatter
 from segue.engines.table import Table
 
+ATTEMPTS = 3  # at a prepared dataset that others remove while it is made
 KEPT = 4  # prepared datasets that an engine remembers
 KEPT_ON_DISK = 12  # prepared datasets that a cache folder holds
 
@@ -117,30 +119,34 @@ class LocalEngine:
             offsets, arrays = scatter(dataset, key, lambda _, rows, dtype: np.empty(rows, dtype), self.bucket_rows)
             return _prepared(dataset, key, offsets, arrays)
         folder = self.cache / name
-        cached = _opened(folder, dataset, key)
-        if cached is not None:
-            return cached
-        self._write(dataset, key, folder)
-        written = _opened(folder, dataset, key)
-        assert written is not None
-        return written
+        prepared = _opened(folder, dataset, key)
+        for _ in range(ATTEMPTS):
+            prepared = prepared or self._written(dataset, key, folder)
+        if prepared is None:
+            raise DataError(
+                "the prepared data cannot be read back",
+                where=str(folder),
+                mend="does something else remove files there? look, and run the same command again",
+            )
+        return prepared
 
-    def _write(self, dataset: Dataset, key: Key, folder: Path) -> None:
-        """What is under its name is never half-written; where two write it at once, the second finds it there."""
-        if folder.exists():  # damaged: `_opened` refused it
-            shutil.rmtree(folder, ignore_errors=True)
-        try:
-            with drafted(folder) as draft:
-                offsets, arrays = scatter(dataset, key, _file_columns(draft), self.bucket_rows)
-                np.save(draft / "offsets.npy", offsets)
-                for array in arrays.values():
-                    if isinstance(array, np.memmap):
-                        array.flush()
-                (draft / "meta.json").write_text(json.dumps({"rows": int(offsets[-1])}))
-        except OSError:
-            if not folder.exists():
-                raise
-        _forget_oldest(folder.parent)
+    def _written(self, dataset: Dataset, key: Key, folder: Path) -> Prepared | None:
+        """What is under its name is never half-written; where two write it at once, the second takes the first's."""
+        with drafting(folder.parent) as draft:
+            offsets, arrays = scatter(dataset, key, _file_columns(draft), self.bucket_rows)
+            np.save(draft / "offsets.npy", offsets)
+            for array in arrays.values():
+                if isinstance(array, np.memmap):
+                    array.flush()
+            (draft / "meta.json").write_text(json.dumps({"rows": int(offsets[-1])}))
+            with locked(folder.parent):
+                prepared = _opened(folder, dataset, key)
+                if prepared is None:
+                    shutil.rmtree(folder, ignore_errors=True)  # damaged, if it is there at all
+                    draft.rename(folder)
+                    prepared = _opened(folder, dataset, key)
+                _forget_oldest(folder.parent)
+        return prepared
 
 
 def _forget_oldest(cache: Path) -> None:

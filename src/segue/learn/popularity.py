@@ -72,7 +72,7 @@ class Popularity(Counted, frozen=True):
     """Scores items by the weight of their events, each halved for every `half_life_days` that it is old.
 
     half_life_days  None: every day counts the same
-    weighting       what an event counts for: "none" (1), "log" (log2(1 + weight)) or "linear" (its weight, at most 2**20)
+    weighting       what an event counts for: "none" (1), "log" (log2(1 + weight)) or "linear" (itself, at most 2**20)
 
     >>> from segue.engines.local import LocalEngine, Table
     >>> model = Popularity().fit(LocalEngine(), Table.of(["ann", "bob", "bob"], ["x", "x", "y"]))

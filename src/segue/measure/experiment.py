@@ -144,6 +144,15 @@ def _notes(exposed: Exposures, done: Outcomes, metrics: tuple[MetricReadout, ...
     notes += [f"{units:,} units met the undeclared variant '{name}'" for name, units in exposed.unknown.items()]
     if done.untimed:
         notes.append(f"{done.untimed:,} events of the log have no time and answer no decision: not placed")
+    if done.strays:
+        notes.append(
+            f"{done.strays:,} events name a decision that is not in the log: no metric of the surface has them"
+        )
+    notes += [
+        f"{name}: {events:,} events of exposed units came before the exposure and do not count"
+        for name, events in done.early.items()
+        if events
+    ]
     notes += [f"{it.name}: the window of {it.unfinished:,} units is not over" for it in metrics if it.unfinished]
     comparisons = len(metrics) * (len(experiment.variants) - 1)
     if comparisons > 1:

@@ -20,6 +20,8 @@ VARIANT = "variant"
 SINCE = "since"  # when the unit was first exposed
 BELOW = "/per"  # what the column of a ratio's denominator ends in
 _SHOWN_TO = "shown_to"
+_DECIDED = "decided"
+_HERE = "on the surface"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +49,15 @@ class Outcomes:
 
     end      the latest moment in the log, None for an empty one
     untimed  events that could not be placed before or after the exposure: no time, and no decision that they answer
+    strays   events that name a decision which the log does not have: in no metric that is held to the surface
+    early    by metric, the events of exposed units that came before the unit's exposure and do not count
     """
 
     units: pl.DataFrame
     end: datetime | None
     untimed: int
+    strays: int
+    early: dict[str, int]
 
 
 def exposures(decisions: pl.LazyFrame, name: str, experiment: Experiment) -> Exposures:
@@ -83,8 +89,10 @@ def outcomes(exposed: Exposures, decisions: pl.LazyFrame, events: pl.LazyFrame, 
     """What each exposed unit did from its exposure on, within each metric's window, for each metric.
 
     An event that answers a decision belongs to whom that decision was for, in metrics that are held to the surface;
-    in others it belongs to its own user or visitor. An event without a time that answers a decision is placed where it
-    was received: it came after the decision, and no later than that. Raises DeclarationError for a ratio without `per`.
+    in others it belongs to its own user or visitor. Clocks of clients are not to be trusted: an event happened no later
+    than it was received and, where it answers a decision, no earlier than that was made, whatever its time says. One
+    without a time is placed where it was received if it answers a decision, and nowhere if not.
+    Raises DeclarationError for a ratio without `per`.
     """
     import polars as pl
 
@@ -92,26 +100,35 @@ def outcomes(exposed: Exposures, decisions: pl.LazyFrame, events: pl.LazyFrame, 
     here = {name: metric for name, metric in experiment.metrics.items() if metric.on_surface}
     anywhere = {name: metric for name, metric in experiment.metrics.items() if not metric.on_surface}
     units = exposed.units.lazy().select(UNIT, SINCE)
-    shown = (
-        decisions.filter(pl.col("surface") == experiment.surface)
-        .select(pl.col(columns.ID).alias(columns.DECISION), _unit().alias(_SHOWN_TO))
-        .unique(subset=columns.DECISION)
-    )
-    placed = events.with_columns(_moment().alias(columns.TIME))
-    answers = placed.join(shown, on=columns.DECISION).with_columns(pl.col(_SHOWN_TO).alias(UNIT))
+    placed = _placed(events, decisions, experiment.surface)
+    answers = placed.filter(pl.col(_HERE)).with_columns(pl.col(_SHOWN_TO).alias(UNIT))
+    parts = [
+        (_theirs(answers, units, here), here),
+        (_theirs(placed.with_columns(_unit().alias(UNIT)), units, anywhere), anywhere),
+    ]
     frames = [
-        _totals(answers, units, here),
-        _totals(placed.with_columns(_unit().alias(UNIT)), units, anywhere),
-        placed.select(pl.col(columns.TIME).max().alias("last"), pl.col(columns.TIME).null_count().alias("untimed")),
+        *(_totals(theirs, metrics) for theirs, metrics in parts),
+        *(_early(theirs, metrics) for theirs, metrics in parts),
+        placed.select(
+            pl.col(columns.TIME).max().alias("last"),
+            pl.col(columns.TIME).null_count().alias("untimed"),
+            (pl.col(columns.DECISION).is_not_null() & pl.col(_HERE).is_null()).sum().alias("strays"),
+        ),
         decisions.select(pl.col(columns.TIME).max()),
     ]
-    on_surface, elsewhere, log, decided = pl.collect_all(frames, engine="streaming")
+    on_surface, elsewhere, *early, log, decided = pl.collect_all(frames, engine="streaming")
     table = exposed.units
     for totals in (on_surface, elsewhere):
         table = table.join(totals, on=UNIT, how="left", maintain_order="left")
     values = pl.exclude(UNIT, VARIANT, SINCE)
     last = [moment for moment in (log["last"].item(), decided.item()) if moment is not None]
-    return Outcomes(table.with_columns(values.fill_null(0.0)), max(last, default=None), log["untimed"].item())
+    return Outcomes(
+        units=table.with_columns(values.fill_null(0.0)),
+        end=max(last, default=None),
+        untimed=log["untimed"].item(),
+        strays=log["strays"].item(),
+        early={name: counts[name].item() for counts in early for name in counts.columns},
+    )
 
 
 def _unit() -> pl.Expr:
@@ -122,12 +139,28 @@ def _unit() -> pl.Expr:
     return pl.when(user.is_not_null()).then("u:" + user).otherwise("v:" + visitor)
 
 
-def _moment() -> pl.Expr:
-    """When an event happened: its time or, where it has none but answers a decision, when it was received."""
+def _placed(events: pl.LazyFrame, decisions: pl.LazyFrame, surface: str) -> pl.LazyFrame:
+    """The events where they can have happened, each with whom the decision that it answers was for, and whether that
+    was on the surface; both are null where it answers none that the log has."""
     import polars as pl
 
-    time = pl.col(columns.TIME)
-    return pl.when(time.is_null() & pl.col(columns.DECISION).is_not_null()).then(columns.RECEIVED).otherwise(time)
+    made = decisions.select(
+        pl.col(columns.ID).alias(columns.DECISION),
+        pl.col(columns.TIME).alias(_DECIDED),
+        _unit().alias(_SHOWN_TO),
+        (pl.col("surface") == surface).alias(_HERE),
+    ).unique(subset=columns.DECISION)
+    return events.join(made, on=columns.DECISION, how="left").with_columns(_moment().alias(columns.TIME))
+
+
+def _moment() -> pl.Expr:
+    """When an event happened: at its time, but no later than it was received and no earlier than the decision that it
+    answers; null where it has no time and answers none."""
+    import polars as pl
+
+    time, received = pl.col(columns.TIME), pl.col(columns.RECEIVED)
+    moment = pl.max_horizontal(pl.min_horizontal(time, received), _DECIDED)
+    return pl.when(time.is_not_null() | pl.col(columns.DECISION).is_not_null()).then(moment)
 
 
 def _assigned(decisions: pl.LazyFrame, name: str) -> pl.Expr:
@@ -146,8 +179,8 @@ def _assigned(decisions: pl.LazyFrame, name: str) -> pl.Expr:
     return assignments.list.eval(pl.element().filter(mine).struct.field("variant")).list.first()
 
 
-def _totals(events: pl.LazyFrame, units: pl.LazyFrame, metrics: dict[str, Metric]) -> pl.LazyFrame:
-    """One row for each unit that did something, one Float64 column for each metric."""
+def _theirs(events: pl.LazyFrame, units: pl.LazyFrame, metrics: dict[str, Metric]) -> pl.LazyFrame:
+    """The events of exposed units that a metric may count, each with the unit's exposure."""
     import polars as pl
 
     wanted = [_counts(metric.types) | (_counts(metric.per) if metric.per else False) for metric in metrics.values()]
@@ -155,10 +188,23 @@ def _totals(events: pl.LazyFrame, units: pl.LazyFrame, metrics: dict[str, Metric
         events.filter(pl.any_horizontal(*wanted) if wanted else pl.lit(False))  # noqa: FBT003
         .select(UNIT, columns.TYPE, columns.TIME, columns.VALUE, columns.QUANTITY)
         .join(units, on=UNIT)
-        .filter(pl.col(columns.TIME) >= pl.col(SINCE))
-        .group_by(UNIT)
-        .agg([column for name, metric in metrics.items() for column in _columns(name, metric)])
     )
+
+
+def _totals(theirs: pl.LazyFrame, metrics: dict[str, Metric]) -> pl.LazyFrame:
+    """One row for each unit that did something since its exposure, one Float64 column for each metric."""
+    import polars as pl
+
+    since = theirs.filter(pl.col(columns.TIME) >= pl.col(SINCE))
+    return since.group_by(UNIT).agg([column for name, metric in metrics.items() for column in _columns(name, metric)])
+
+
+def _early(theirs: pl.LazyFrame, metrics: dict[str, Metric]) -> pl.LazyFrame:
+    """One row: for each metric, how many events came before their unit's exposure."""
+    import polars as pl
+
+    early = theirs.filter(pl.col(columns.TIME) < pl.col(SINCE))
+    return early.select(_counts(metric.types).sum().alias(name) for name, metric in metrics.items())
 
 
 def _columns(name: str, metric: Metric) -> list[pl.Expr]:

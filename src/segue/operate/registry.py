@@ -1,4 +1,8 @@
-"""The releases of a workspace: made whole or not at all, switched by one rename, rolled back by another."""
+"""The releases of a workspace: made whole or not at all, switched by one rename, rolled back by another.
+
+`current` names the release in service in its first line, and below it those that were in service before, the last one
+first: one small file, replaced in one step, so that what serves and where a rollback leads never disagree.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import errno
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +21,7 @@ import msgspec
 
 from segue.data.lake_files import replace
 from segue.data.lake_lease import lease
+from segue.data.settings import EventSource
 from segue.decide.surface import Surface
 from segue.decide.variants import Variants
 from segue.domain.catalog import Item
@@ -34,6 +40,9 @@ from segue.operate.release import (
     written,
 )
 from segue.operate.train import CURRENT, TrainedModel, trained_model, trained_names
+
+KEPT = 10  # the newest releases, beside the current one and the one that a rollback goes to
+REMEMBERED = 50  # how many steps a rollback can go back
 
 
 class Catalogued(Protocol):
@@ -63,12 +72,15 @@ class Registry:
         experiments: Mapping[str, Experiment],
         snapshot: Catalogued,
         now: datetime | None = None,
+        *,
+        events: EventSource | None = None,
     ) -> Release:
-        """Make a release of the current runs of these models, and switch to it.
+        """Make a release of the current runs of these models, switch to it, and let go of old ones (see `prune`).
 
-        Where no models are named: all that the surfaces and the variants need, and a model that can do without a
-        history, if one was trained. It is loaded and asked once for every surface before it gets its name, so what is
-        wrong is found here: `DeclarationError`, `UnknownName` or `ModelError`, and nothing has changed.
+        `events` says what live events weigh for as long as this release is in service. Where no models are named: all
+        that the surfaces and the variants need, and a model that can do without a history, if one was trained. It is
+        loaded and asked once for every surface before it gets its name, so what is wrong is found here:
+        `DeclarationError`, `UnknownName` or `ModelError`, and nothing has changed.
         """
         trained = self._trained(models, Variants(surfaces, experiments))
         created = now or datetime.now(UTC)
@@ -90,11 +102,14 @@ class Registry:
                 items=len(catalog),
                 fingerprint=snapshot.fingerprint,
                 checksums={file: checksum(folder / file) for file in files},
+                events=events,
             )
             written(release, folder)
             loaded(folder).rehearse()
-            publish(folder, self.folder / release.id)
-        self._point(release.id)
+            with self._lease("releasing"):
+                publish(folder, self.folder / release.id)
+                self._point([release.id, *self._trail()])
+                self._prune(KEPT)
         return release
 
     def names(self) -> list[str]:
@@ -114,10 +129,12 @@ class Registry:
 
     def current(self) -> str | None:
         """The id of the current release, None where there is none yet."""
-        try:
-            return self.current_file.read_text().strip()
-        except FileNotFoundError:
-            return None
+        return next(iter(self._lines()), None)
+
+    def manifest(self) -> Release | None:
+        """What the current release says of itself, None where there is none yet; nothing is loaded."""
+        name = self.current()
+        return None if name is None else described(self.folder / name)
 
     def load(self, name: str | None = None) -> LoadedRelease:
         """A release in memory, the current one where none is named."""
@@ -130,38 +147,35 @@ class Registry:
 
     def switch(self, name: str) -> str:
         """Make another release the current one. It is loaded first: one that is damaged is refused, nothing changes."""
-        self.load(name).rehearse()
-        self._point(name)
+        with self._lease("switching releases"):
+            self.load(name).rehearse()
+            self._point([name, *self._trail()])
         return name
 
     def rollback(self) -> str:
-        """Switch to the release made before the current one."""
-        names, current = self.names(), self.current()
-        earlier = [name for name in names if current is not None and name < current]
-        if not earlier:
-            raise UnknownName(
-                f"there is no release before {current or 'the first'}",
-                where=str(self.folder),
-                mend=f"`segue release switch` goes to any of: {', '.join(names) or 'none yet'}",
-            )
-        return self.switch(earlier[-1])
+        """Switch to the release that was in service before the current one.
+
+        Done again, it goes one step further back. A rollback is no step itself: what was rolled back is forgotten.
+        """
+        with self._lease("switching releases"):
+            current, *earlier = self._trail() or [""]
+            if not earlier:
+                raise UnknownName(
+                    f"no release was in service before {current or 'the first'}",
+                    where=str(self.folder),
+                    mend=f"`segue release switch` goes to any of: {', '.join(self.names()) or 'none yet'}",
+                )
+            self.load(earlier[0]).rehearse()
+            self._point(earlier)
+        return earlier[0]
 
     def prune(self, keep: int) -> list[str]:
         """Remove all but the newest `keep` releases, the current one and the one before it; the ids that went.
 
         A service that still holds one of them keeps it: its files stay in memory until they are let go.
         """
-        with lease(self.folder / LEASE, "tidying the releases", wait_s=WAIT_S):
-            names, current = self.names(), self.current()
-            held = set(names[max(0, len(names) - keep) :])
-            if current in names:
-                held |= {current, names[max(0, names.index(current) - 1)]}
-            gone = [name for name in names if name not in held]
-            for name in gone:
-                aside = self.folder / f"{PREFIX}{name}"  # swept with the drafts, should this be killed
-                (self.folder / name).rename(aside)
-                shutil.rmtree(aside)
-        return gone
+        with self._lease("tidying the releases"):
+            return self._prune(keep)
 
     def _trained(self, models: Sequence[str], variants: Variants) -> dict[str, TrainedModel]:
         if not variants.surfaces:
@@ -192,9 +206,33 @@ class Registry:
                         raise
                     shutil.copy2(file, place / file.name)
 
-    def _point(self, name: str) -> None:
-        with lease(self.folder / LEASE, "switching releases", wait_s=WAIT_S):
-            replace(self.current_file, f"{name}\n")
+    def _lease(self, purpose: str) -> AbstractContextManager[None]:
+        return lease(self.folder / LEASE, purpose, wait_s=WAIT_S)
+
+    def _lines(self) -> list[str]:
+        try:
+            return self.current_file.read_text().split()
+        except FileNotFoundError:
+            return []
+
+    def _trail(self) -> list[str]:
+        """The current release and those that were in service before it, the last one first, as far as they are left."""
+        left = set(self.names())
+        current, *earlier = self._lines() or [""]
+        return _without_repeats([name for name in (current, *earlier) if name == current or name in left])
+
+    def _point(self, trail: list[str]) -> None:
+        replace(self.current_file, "\n".join(_without_repeats(trail)[:REMEMBERED]) + "\n")
+
+    def _prune(self, keep: int) -> list[str]:
+        names = self.names()
+        held = {*names[max(0, len(names) - keep) :], *self._trail()[:2]}
+        gone = [name for name in names if name not in held]
+        for name in gone:
+            aside = self.folder / f"{PREFIX}{name}"  # swept with the drafts, should this be killed
+            (self.folder / name).rename(aside)
+            shutil.rmtree(aside)
+        return gone
 
     def list(self) -> list[Release]:
         """The releases that can be read, oldest first."""
@@ -203,3 +241,8 @@ class Registry:
             with contextlib.suppress(ModelError):
                 releases.append(described(self.folder / name))
         return releases
+
+
+def _without_repeats(trail: list[str]) -> list[str]:
+    """Each name that differs from the one before it."""
+    return [name for place, name in enumerate(trail) if place == 0 or name != trail[place - 1]]

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from segue.data.settings import EventSource
 from segue.decide.ask import Ask
 from segue.decide.decide import decide
 from segue.decide.surface import Surface
@@ -27,6 +28,7 @@ from segue.operate.train import TrainedModel
 
 FORMAT = 1
 MANIFEST, CATALOG, MODELS = "manifest.json", "catalog.jsonl", "models"
+NO_FALLBACK = "items in the order of their ids: train and release a model such as popularity"
 MEND = "switch to another release (`segue release list`, `segue release switch`), or release again"
 
 
@@ -35,6 +37,7 @@ class Release(msgspec.Struct, frozen=True):
 
     fallback     the model for a person without a usable history, None where every model needs one
     fingerprint  of the lake whose catalog it holds
+    events       what live events weigh for these models; None in a release that does not say
     """
 
     id: str
@@ -47,6 +50,7 @@ class Release(msgspec.Struct, frozen=True):
     items: int
     fingerprint: str
     checksums: dict[str, str]
+    events: EventSource | None = None
 
     def row(self) -> dict[str, Any]:
         """What a table of releases shows."""
@@ -57,6 +61,7 @@ class Release(msgspec.Struct, frozen=True):
             "surfaces": ", ".join(self.surfaces),
             "experiments": ", ".join(self.experiments),
             "items": self.items,
+            "for strangers": self.fallback or NO_FALLBACK,
         }
 
 
@@ -87,6 +92,11 @@ class LoadedRelease:
     def experiments(self) -> Mapping[str, Experiment]:
         """The experiments by name."""
         return self.release.experiments
+
+    @property
+    def events(self) -> EventSource | None:
+        """What live events weigh for these models, None where the release does not say."""
+        return self.release.events
 
     @property
     def catalog(self) -> Mapping[str, Item]:

@@ -74,8 +74,8 @@ def train(
 ) -> TrainedModel:
     """Fit the learner, save the model as `models/<name>/<run>`, and make it the model's current run.
 
-    Two trainings at once are safe: each has a run of its own, the later one becomes current. An interrupted training
-    leaves the current run as it was.
+    Two trainings at once are safe: each has a run of its own, and the one that began last (`now`) becomes current,
+    whichever is done first. An interrupted training leaves the current run as it was.
     """
     folder = models / _safe(name)
     started = time.perf_counter()
@@ -99,10 +99,11 @@ def train(
     )
     with draft(folder) as drafted:
         save_model(recommender, drafted / trained.run, msgspec.to_builtins(trained))
-        publish(drafted / trained.run, folder / trained.run)
-    with lease(folder / LEASE, f"tidying the runs of {name}", wait_s=WAIT_S):
-        replace(folder / CURRENT, f"{trained.run}\n")
-        _forget_old_runs(folder)
+        with lease(folder / LEASE, f"tidying the runs of {name}", wait_s=WAIT_S):
+            publish(drafted / trained.run, folder / trained.run)
+            if not _began_later(folder, trained):
+                replace(folder / CURRENT, f"{trained.run}\n")
+            _forget_old_runs(folder, trained.run)
     return trained
 
 
@@ -114,7 +115,7 @@ def trained_model(models: Path, name: str) -> TrainedModel:
     folder = models / name
     run = (folder / CURRENT).read_text().strip()
     try:
-        return msgspec.convert(read_manifest(folder / run)["extra"], TrainedModel)
+        return _told(folder / run)
     except msgspec.ValidationError as error:
         where, mend = str(folder / run / "manifest.json"), f"train {name} again"
         raise ModelError(
@@ -132,10 +133,23 @@ def runs(folder: Path) -> list[str]:
     return sorted(path.parent.name for path in folder.glob("[!.]*/manifest.json"))
 
 
-def _forget_old_runs(folder: Path) -> None:
+def _told(run: Path) -> TrainedModel:
+    return msgspec.convert(read_manifest(run)["extra"], TrainedModel)
+
+
+def _began_later(folder: Path, trained: TrainedModel) -> bool:
+    """Whether the current run began after this one; a current run that cannot be read is none."""
+    try:
+        return _told(folder / (folder / CURRENT).read_text().strip()).trained > trained.trained
+    except (FileNotFoundError, ModelError, msgspec.ValidationError, KeyError):
+        return False
+
+
+def _forget_old_runs(folder: Path, made: str) -> None:
+    """Remove all but the newest runs, the current one, and the one that was made just now."""
     current = (folder / CURRENT).read_text().strip()
     for run in runs(folder)[:-RUNS_KEPT]:
-        if run != current:
+        if run not in (current, made):
             shutil.rmtree(folder / run, ignore_errors=True)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
 
-from segue.data.state import UserState
 from segue.domain.decisions import Decision
 from segue.domain.errors import RequestError
 from segue.domain.events import person_key
@@ -22,6 +21,7 @@ from segue.serve.problems import Problem, Refusal, wire
 from segue.serve.released import Released
 from segue.serve.surfaces import SurfacesEndpoint
 from segue.serve.views import Names, cards, happenings, policy_in_words
+from segue.serve.weighing import Weighing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -54,10 +54,10 @@ class Console:
     """The page and the few things that it loads. Only on loopback; see `segue.serve.session`."""
 
     def __init__(
-        self, workspace: Path, state: UserState, released: Released, surfaces: SurfacesEndpoint, access: Access
+        self, workspace: Path, weighing: Weighing, released: Released, surfaces: SurfacesEndpoint, access: Access
     ) -> None:
         self._people = People(workspace)
-        self._state = state
+        self._weighing = weighing
         self._released = released
         self._surfaces = surfaces
         self._access = access
@@ -140,7 +140,7 @@ class Console:
         surfaces = sorted(release.surfaces) if release is not None else []
         surface = wish.surface or (surfaces[0] if surfaces else "")
         decision, problem = self._decided(wish.person, surface)
-        past = self._state.history(wish.person.key)
+        past = self._weighing.by(release.events if release is not None else None).history(wish.person.key)
         names = Names(release.sources.catalog if release is not None else {})
         return {
             "person": wish.person,

@@ -12,11 +12,15 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from segue.data.settings import EventSource
 from segue.domain.errors import BusyError, SegueError
+
+if TYPE_CHECKING:
+    from segue.operate.registry import Registry
 
 AGAIN_SECONDS = 1.0  # before a drainer that died is started again
 LAST_SECONDS = 30.0  # that the last drain of an ending service may take
@@ -70,27 +74,42 @@ class Drainer:
 
 
 def keep_draining(workspace: Path, seconds: float, source: EventSource) -> None:
-    """Drain again and again until asked to end, or until the parent is gone; then once more."""
+    """Drain again and again until asked to end, or until the parent is gone; then once more.
+
+    Histories are indexed under the weights of the current release, under those of `source` where it does not say.
+    """
     from segue.data.drain import drain
     from segue.data.journal import SQLiteJournal
     from segue.data.lake import Lake
-    from segue.data.state import UserState
+    from segue.operate.registry import Registry
+    from segue.serve.weighing import Weighing
 
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal, which goes to all; the parent says when it is time
     journal = SQLiteJournal(workspace / "journal")
-    lake, state = Lake(workspace / "lake"), UserState(workspace, source, journal)
-    parent, last = os.getppid(), False
+    lake, registry, weighing = Lake(workspace / "lake"), Registry(workspace), Weighing(workspace, source, journal)
+    parent, last, events = os.getppid(), False, None
     while not last:
         last = _waited(ended, seconds, parent)
         try:
-            drain(lake, journal, state)
+            events = _weights(registry, events)
+            drain(lake, journal, weighing.by(events))
         except BusyError as error:
             _log.info("%s", error)
         except (SegueError, OSError) as error:
             _log.error("nothing was drained, trying again: %s", error)
     journal.close()
+
+
+def _weights(registry: Registry, before: EventSource | None) -> EventSource | None:
+    """What the current release says that events weigh; as before where it cannot be read."""
+    try:
+        release = registry.manifest()
+    except (SegueError, OSError) as error:
+        _log.warning("the weights stay as they were: %s", error)
+        return before
+    return release.events if release is not None else None
 
 
 def _waited(ended: threading.Event, seconds: float, parent: int) -> bool:

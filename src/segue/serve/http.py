@@ -10,8 +10,8 @@ from pathlib import Path
 
 from segue.data.journal import SQLiteJournal
 from segue.data.settings import EventSource
-from segue.data.state import UserState
 from segue.domain.errors import RequestError
+from segue.learn.warm import warm
 from segue.serve.access import Access
 from segue.serve.console import Console
 from segue.serve.decisions import DecisionsEndpoint
@@ -24,6 +24,7 @@ from segue.serve.released import Released
 from segue.serve.settings import ServeSettings
 from segue.serve.surfaces import SurfacesEndpoint
 from segue.serve.system import System
+from segue.serve.weighing import Weighing
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -46,12 +47,12 @@ class Application:
         self.counters = board.claim()
         self.released = Released(workspace, self.counters)
         access = Access(workspace, settings)
-        state = UserState(workspace, source, self.journal)
+        weighing = Weighing(workspace, source, self.journal)
         self._events = EventsEndpoint(self.journal, access, self.counters, settings)
-        surfaces = SurfacesEndpoint(self.journal, state, self.released, access, self.counters, settings)
+        surfaces = SurfacesEndpoint(self.journal, weighing, self.released, access, self.counters, settings)
         decisions = DecisionsEndpoint(self.journal, workspace, access)
         system = System(self.journal, self.released, board, settings)
-        console = Console(workspace, state, self.released, surfaces, access)
+        console = Console(workspace, weighing, self.released, surfaces, access)
         self._exact = {
             "/v1/events": Route("events", {"POST": self._events}),
             "/livez": Route("system", {"GET": system.live}),
@@ -102,6 +103,7 @@ class Application:
         """Start up and shut down with the worker: what was submitted is committed, what was decided is synced."""
         await receive()
         watcher = asyncio.create_task(watch_parent())
+        await asyncio.to_thread(_warm)
         self.released.start()
         self.counters.count("starts")
         await send({"type": "lifespan.startup.complete"})
@@ -125,6 +127,14 @@ def application(
 ) -> Application:
     """The ASGI application of one worker over a workspace folder. `source` says what an event of each type weighs."""
     return Application(Path(workspace), settings or ServeSettings(), source or EventSource(), board or Board())
+
+
+def _warm() -> None:
+    """Load the kernels before the first request, not with it; without them, answers are the same and come later."""
+    try:
+        warm(lambda purpose: _log.debug("loading the kernels for %s", purpose))
+    except Exception:
+        _log.exception("the kernels cannot be loaded")
 
 
 def _handler(route: Route, request: Request) -> Handler:

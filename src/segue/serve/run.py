@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -16,12 +17,14 @@ import msgspec
 from segue.data.settings import EventSource
 from segue.domain.errors import BusyError, DeclarationError, SegueError
 from segue.serve.drainer import Drainer
-from segue.serve.metrics import Board
 from segue.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
     from segue.serve.http import Application
+    from segue.serve.metrics import Board
 
+# A worker answers one request at a time: threads within one small sum would only fight the other workers for cores.
+ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 LAST_REQUESTS_SECONDS = 15  # that workers of an ending service may take
 
 
@@ -31,8 +34,12 @@ def serve(workspace: Path, settings: ServeSettings | None = None, source: EventS
     What was acknowledged is on disk, whatever happens. A worker that dies is started again. `BusyError` where the port
     is taken, `DeclarationError` where the address cannot be listened on.
     """
+    for name, count in ONE_THREAD.items():  # before NumPy is loaded, which reads them once; who set them knows better
+        os.environ.setdefault(name, count)
     from granian.constants import HTTPModes, Interfaces
     from granian.server import Server
+
+    from segue.serve.metrics import Board
 
     workspace, source = Path(workspace).resolve(), source or EventSource()
     settings = _placed(settings or ServeSettings())

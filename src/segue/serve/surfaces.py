@@ -6,7 +6,6 @@ import uuid
 from datetime import UTC, datetime
 
 from segue.data.journal import Journal
-from segue.data.state import UserState
 from segue.decide.ask import Ask as Question
 from segue.domain.decisions import Decision
 from segue.domain.errors import SegueError
@@ -21,6 +20,7 @@ from segue.serve.parsing import parse_ask
 from segue.serve.problems import Refusal
 from segue.serve.released import Released, check_surface
 from segue.serve.settings import ServeSettings
+from segue.serve.weighing import Weighing
 
 
 class SurfacesEndpoint:
@@ -29,14 +29,14 @@ class SurfacesEndpoint:
     def __init__(
         self,
         journal: Journal,
-        state: UserState,
+        weighing: Weighing,
         released: Released,
         access: Access,
         counters: Counters,
         settings: ServeSettings,
     ) -> None:
         self._journal = journal
-        self._state = state
+        self._weighing = weighing
         self._released = released
         self._access = access
         self._counters = counters
@@ -80,7 +80,7 @@ class SurfacesEndpoint:
             now=datetime.now(UTC),
             user=ask.user,
             visitor=ask.visitor,
-            past=self._state.history(person) if person else (),
+            past=self._weighing.by(release.events).history(person) if person else (),
             history=ask.history or (),
             context=ask.context,
             k=ask.k,
