@@ -39,8 +39,9 @@ def rank(
     """The `k` best of all items that the model and the dataset know, for every row of `test`; nothing is sampled.
 
     A list ends, with position -1, where the scores become exactly 0 or not finite: of such items the model knows
-    nothing, as `find.retrieval` has it, and their order would be that of their names. With `seen="excluded"` a list has no item of the person's own history. The time is that of `Recommender.top` and of
-    marking what was seen, after one call that is not counted (it may compile or load).
+    nothing, as `find.retrieval` has it, and their order would be that of their names. With `seen="excluded"` a list has
+    no item of the person's own history. The time is that of `Recommender.top` and of marking what was seen, after one
+    call that is not counted (it may compile or load).
     """
     ours, theirs = items.translation(recommender.items), recommender.items.translation(items)
     strangers = theirs == UNKNOWN  # items of the model that are not the dataset's: no list may have them

@@ -35,7 +35,7 @@ class Comparison(msgspec.Struct, frozen=True):
     """One variant against the control.
 
     difference  treatment minus control with Welch's interval, None where `why_not` says why
-    lift        relative, with the control's noise in the interval; None where `why_not` says why, though there is a difference
+    lift        relative, with the control's noise in the interval; None where `why_not` says why
     p           two-sided
     power       the probability to find a true difference as large as the observed one, with these units
     detectable  the true difference that would be found 8 times in 10 with these units; `detectable_lift` relative
