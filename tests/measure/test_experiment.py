@@ -23,7 +23,7 @@ from segue.measure.experiment import readout
 from segue.measure.readout import Readout
 from segue.measure.verdict import UNITS
 
-from .logs import START, decision, decisions_of, events_of, many_decisions, many_events
+from .logs import START, decision, decisions_of, event, events_of, many_decisions, many_events
 
 BUY = {"bought": Metric("proportion", ("buy",))}
 NOTHING = events_of()
@@ -234,6 +234,16 @@ def test_units_whose_window_is_not_over_are_counted():
     found = read(variants, shares(variants, A=0.1, B=0.1), experiment(metrics))
     assert found.metrics[0].unfinished == 300
     assert any("window of 300 units is not over" in note for note in found.notes)
+
+
+def test_what_does_not_count_is_noted():
+    decisions = decisions_of(*(decision(f"d{n}", f"p{n}", "AB"[n % 2], hours=5) for n in range(400)))
+    events = events_of(event("buy", "p1"), event("buy", "p1", decision="gone"), event("buy", "p2", hours=None))
+    bought = {"bought": Metric("proportion", ("buy",), on_surface=False)}
+    notes = readout("x", experiment(bought), decisions, events).notes
+    assert "bought: 2 events of exposed units came before the exposure and do not count" in notes
+    assert "1 events name a decision that is not in the log: no metric of the surface has them" in notes
+    assert "1 events of the log have no time and answer no decision: not placed" in notes
 
 
 def test_everything_is_plain_data():

@@ -193,6 +193,47 @@ def test_the_end_of_the_log_and_what_has_no_time_are_told():
     assert done.units["m"].to_list() == [0]
 
 
+@pytest.mark.parametrize("on_surface", [True, False])
+def test_an_answer_never_comes_before_its_decision_whatever_the_clients_clock_says(on_surface):
+    decisions = decisions_of(decision("d1", "ann", "A", hours=5), decision("d2", "bob", "B", hours=5))
+    events = events_of(
+        event("click", "ann", hours=4.9, decision="d1", received=START + timedelta(hours=5.1)),  # six minutes behind
+        event("click", "ann", hours=-9_000, decision="d1"),
+        event("click", "bob", hours=4.9),  # answers nothing: that was before
+    )
+    metric = Metric("count", ("click",), window_days=1, on_surface=on_surface)
+    assert measured(metric, events, decisions) == {"u:ann": 2, "u:bob": 0}
+
+
+def test_an_event_comes_no_later_than_it_was_received():
+    """One client whose clock is a year ahead: its click is in the window, and nobody's window is over for it."""
+    declared = experiment(m=Metric("count", ("click",), window_days=1))
+    decisions = decisions_of(decision("d1", "ann", "A"), decision("d2", "bob", "B", hours=2))
+    events = events_of(event("click", "ann", hours=9_000, decision="d1", received=START + timedelta(hours=1)))
+    done = outcomes(exposures(decisions, "x", declared), decisions, events, declared)
+    assert done.end == START + timedelta(hours=2)
+    assert done.units.select("unit", "m").rows() == [("u:ann", 1), ("u:bob", 0)]
+
+
+def test_what_does_not_count_is_counted():
+    metrics = {"here": Metric("count", ("click",)), "anywhere": Metric("proportion", ("buy",), on_surface=False)}
+    decisions = decisions_of(
+        decision("d0", "ann", None, hours=1), decision("d1", "ann", "A", hours=2), decision("d2", "eve", None)
+    )
+    events = events_of(
+        event("click", "ann", hours=1.5, decision="d0"),  # of the list before the experiment
+        event("click", "ann", hours=1.5, decision="d1"),
+        event("click", "ann", hours=3, decision="gone"),
+        event("buy", "ann", hours=0),
+        event("buy", "ann", hours=1),
+        event("buy", "eve", hours=0),
+        event("click", "eve", hours=0, decision="d2"),
+    )
+    done = outcomes(exposures(decisions, "x", experiment(**metrics)), decisions, events, experiment(**metrics))
+    assert done.units.select("unit", "here", "anywhere").rows() == [("u:ann", 1, 0)]
+    assert (done.early, done.strays, done.untimed) == ({"here": 1, "anywhere": 2}, 1, 0)
+
+
 happenings = st.lists(
     st.tuples(st.sampled_from(["ann", "bob", "eve"]), st.sampled_from(["click", "buy"]), st.integers(0, 60)),
     max_size=15,
