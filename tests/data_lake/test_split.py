@@ -119,6 +119,72 @@ def test_leave_last_out_by_order_alone():
     assert split.train.rows == 3  # who has a single event is only learned from
 
 
+@pytest.mark.parametrize(
+    ("k", "truth", "history"),
+    [(1, [2, 2], [0, 1, 0]), (2, [0, 2, 2], [0, 1]), (3, None, None)],
+)
+def test_leave_last_out_counts_different_items_and_keeps_the_past(k, truth, history):
+    """a b a c c: the last item is "c", however often; of the last two the first "a" is still the person's past."""
+    data = made([(0, item, time) for time, item in enumerate([0, 1, 0, 2, 2])] + [(1, 2, 0), (1, 1, 1)])
+    if truth is None:
+        with pytest.raises(DataError, match="more than 3 different items, and nobody has more than 3") as refused:
+            split_last(data, k)
+        assert refused.value.where == "last"
+        return
+    split = split_last(data, k)
+    judged = split.test.people.tolist().index(0)
+    known = split.test.truth.items[split.test.truth.row(judged)].tolist()
+    assert known == [item for item in truth if item in rows_items(split)]
+    assert split.test.histories.items[split.test.histories.row(judged)].tolist() == history
+
+
+def rows_items(split: Split) -> set[int]:
+    return {item for _, item, _, _ in rows_of(split.train)}
+
+
+@settings(max_examples=200, deadline=None)
+@given(some_rows, st.integers(1, 3))
+def test_leave_last_out_is_what_a_loop_cuts(rows, k):
+    data = made(rows)
+    expected = []
+    for person in range(6):
+        own = [row for row in rows_of(data) if row[0] == person]
+        cut = len(own)
+        while cut and len({row[1] for row in own[cut - 1 :]}) <= k:
+            cut -= 1
+        expected += own[:cut] or own  # who has no more different items is only learned from
+    if len(expected) == len(rows):
+        with pytest.raises(DataError, match="different items"):
+            split_last(data, k)
+        return
+    held = set(rows_of(data)) - set(expected)
+    if not {row[1] for row in held} & {row[1] for row in expected}:
+        with pytest.raises(DataError, match="new item"):
+            split_last(data, k)
+        return
+    assert sorted(rows_of(split_last(data, k).train)) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("times", "fraction", "first", "words"),
+    [
+        (range(10), 0.1, 9, "the last 10% of the events are held back"),
+        (range(10), 0.3, 7, "the last 30% of the events are held back"),
+        (range(10), 0.01, 9, "the last 10% of the events are held back (nearest to the 1% asked for)"),
+        (range(10), 0.99, 1, "the last 90% of the events are held back (nearest to the 99% asked for)"),
+        ([0, 1, 2, 3, 4, 5, 5, 5, 5, 6], 0.2, 6, "the last 10% of the events are held back (nearest to the 20% asked"),
+        ([0, 1, 2, 3, 4, 5, 5, 5, 5, 6], 0.4, 5, "the last 50% of the events are held back (nearest to the 40% asked"),
+        ([0, 0, 0, 0, 0, 0, 0, 0, 0, 1], 0.5, 1, "the last 10% of the events are held back (nearest to the 50% asked"),
+        ([0, 1, 1, 1, 1, 1, 1, 1, 1, 1], 0.2, 1, "the last 90% of the events are held back (nearest to the 20% asked"),
+    ],
+)
+def test_a_time_split_by_share_is_the_nearest_there_is_and_says_its_share(times, fraction, first, words):
+    split = split_by_time(made([(0, 0, time) for time in times]), fraction=fraction)
+    assert split.test.now == first * DAY
+    assert split.test_rows == sum(time >= first for time in times)
+    assert words in split.description
+
+
 def test_random_split_keeps_events_of_one_item_together_and_is_seeded():
     rows = [(user, item, time) for user in range(30) for item in range(10) for time in (1, 2)]
     first, again, other = (split_random(made(rows), 0.3, seed) for seed in (1, 1, 2))

@@ -54,7 +54,8 @@ def split_by_time(prepared: Dataset, test_days: float | None = None, fraction: f
     """Everything from one moment on is held back: the last `test_days`, or the last `fraction` of the events.
 
     `prepared` is prepared by user. The moment is the same for everybody, so nothing is learned from anybody's future.
-    Without `test_days` and `fraction`, a fifth of the events is held back.
+    Without `test_days` and `fraction`, a fifth of the events is held back. Events of one moment stay together: the
+    share that is held back is the nearest to `fraction` that the times allow, and the description says which it is.
     """
     rows = _rows(prepared)
     _needs_times(prepared, rows)
@@ -63,23 +64,37 @@ def split_by_time(prepared: Dataset, test_days: float | None = None, fraction: f
         words = f"the last {test_days:g} days are held back"
     else:
         fraction = _share(fraction if fraction is not None else 0.2)
-        place = min(int(len(rows.time) * (1 - fraction)), len(rows.time) - 1)
-        cut = int(np.partition(rows.time, place)[place])
-        words = f"the last {fraction:.0%} of the events are held back"
+        cut = _moment(rows.time, fraction)
+        words = _last_share(float((rows.time >= cut).mean()), fraction)
     return _split(prepared, rows, rows.time >= cut, "time", f"global time split: {words}", cut)
 
 
 def split_last(prepared: Dataset, k: int = 1) -> Split:
-    """The last `k` events of each person are held back; who has no more than `k` is only learned from."""
+    """The last `k` different items of each person are held back: the longest end of the history that has no more.
+
+    A history `a b a c c` ends, at k = 1, in `c c`, and at k = 2 in `a c c`. Nothing after the cut is learned from or in
+    the history; what was before stays there, also of the items that come again: the second `a` is then a repeat, which
+    counts as found only where lists may have what was seen (`seen = "ranked"`). Without repeats these are the last `k`
+    events. Who has no more than `k` different items is only learned from.
+    """
     if k < 1:
-        raise DataError(f"leave-last-out holds back at least 1 event of each person, found k = {k}", where="k")
+        raise DataError(f"leave-last-out holds back at least 1 item of each person, found {k}", where="last")
     rows = _rows(prepared)
     if not rows.ordered:
         raise _refusal(rows, "leave-last-out needs a time or an order for every event", prepared)
-    lengths = np.diff(rows.offsets)
-    left = np.repeat(rows.offsets[1:], lengths) - np.arange(rows.offsets[-1])  # 1 for a person's last event
-    held = (left <= k) & np.repeat(lengths > k, lengths)
-    return _split(prepared, rows, held, "last", f"leave-last-{k}-out: the last {k} of each person held back", rows.now)
+    to_come = _items_to_come(rows)
+    most = np.zeros(len(rows.offsets) - 1, np.int64)
+    np.maximum.at(most, rows.user, to_come)
+    held = (to_come <= k) & (most > k)[rows.user]
+    if not held.any():
+        raise DataError(
+            f"leaving the last {k} out judges people with more than {k} different items, and nobody has more than "
+            f"{most.max()}",
+            where="last",
+            mend="leave fewer out" if k > 1 else "split in another way",
+        )
+    items = "item" if k == 1 else f"{k} different items"
+    return _split(prepared, rows, held, "last", f"leave-last-{k}-out: each person's last {items} held back", rows.now)
 
 
 def split_random(prepared: Dataset, fraction: float = 0.2, seed: int = 0) -> Split:
@@ -148,6 +163,36 @@ def _nobody(test_rows: int, left_out: dict[str, int]) -> DataError:
         f"nobody can be judged by this split: of {test_rows} events held back none is left ({reasons})",
         mend="hold back more or less, or split in another way; people with two items or more are needed",
     )
+
+
+def _moment(time: npt.NDArray[np.int64], fraction: float) -> int:
+    """From when on `fraction` of the events are held back, or as near to it as events of one moment allow; never from
+    the first moment on where there are several."""
+    count = len(time)
+    place = min(max(count - round(count * fraction), 1), count - 1)
+    moment = int(np.partition(time, place)[place])
+    before, through = int((time < moment).sum()), int((time <= moment).sum())
+    if through < count and (not before or through - place < place - before):
+        return int(time[time > moment].min())
+    return moment
+
+
+def _last_share(share: float, wanted: float) -> str:
+    """The words for what is held back: the real share, and the one that was asked for where it is another."""
+    real, asked = f"{100 * share:.3g}%", f"{100 * wanted:.3g}%"
+    aside = "" if real == asked else f" (nearest to the {asked} asked for)"
+    return f"the last {real} of the events are held back{aside}"
+
+
+def _items_to_come(rows: Rows) -> npt.NDArray[np.int64]:
+    """int64[rows]: how many different items a person has from each event on; 1 for the last."""
+    count = len(rows.item)
+    pair = rows.user.astype(np.int64) * rows.items + rows.item
+    last = np.zeros(count, np.int64)
+    last[count - 1 - np.unique(pair[::-1], return_index=True)[1]] = 1  # the last event of a person with an item
+    from_here = np.cumsum(last[::-1])[::-1]
+    after = np.append(from_here, 0)[rows.offsets[1:]]  # those of all people behind
+    return np.asarray(from_here - after[rows.user])
 
 
 def _drawn(rows: Rows, fraction: float, seed: int) -> npt.NDArray[np.bool_]:
