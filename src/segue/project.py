@@ -253,6 +253,7 @@ class Project:
             parts.test,
             parts.train.items,
             said if split is None else msgspec.structs.replace(said, split=split),
+            split=parts,
             familiarity=familiarity(parts.train),
             fit_seconds=fitted.seconds,
             progress=progress,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from segue.data.split import Held, split_random
+from segue.data.split import Held, split_by_time, split_random
 from segue.domain.errors import UnknownName
 from segue.domain.items import Items
 from segue.domain.requests import Histories
 from segue.engines.engine import Key
 from segue.engines.local import LocalEngine
+from segue.engines.table import Table
 from segue.learn.ease import EASE
 from segue.learn.popularity import Popularity
 from segue.measure.familiarity import Familiarity, familiarity
@@ -106,7 +110,9 @@ def learned() -> Evaluation:
     }
     known = familiarity(engine.prepare(split.train, Key.USER))
     settings = EvaluationSettings(split="random", bootstrap=300)
-    return evaluate(models, split.test, table.items, settings, familiarity=known, fit_seconds={"ease": 0.5})
+    return evaluate(
+        models, split.test, table.items, settings, split=split, familiarity=known, fit_seconds={"ease": 0.5}
+    )
 
 
 def test_a_model_that_learns_tastes_beats_popularity(learned):
@@ -130,6 +136,28 @@ def test_the_leaderboard_is_best_first_in_plain_data(learned):
     assert " to " in rows[0]["against popularity"]
     assert "ease beats popularity by" in board.sentence()
     assert "all 60 items ranked, own history excluded, split: random" in board.title
+    assert "; 30% of each person's items are held back, drawn with seed 1" in board.title
+
+
+def test_what_the_split_drops_is_said_and_in_the_plain_data():
+    """Ann and bob know "x"; later ann finds "y", bob finds "new", and eve comes: two of three later events are lost."""
+    table = Table.of(["ann", "bob", "bob", "ann", "bob", "eve"], ["x", "x", "y", "y", "new", "x"])
+    timed = table.table.set_column(4, "time", pa.array(np.arange(6), pa.int64()))
+    split = split_by_time(LocalEngine().prepare(Table(timed, table.items, table.users), Key.USER), fraction=0.5)
+    models = {"popularity": Popularity().fit(LocalEngine(), split.train)}
+    board = leaderboard(evaluate(models, split.test, table.items, SHORT, split=split))
+    plain = json.loads(msgspec.json.encode(board.evaluation))
+    assert plain["split"] == {
+        "description": "the last 50% of the events are held back",
+        "test_rows": 3,
+        "left_out": {"new person": 1, "new item": 1},
+    }
+    assert board.title.endswith("; 2 of these 3 events judge nobody (1 of a new person, 1 of a new item)")
+
+
+def test_who_did_nothing_new_is_said():
+    found = evaluate({"popularity": Fixed.of(a=1)}, held([[0], [0]], [[0], [0, 1]]), ITEMS, SHORT)
+    assert leaderboard(found).title.endswith("over people; 1 more people did nothing new")
 
 
 def test_records_hold_every_interval(learned):

@@ -39,7 +39,7 @@ class Split:
 
     Every row of the data is either in `train` or one of the `test_rows`. `left_out` counts the test rows that judge
     nobody, by reason: "new person" (nothing of theirs is in the training part) and "new item" (nobody did anything with
-    it in the training part, so no model knows it).
+    it in the training part, so no model knows it). `description` says in words what is held back.
     """
 
     train: Dataset
@@ -61,12 +61,14 @@ def split_by_time(prepared: Dataset, test_days: float | None = None, fraction: f
     _needs_times(prepared, rows)
     if test_days is not None:
         cut = int(rows.time.max()) - round(test_days * DAY_US) + 1
-        words = f"the last {test_days:g} days are held back"
+        words = (
+            f"the last {test_days:g} days are held back, {100 * float((rows.time >= cut).mean()):.3g}% of the events"
+        )
     else:
         fraction = _share(fraction if fraction is not None else 0.2)
         cut = _moment(rows.time, fraction)
         words = _last_share(float((rows.time >= cut).mean()), fraction)
-    return _split(prepared, rows, rows.time >= cut, "time", f"global time split: {words}", cut)
+    return _split(prepared, rows, rows.time >= cut, "time", words, cut)
 
 
 def split_last(prepared: Dataset, k: int = 1) -> Split:
@@ -93,8 +95,8 @@ def split_last(prepared: Dataset, k: int = 1) -> Split:
             where="last",
             mend="leave fewer out" if k > 1 else "split in another way",
         )
-    items = "item" if k == 1 else f"{k} different items"
-    return _split(prepared, rows, held, "last", f"leave-last-{k}-out: each person's last {items} held back", rows.now)
+    words = "each person's last " + ("item is" if k == 1 else f"{k} different items are") + " held back"
+    return _split(prepared, rows, held, "last", words, rows.now)
 
 
 def split_random(prepared: Dataset, fraction: float = 0.2, seed: int = 0) -> Split:
@@ -105,7 +107,7 @@ def split_random(prepared: Dataset, fraction: float = 0.2, seed: int = 0) -> Spl
     fraction = _share(fraction)
     rows = _rows(prepared)
     held = _drawn(rows, fraction, seed)
-    words = f"random per user: {fraction:.0%} of each person's items held back (seed {seed})"
+    words = f"{100 * fraction:.3g}% of each person's items are held back, drawn with seed {seed}"
     return _split(prepared, rows, held, "random", words, rows.now)
 
 
@@ -119,8 +121,8 @@ def split_files(train: Dataset, test: Dataset) -> Split:
     rows, future = _rows(train), _rows(test)
     nothing = np.zeros(len(rows.item), np.bool_)
     held, left_out = _held(rows, nothing, future, np.ones(len(future.item), np.bool_), rows.now)
-    description = _described("given files", held, left_out)
-    return Split(View(train, rows.offsets, nothing, "files"), held, "files", description, test.rows, left_out)
+    words = "the events of other files are held back"
+    return Split(View(train, rows.offsets, nothing, "files"), held, "files", words, test.rows, left_out)
 
 
 def allowed(prepared: Dataset) -> tuple[str, ...]:
@@ -131,7 +133,7 @@ def allowed(prepared: Dataset) -> tuple[str, ...]:
 def _split(prepared: Dataset, rows: Rows, test: npt.NDArray[np.bool_], name: str, words: str, now: int | None) -> Split:
     held, left_out = _held(rows, test, rows, test, now)
     view = View(prepared, rows.offsets, test, words)
-    return Split(view, held, name, _described(words, held, left_out), int(test.sum()), left_out)
+    return Split(view, held, name, words, int(test.sum()), left_out)
 
 
 def _held(
@@ -158,7 +160,7 @@ def _held(
 
 
 def _nobody(test_rows: int, left_out: dict[str, int]) -> DataError:
-    reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items()) or "no event was held back"
+    reasons = ", ".join(f"{count} of a {reason}" for reason, count in left_out.items()) or "no event was held back"
     return DataError(
         f"nobody can be judged by this split: of {test_rows} events held back none is left ({reasons})",
         mend="hold back more or less, or split in another way; people with two items or more are needed",
@@ -261,12 +263,6 @@ def _share(fraction: float) -> float:
     if not 0 < fraction < 1:
         raise DataError(f"expected a share between 0 and 1, found {fraction}", where="fraction")
     return fraction
-
-
-def _described(words: str, held: Held, left_out: dict[str, int]) -> str:
-    aside = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-    people = f"{len(held.people)} people judged by {len(held.truth.items)} events"
-    return f"{words}; {people}" + (f" (held back but not judged by: {aside})" if aside else "")
 
 
 __all__ = ["Held", "Split", "allowed", "split_by_time", "split_files", "split_last", "split_random"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -28,6 +30,44 @@ class HeldOut(Protocol):
 
     @property
     def now(self) -> int | None: ...
+
+
+class Drawn(Protocol):
+    """What a split says of itself (`data.split.Split` does)."""
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def test_rows(self) -> int: ...
+
+    @property
+    def left_out(self) -> Mapping[str, int]: ...
+
+
+class HeldBack(msgspec.Struct, frozen=True):
+    """What a split held back, in words and in events, and how many of these events judge nobody, by reason."""
+
+    description: str
+    test_rows: int
+    left_out: dict[str, int]
+
+    @classmethod
+    def of(cls, split: Drawn) -> HeldBack:
+        """What the split says of itself, as plain data."""
+        return cls(split.description, split.test_rows, dict(split.left_out))
+
+    def sentence(self) -> str:
+        """What was held back and, where some of it judges nobody, how much and why.
+
+        >>> HeldBack("the last 2 days are held back", 1200, {"new person": 3, "new item": 14}).sentence()
+        'the last 2 days are held back; 17 of these 1,200 events judge nobody (3 of a new person, 14 of a new item)'
+        """
+        if not self.left_out:
+            return self.description
+        reasons = ", ".join(f"{events:,} of a {reason}" for reason, events in self.left_out.items())
+        lost = sum(self.left_out.values())
+        return f"{self.description}; {lost:,} of these {self.test_rows:,} events judge nobody ({reasons})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +103,7 @@ def findable(test: HeldOut, items: int, seen: Seen) -> Findable:
         raise DataError(
             f"nobody is left to evaluate on: none of the {len(truth)} people of the test did anything new",
             where="[evaluation]",
-            mend='take a larger test_fraction or test_days, or set seen = "ranked"',
+            mend='hold back more (test_days, test_fraction, last), or set seen = "ranked" so that repeats count',
         )
     return Findable(
         history.select(people),

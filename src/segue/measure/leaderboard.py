@@ -21,13 +21,18 @@ class Leaderboard(msgspec.Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """What the table shows, for its head."""
+        """What the table shows, and what it leaves out, for its head."""
         evaluation, settings = self.evaluation, self.evaluation.settings
         excluded = ", own history excluded" if settings.seen == "excluded" else ""
-        return (
+        parts = [
             f"{evaluation.people:,} people, all {evaluation.items:,} items ranked{excluded}, "
             f"split: {settings.split}, {settings.confidence:.0%} intervals over people"
-        )
+        ]
+        if evaluation.split:
+            parts.append(evaluation.split.sentence())
+        if evaluation.without_truth:
+            parts.append(f"{evaluation.without_truth:,} more people did nothing new")
+        return "; ".join(parts)
 
     def rows(self) -> list[Row]:
         """One row a model for a table: every metric at the length of `by`, the interval of `by`, and the costs."""

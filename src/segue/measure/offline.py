@@ -13,7 +13,7 @@ from segue.domain.recommender import Recommender
 from segue.domain.requests import Histories
 from segue.measure.bootstrap import Estimate, estimates, resampled_means
 from segue.measure.familiarity import Familiarity
-from segue.measure.heldout import HeldOut, findable
+from segue.measure.heldout import Drawn, HeldBack, HeldOut, findable
 from segue.measure.metrics import Floats, accuracy, coverage, novelty
 from segue.measure.ranking import Ranking, rank
 from segue.measure.settings import EvaluationSettings
@@ -37,7 +37,7 @@ class ModelResult(msgspec.Struct, frozen=True):
 class Evaluation(msgspec.Struct, frozen=True):
     """What all models reached on the same people, and what was left out on the way (see `heldout.Findable`).
 
-    `baseline` is None where the baseline is not among the models.
+    `baseline` is None where the baseline is not among the models, `split` where it was not told.
     """
 
     models: tuple[ModelResult, ...]
@@ -47,6 +47,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     repeats: int
     baseline: str | None
     settings: EvaluationSettings
+    split: HeldBack | None = None
 
 
 def evaluate(
@@ -55,6 +56,7 @@ def evaluate(
     items: Items,
     settings: EvaluationSettings | None = None,
     *,
+    split: Drawn | None = None,
     familiarity: Familiarity | None = None,
     fit_seconds: Mapping[str, float] | None = None,
     progress: Advance | None = None,
@@ -63,8 +65,10 @@ def evaluate(
 
     `items` is the vocabulary of `test` (and of `familiarity`, without which there is no novelty). With
     `settings.seen == "excluded"` lists have no item of the person's own history, and such items do not count as
-    something to find; people for whom nothing is left to find are left out. An item of the truth that a model never
-    met stays something to find: the model misses it. An item counts once a person, however often it occurs.
+    something to find; people for whom nothing is left to find are left out. An item counts once a person, however
+    often it occurs. Events on items and of people that the training part never saw are not in `test`: a split leaves
+    them out, and `split` carries the count of them into the result. A model that knows fewer items than the training
+    part (one that was trained elsewhere) is held to all of the truth, and misses what it does not know.
     Raises DataError where nobody is left.
     """
     settings = settings or EvaluationSettings()
@@ -88,7 +92,14 @@ def evaluate(
         for name, part in measured.items()
     )
     return Evaluation(
-        tuple(results), len(people.truth), len(items), people.without_truth, people.repeats, baseline, settings
+        models=tuple(results),
+        people=len(people.truth),
+        items=len(items),
+        without_truth=people.without_truth,
+        repeats=people.repeats,
+        baseline=baseline,
+        settings=settings,
+        split=HeldBack.of(split) if split else None,
     )
 
 
