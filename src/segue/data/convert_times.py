@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,7 @@ from segue.domain.errors import DeclarationError
 MOMENT: Final = pl.Datetime("us", "UTC")
 EPOCHS: Final = {"epoch_s": 1_000_000.0, "epoch_ms": 1_000.0, "epoch_us": 1.0, "epoch_ns": 0.001}
 FORMATS: Final = ("iso", *EPOCHS)
-FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999, in microseconds
+FIRST, LAST = -30_610_224_000_000_000, 253_402_300_799_999_999  # the years 1000 to 9999, in microseconds
 
 _CLOCKS = ("%H:%M:%S%.f", "%H:%M")
 _ISO_ZONED = tuple(
@@ -29,6 +30,9 @@ _ISO_PLAIN = (
 
 _ISO_SHORT = ((r"^\d{4}-\d{2}$", "-01"), (r"^\d{4}$", "-01-01"))  # reduced precision: the first moment of it
 
+_DIGITS = {"Y": 4, "y": 2, "m": 2, "d": 2, "j": 3, "H": 2, "M": 2, "S": 2}  # of a number that another one follows
+_ADJACENT = re.compile(r"(?:%[YymdjHMS]){2,}")
+
 
 def moments(column: pl.Series, time_format: str, timezone: str) -> pl.Series:
     """The column as `datetime[us, UTC]`, null where a cell is empty or is no time of that format.
@@ -37,13 +41,14 @@ def moments(column: pl.Series, time_format: str, timezone: str) -> pl.Series:
                  by its type (Parquet) needs none
     timezone     of times that carry none. An hour that a clock change repeats is its first one; one that it skips is
                  no time.
-    Digits beyond the microsecond are cut off.
+    Digits beyond the microsecond are cut off. Years have four digits: one before 1000 is a year cut short, or what a
+    program writes for no time (0001-01-01), and so it is no time.
     """
     zone = checked_zone(timezone)
     if column.dtype == pl.Date:
-        return _local(column.cast(pl.Datetime("us")), zone)
+        return _in_range(_local(column.cast(pl.Datetime("us")), zone))
     if isinstance(column.dtype, pl.Datetime):
-        return _typed(column, zone)
+        return _in_range(_typed(column, zone))
     if time_format in EPOCHS:
         return _epoch(column, EPOCHS[time_format])
     text = column.cast(pl.String)
@@ -148,6 +153,8 @@ def _pattern(text: pl.Series, pattern: str, zone: str) -> pl.Series:
 
 
 def _parsed(text: pl.Series, pattern: str, zone: str) -> pl.Series:
+    for run in _ADJACENT.findall(pattern):  # polars would read 2020115 as 2020-11-05
+        text = text.set(~text.str.contains(rf"\d{{{sum(_DIGITS[sign] for sign in run[1::2])}}}"), None)
     try:
         times = text.str.to_datetime(pattern, time_unit="us", strict=False)
     except pl.exceptions.PolarsError as error:
