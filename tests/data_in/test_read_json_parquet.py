@@ -49,6 +49,19 @@ def test_lines_that_are_no_objects_are_broken() -> None:
     assert broken[-1] == (7, "no JSON object: the key 'user' comes twice")
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"user": "a"', "the line breaks off"),
+        (b'{"user": a}', "it is not written as JSON"),
+        (b"17", "the line holds a single value"),
+        (b"[1]", "the line holds an array"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_said_in_plain_words(line: bytes, reason: str) -> None:
+    assert json_rows(line)[1] == [(1, f"no JSON object: {reason}")]
+
+
 def test_deep_nesting_is_broken_not_a_crash() -> None:
     rows, broken = json_rows(b'{"user": 1}\n{"user": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n")
     assert (len(rows), [line for line, _ in broken]) == (1, [2])

@@ -128,6 +128,12 @@ def _why(raw: bytes, error: Exception) -> str:
         return "no JSON object: nested too deeply"
     if raw.lstrip()[:1] == b"[":
         return "no JSON object: the line holds an array"
+    if isinstance(error, msgspec.ValidationError):
+        return "no JSON object: the line holds a single value"
+    if isinstance(error, msgspec.DecodeError):
+        return "no JSON object: " + (
+            "the line breaks off" if "truncated" in str(error) else "it is not written as JSON"
+        )
     return f"no JSON object: {error}"
 
 
