@@ -193,6 +193,8 @@ def test_a_request_id_of_another_person_is_refused(up: Running) -> None:
         ("POST", "/v1/events", b" " * (9 * 1024 * 1024), "too_large"),
         ("POST", "/v1/events", b" " * (70 * 1024 * 1024), "too_large"),
         ("POST", "/v1/events", MANY, "too_large"),
+        ("POST", "/v1/events", b'{"id":"a","type":"x","user":"u","context":{"a":[' + b"0," * 300_000 + b"0]}}", "too_large"),
+        ("POST", "/v1/surfaces/home", b'{"user":"u","context":{"a":[' + b"0," * 300_000 + b"0]}}", "too_large"),
         ("GET", "/v1/events", None, "wrong_method"),
         ("DELETE", "/v1/events", None, "wrong_method"),
         ("POST", "/v1/events/", b"{}", "unknown_path"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.domain.errors import RequestError
-from segue.serve.parsing import DEPTH, ENTRIES, FAULTS, TEXT, parse_ask, parse_events
+from segue.serve.parsing import DEPTH, ENTRIES, FAULTS, FEW, TEXT, parse_ask, parse_events
 from segue.serve.problems import KINDS, Refusal
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -107,10 +108,74 @@ def test_a_fault_names_its_event_and_field(change: dict[str, Any], field: str) -
     assert refusal.where.startswith("event 1")
 
 
-def test_every_broken_event_is_named_up_to_a_number() -> None:
+def test_every_broken_event_is_named_up_to_a_number_where_looking_ends() -> None:
+    refusal = refused(body([GOOD, *({"id": str(index)} for index in range(3))]))
+    assert [fault.index for fault in refusal.errors] == [1, 2, 3]
+    assert "(and 2 more)" in refusal.problem
     refusal = refused(body([{"id": str(index)} for index in range(50)]))
     assert [fault.index for fault in refusal.errors] == list(range(FAULTS))
-    assert "49 more" in refusal.problem
+    assert f"at least {FAULTS - 1} more" in refusal.problem
+
+
+def repeated(start: bytes, part: bytes, end: bytes) -> bytes:
+    """As much of a part as a body may hold."""
+    return start + (part + b",") * ((8 * 1024 * 1024 - 200) // (len(part) + 1)) + part + end
+
+
+IN_CONTEXT = b'{"id":"a","type":"x","user":"u","context":{"a":['
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (repeated(b"[", b"1", b"]"), "too_large"),
+        (repeated(b"[", b"{}", b"]"), "too_large"),
+        (repeated(b'{"events":[', b"[]", b"]}"), "too_large"),
+        (repeated(b"[", b'{"id":"a","type":"x","user":"u"}', b"]"), "too_large"),
+        (repeated(IN_CONTEXT, b"0", b"]}}"), "too_large"),
+        (repeated(b"[" + IN_CONTEXT, b"{}", b"]}}]"), "too_large"),
+        (repeated(b"[", IN_CONTEXT + b"{}," * 100_000 + b"1]}}", b"]"), "invalid_event"),
+        (repeated(b'{"events":1,', b'"a":1', b"}"), "invalid_event"),
+        (b'{"' + b"x" * 8_000_000 + b'":1}', "too_large"),
+    ],
+    ids=["numbers", "objects", "envelope", "events", "context", "context in an array", "contexts", "names", "a name"],
+)
+def test_a_large_bad_body_is_refused_before_it_takes_room(content: bytes, code: str) -> None:
+    """Counted in what is allocated, which does not depend on the machine; the body itself has 8 MB."""
+    tracemalloc.start()
+    try:
+        refusal = refused(content, 10_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert refusal.code == code
+    assert peak < 24 * 1024 * 1024
+    assert len(str(refusal)) < 1_000
+
+
+def test_a_context_is_counted_before_it_is_walked_through() -> None:
+    content = b'{"user":"ann","context":{"a":[' + b"0," * 200_000 + b"0]}}"
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refusal, match=f"more than {ENTRIES} values"):
+            parse_ask(content)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * 1024 * 1024  # the list of 200,001 numbers itself has 1.6 MB
+
+
+def test_a_context_of_as_many_values_as_are_allowed_is_taken() -> None:
+    values = {"a": list(range(ENTRIES - 1))}
+    assert parse_events(body({**GOOD, "context": values}), NOW, 1)[0].context == values
+    assert refused(body({**GOOD, "context": {**values, "b": 1}})).code == "invalid_event"
+
+
+def test_a_long_array_of_good_events_is_taken_whole_and_in_order() -> None:
+    events = [{**GOOD, "id": str(index), "context": {"at": "x" * 100}} for index in range(3_000)]
+    assert len(body(events)) > FEW
+    assert [event.id for event in parse_events(body(events), NOW, 3_000)] == [event["id"] for event in events]
+    assert refused(body(events), 2_999).code == "too_large"
 
 
 def test_a_wrong_name_is_told_the_nearest() -> None:

@@ -138,6 +138,6 @@ def _too_large(limit: int, connection: bytes = b"") -> Refusal:
     return Refusal(
         "too_large",
         f"the body has more than {limit:,} bytes",
-        mend="send the events in several requests",
+        mend="send less at once, such as the events in several requests",
         headers=((b"connection", connection),) if connection else (),
     )

@@ -7,51 +7,67 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
 from segue.domain.events import Event
-from segue.serve.messages import Ask, Events
+from segue.serve.messages import Ask
 from segue.serve.problems import Fault, Refusal
 
 DEPTH = 8  # of the values in `context`
 TEXT = 4_096  # characters of one string in `context`
 ENTRIES = 256  # values in one `context`, however deep
-FAULTS = 20  # so many are named; more are counted
+FAULTS = 20  # so many are named; nothing after them is looked at
+BYTES = 512 * 1024  # of one event, and of one request for a list
+FEW = 64 * 1024  # bytes; an array of no more has few enough parts to be taken apart without a bound
 AHEAD = timedelta(days=1)  # a clock may be wrong by this much
 
 _FIELDS = (*Event.__struct_fields__, *Ask.__struct_fields__)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 Parsed = TypeVar("Parsed")
+_Trail = tuple[Any, str | int]  # what lies above (another trail, or None), and a name or a place in it
 
 _event: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
-_events: msgspec.json.Decoder[list[Event]] = msgspec.json.Decoder(list[Event])
-_envelope: msgspec.json.Decoder[Events] = msgspec.json.Decoder(Events)
 _ask: msgspec.json.Decoder[Ask] = msgspec.json.Decoder(Ask)
 _parts: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
-_names: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class _Named(msgspec.Struct):
+    """Finds `events` among whatever other names, and keeps none of them."""
+
+    events: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    """`{"events": [...]}`, not looked into."""
+
+    events: msgspec.Raw
+
+
+_named: msgspec.json.Decoder[_Named] = msgspec.json.Decoder(_Named)
+_envelope: msgspec.json.Decoder[_Envelope] = msgspec.json.Decoder(_Envelope)
 
 
 def parse_events(body: bytes, now: datetime, most: int) -> list[Event]:
     """The events of a body: one object, an array, or `{"events": [...]}`. All of them are sound, or none is taken.
 
-    An event that does not say when it happened happened when it came.
+    They are counted and measured before any is decoded, so that what is refused costs little. An event that does not
+    say when it happened happened when it came.
     """
     first = body.lstrip(b" \t\r\n")[:1]
     if first == b"[":
-        events = _decoded(body, _events.decode)
-    elif first == b"{" and _is_envelope(body):
-        events = _decoded(body, _envelope.decode).events
-    elif first == b"{":
-        events = [_decoded(body, _event.decode)]
-    else:
+        return _several(body, now, most)
+    if first != b"{":
         _refuse_what_is_not_json(body, "one event, an array of events, or an object with `events`")
-    if len(events) > most:
-        raise Refusal("too_large", f"{len(events):,} events; one request takes {most:,}", mend="send several requests")
-    _refuse_unsound(events, now)
-    return [event if event.time is not None else msgspec.structs.replace(event, time=now) for event in events]
+    if not _is_envelope(body):
+        return [_one(body, now)]
+    inner = bytes(_decoded(body, _envelope.decode).events)
+    if inner[:1] != b"[":
+        raise Refusal("invalid_event", "expected an array of events", where="events", mend="correct it and send again")
+    return _several(inner, now, most)
 
 
 def parse_ask(body: bytes) -> Ask:
@@ -62,7 +78,7 @@ def parse_ask(body: bytes) -> Ask:
         faults.append(Fault("exactly one of `user`, `visitor` and `history` is needed", "user"))
     faults += [Fault(problem, field) for field, problem in _text_faults(ask, ("user", "visitor", "request_id"))]
     if faults:
-        raise _refusal("invalid_request", faults, len(faults))
+        raise _refusal("invalid_request", faults)
     return ask
 
 
@@ -70,9 +86,70 @@ def _is_envelope(body: bytes) -> bool:
     if b'"events"' not in body:
         return False
     try:
-        return "events" in _names.decode(body)
+        return _named.decode(body).events is not msgspec.UNSET
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
+
+
+def _one(body: bytes, now: datetime) -> Event:
+    _measure(body, "")
+    event = _decoded(body, _event.decode)
+    faults = [Fault(problem, field) for field, problem in _event_faults(event, now + AHEAD)]
+    if faults:
+        raise _refusal("invalid_event", faults)
+    return _timed(event, now)
+
+
+def _several(array: bytes, now: datetime, most: int) -> list[Event]:
+    """One after the other, so that a bad array is refused before the rest of it takes any room."""
+    events, faults, latest = [], [], now + AHEAD
+    with _translated():
+        for index, part in enumerate(_taken_apart(array, most)):
+            try:
+                event = _event.decode(part)
+            except msgspec.ValidationError as error:
+                faults.append(_fault(error, index))
+            else:
+                found = [Fault(problem, field, index) for field, problem in _event_faults(event, latest)]
+                faults += found
+                if not found:
+                    events.append(_timed(event, now))
+            if len(faults) >= FAULTS:
+                break
+    if faults:
+        raise _refusal("invalid_event", faults)
+    return events
+
+
+def _taken_apart(array: bytes, most: int) -> list[msgspec.Raw]:
+    """The parts of an array, undecoded; a `Refusal` where they are too many, or one is too large."""
+    if len(array) <= FEW:
+        parts = _parts.decode(array)
+    else:
+        found = msgspec.structs.astuple(_window(most + 1).decode(array))
+        parts = [part for part in found if part is not msgspec.UNSET]
+    if len(parts) > most:
+        raise Refusal("too_large", f"more than {most:,} events in one request", mend="send several requests")
+    if len(array) > BYTES:
+        for index, part in enumerate(parts):
+            _measure(part, f"event {index}")
+    return parts
+
+
+def _measure(part: bytes | msgspec.Raw, where: str) -> None:
+    if len(part) > BYTES:
+        raise Refusal("too_large", f"an event has at most {BYTES:,} bytes", where=where, mend="send less `context`")
+
+
+@lru_cache(maxsize=4)
+def _window(count: int) -> msgspec.json.Decoder[msgspec.Struct]:
+    """Reads the first `count` parts of an array and skips the others, which a list would keep: 60 bytes for each."""
+    fields = [(f"part{place}", msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for place in range(count)]
+    return msgspec.json.Decoder(msgspec.defstruct("Window", fields, array_like=True))
+
+
+def _timed(event: Event, now: datetime) -> Event:
+    return event if event.time is not None else msgspec.structs.replace(event, time=now)
 
 
 def _decoded(body: bytes, decode: Callable[[bytes], Parsed], code: str = "invalid_event") -> Parsed:
@@ -81,8 +158,8 @@ def _decoded(body: bytes, decode: Callable[[bytes], Parsed], code: str = "invali
         try:
             return decode(body)
         except msgspec.ValidationError as error:
-            faults, count = _faults(error, body)
-    raise _refusal(code, faults, count)
+            fault = _fault(error)
+    raise _refusal(code, [fault])
 
 
 @contextmanager
@@ -107,23 +184,9 @@ def _refuse_what_is_not_json(body: bytes, wanted: str) -> NoReturn:
     raise Refusal("invalid_event", f"expected {wanted}, found {type(found).__name__}")
 
 
-def _faults(error: msgspec.ValidationError, body: bytes) -> tuple[list[Fault], int]:
-    """What is wrong with each event: msgspec stops at the first, so an array is looked at one by one."""
+def _fault(error: msgspec.ValidationError, index: int | None = None) -> Fault:
     problem, _, place = str(error).partition(" - at `$")
-    match = re.match(r"(?:\.events)?\[(\d+)\](.*)", place.rstrip("`"))
-    if match is None:
-        return [Fault(_plain(problem), _field(problem, place.rstrip("`")))], 1
-    parts = _parts.decode(body) if body.lstrip()[:1] == b"[" else _parts.decode(_names.decode(body)["events"])
-    found, count = [], 0
-    for index, part in enumerate(parts):
-        try:
-            _event.decode(part)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as each:
-            count += 1
-            if count <= FAULTS:
-                problem, _, place = str(each).partition(" - at `$")
-                found.append(Fault(_plain(problem), _field(problem, place.rstrip("`")), index))
-    return found, count
+    return Fault(_plain(problem), _field(problem, place.rstrip("`"))[:TEXT], index)
 
 
 def _field(problem: str, place: str) -> str:
@@ -136,26 +199,15 @@ def _field(problem: str, place: str) -> str:
 def _plain(problem: str) -> str:
     """msgspec's words, as the rest of Segue would say it."""
     if named := re.match(r"Object contains unknown field `([^`]*)`", problem):
-        near = difflib.get_close_matches(named[1], _FIELDS, n=1, cutoff=0.5)
-        return f"there is no field `{named[1]}`" + (f"; did you mean `{near[0]}`?" if near else "")
+        name = named[1][:64]
+        near = difflib.get_close_matches(name, _FIELDS, n=1, cutoff=0.5)
+        return f"there is no field `{name}`" + (f"; did you mean `{near[0]}`?" if near else "")
     problem = problem.replace("Object missing required field", "missing field")
     return problem[:1].lower() + problem[1:]
 
 
-def _refuse_unsound(events: list[Event], now: datetime) -> None:
-    """What types cannot say: a person is named, times are possible, contexts are bounded."""
-    latest = now + AHEAD
-    faults, count = [], 0
-    for index, event in enumerate(events):
-        for field, problem in _event_faults(event, latest):
-            count += 1
-            if count <= FAULTS:
-                faults.append(Fault(problem, field, index))
-    if count:
-        raise _refusal("invalid_event", faults, count)
-
-
 def _event_faults(event: Event, latest: datetime) -> Iterator[tuple[str, str]]:
+    """What types cannot say: a person is named, times are possible, contexts are bounded."""
     if event.user is None and event.visitor is None:
         yield "user", "one of `user` and `visitor` is needed"
     if event.time is not None:
@@ -181,32 +233,41 @@ def _text_faults(value: Event | Ask, fields: Iterable[str]) -> Iterator[tuple[st
 
 
 def _context_faults(context: dict[str, Any]) -> list[tuple[str, str]]:
-    """Too deep raises at once; too many or too long are faults."""
+    """Too deep raises at once; too many or too long are faults. Counted before they are walked through."""
     faults: list[tuple[str, str]] = []
-    stack: list[tuple[str, Any, int]] = [("context", context, 0)]
-    seen = 0
+    stack: list[tuple[_Trail, Any, int]] = [((None, "context"), context, 0)]
+    left = ENTRIES
     while stack:
-        path, value, depth = stack.pop()
-        seen += 1
+        trail, value, depth = stack.pop()
         if depth > DEPTH:
             raise Refusal("too_deep", f"values lie more than {DEPTH} levels deep", where="context")
-        if isinstance(value, dict):
-            stack.extend((f"{path}.{name[:64]}", part, depth + 1) for name, part in value.items())
-            faults.extend((path, f"a name has more than {TEXT} characters") for name in value if len(name) > TEXT)
-        elif isinstance(value, list):
-            stack.extend((f"{path}[{place}]", part, depth + 1) for place, part in enumerate(value))
+        if isinstance(value, dict | list):
+            left -= len(value)
+            if left < 0:
+                return [("context", f"more than {ENTRIES} values")]
+            parts = value.items() if isinstance(value, dict) else enumerate(value)
+            stack.extend(((trail, name), part, depth + 1) for name, part in parts)
+            if isinstance(value, dict) and any(len(name) > TEXT for name in value):
+                faults.append((_path(trail), f"a name has more than {TEXT} characters"))
         elif isinstance(value, str) and len(value) > TEXT:
-            faults.append((path, f"a text has more than {TEXT} characters"))
+            faults.append((_path(trail), f"a text has more than {TEXT} characters"))
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-            faults.append((path, "a whole number does not fit 64 bits"))
-        if seen > ENTRIES:
-            return [("context", f"more than {ENTRIES} values")]
+            faults.append((_path(trail), "a whole number does not fit 64 bits"))
     return faults
 
 
-def _refusal(code: str, faults: list[Fault], count: int) -> Refusal:
+def _path(trail: _Trail) -> str:
+    """Such as `context.a[0]`; only made where something is wrong there."""
+    above, name = trail
+    if above is None:
+        return str(name)
+    return _path(above) + (f"[{name}]" if isinstance(name, int) else f".{name[:64]}")
+
+
+def _refusal(code: str, faults: list[Fault]) -> Refusal:
     first = faults[0]
     place = f"event {first.index}" if first.index is not None else ""
     where = ", ".join(part for part in (place, first.field) if part)
-    more = f" (and {count - 1} more)" if count > 1 else ""
-    return Refusal(code, first.problem + more, where=where, mend="correct it and send again", errors=faults)
+    least = "at least " if len(faults) >= FAULTS else ""
+    more = f" (and {least}{len(faults) - 1} more)" if len(faults) > 1 else ""
+    return Refusal(code, first.problem + more, where=where, mend="correct it and send again", errors=faults[:FAULTS])

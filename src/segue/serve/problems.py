@@ -37,7 +37,11 @@ KINDS = {
     "wrong_method": Kind(405, "The method is not for this path", "`Allow` says which are."),
     "too_slow": Kind(408, "The body did not arrive in time", "A body has to arrive without pauses of 20 s."),
     "request_id_reused": Kind(409, "The request id is another person's", "A `request_id` names one decision."),
-    "too_large": Kind(413, "The body is too large", "Larger than `serve.max_body_bytes`, or over `serve.max_events`."),
+    "too_large": Kind(
+        413,
+        "The body is too large",
+        "Larger than `serve.max_body_bytes`, over `serve.max_events`, or 512 KiB for one event or one list.",
+    ),
     "wrong_type": Kind(415, "The body is not said to be JSON", "Send `Content-Type: application/json`, uncompressed."),
     "wrong_host": Kind(421, "The page does not answer to this name", "Open it as 127.0.0.1, [::1] or localhost."),
     "invalid_event": Kind(422, "An event cannot be taken", "`errors` names each event and field. Nothing was kept."),

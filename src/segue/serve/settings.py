@@ -19,7 +19,7 @@ class ServeSettings(Settings, frozen=True):
     workers         processes that answer
     drain_seconds   how often what was acknowledged moves from the journal into the lake
     max_body_bytes  a larger body is refused with 413
-    max_events      of one request
+    max_events      of one request, at most 100,000
     """
 
     host: str = "127.0.0.1"
@@ -27,4 +27,4 @@ class ServeSettings(Settings, frozen=True):
     workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
     drain_seconds: Annotated[float, Positive] = 5.0
     max_body_bytes: Annotated[int, Positive] = 8 * 1024 * 1024
-    max_events: Annotated[int, Positive] = 10_000
+    max_events: Annotated[int, msgspec.Meta(gt=0, le=100_000)] = 10_000

@@ -16,7 +16,7 @@ from segue.serve.events import expect_json
 from segue.serve.exchange import Request, Response, answer
 from segue.serve.messages import Ask, Listed
 from segue.serve.metrics import Counters
-from segue.serve.parsing import parse_ask
+from segue.serve.parsing import BYTES, parse_ask
 from segue.serve.problems import Refusal
 from segue.serve.released import Released, check_surface
 from segue.serve.settings import ServeSettings
@@ -45,7 +45,7 @@ class SurfacesEndpoint:
     async def __call__(self, request: Request) -> Response:
         self._access.need(request)
         expect_json(request)
-        ask = parse_ask(await request.body(self._settings.max_body_bytes))
+        ask = parse_ask(await request.body(min(BYTES, self._settings.max_body_bytes)))
         return answer(listed(self.decided(request.tail, ask)))
 
     def decided(self, surface: str, ask: Ask) -> Decision:
