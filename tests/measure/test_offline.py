@@ -136,7 +136,7 @@ def test_the_leaderboard_is_best_first_in_plain_data(learned):
     assert " to " in rows[0]["against popularity"]
     assert "ease beats popularity by" in board.sentence()
     assert "all 60 items ranked, own history excluded, split: random" in board.title
-    assert "; 30% of each person's items are held back, drawn with seed 1" in board.title
+    assert "\n30% of each person's items are held back, drawn with seed 1" in board.title
 
 
 def test_what_the_split_drops_is_said_and_in_the_plain_data():
@@ -152,12 +152,12 @@ def test_what_the_split_drops_is_said_and_in_the_plain_data():
         "test_rows": 3,
         "left_out": {"new person": 1, "new item": 1},
     }
-    assert board.title.endswith("; 2 of these 3 events judge nobody (1 of a new person, 1 of a new item)")
+    assert board.title.endswith("; 2 of these 3 events judge nobody (new person: 1, new item: 1)")
 
 
 def test_who_did_nothing_new_is_said():
     found = evaluate({"popularity": Fixed.of(a=1)}, held([[0], [0]], [[0], [0, 1]]), ITEMS, SHORT)
-    assert leaderboard(found).title.endswith("over people; 1 more people did nothing new")
+    assert leaderboard(found).title.endswith("over people\n1 more people did nothing new")
 
 
 def test_records_hold_every_interval(learned):

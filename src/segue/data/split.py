@@ -160,7 +160,7 @@ def _held(
 
 
 def _nobody(test_rows: int, left_out: dict[str, int]) -> DataError:
-    reasons = ", ".join(f"{count} of a {reason}" for reason, count in left_out.items()) or "no event was held back"
+    reasons = ", ".join(f"{reason}: {count:,}" for reason, count in left_out.items()) or "no event was held back"
     return DataError(
         f"nobody can be judged by this split: of {test_rows} events held back none is left ({reasons})",
         mend="hold back more or less, or split in another way; people with two items or more are needed",

@@ -61,11 +61,11 @@ class HeldBack(msgspec.Struct, frozen=True):
         """What was held back and, where some of it judges nobody, how much and why.
 
         >>> HeldBack("the last 2 days are held back", 1200, {"new person": 3, "new item": 14}).sentence()
-        'the last 2 days are held back; 17 of these 1,200 events judge nobody (3 of a new person, 14 of a new item)'
+        'the last 2 days are held back; 17 of these 1,200 events judge nobody (new person: 3, new item: 14)'
         """
         if not self.left_out:
             return self.description
-        reasons = ", ".join(f"{events:,} of a {reason}" for reason, events in self.left_out.items())
+        reasons = ", ".join(f"{reason}: {events:,}" for reason, events in self.left_out.items())
         lost = sum(self.left_out.values())
         return f"{self.description}; {lost:,} of these {self.test_rows:,} events judge nobody ({reasons})"
 

@@ -21,18 +21,17 @@ class Leaderboard(msgspec.Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """What the table shows, and what it leaves out, for its head."""
+        """For the head of the table: what it shows and, in a second line, what was held back and what that left out."""
         evaluation, settings = self.evaluation, self.evaluation.settings
         excluded = ", own history excluded" if settings.seen == "excluded" else ""
-        parts = [
+        shown = (
             f"{evaluation.people:,} people, all {evaluation.items:,} items ranked{excluded}, "
             f"split: {settings.split}, {settings.confidence:.0%} intervals over people"
-        ]
-        if evaluation.split:
-            parts.append(evaluation.split.sentence())
+        )
+        aside = [evaluation.split.sentence()] if evaluation.split else []
         if evaluation.without_truth:
-            parts.append(f"{evaluation.without_truth:,} more people did nothing new")
-        return "; ".join(parts)
+            aside.append(f"{evaluation.without_truth:,} more people did nothing new")
+        return f"{shown}\n{'; '.join(aside)}" if aside else shown
 
     def rows(self) -> list[Row]:
         """One row a model for a table: every metric at the length of `by`, the interval of `by`, and the costs."""
