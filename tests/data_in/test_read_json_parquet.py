@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from segue.data.convert_items import convert_items
 from segue.data.read import looks_like_json, read_rows
 from segue.data.read_json import read_json_lines
 from segue.data.read_parquet import parquet_types
-from segue.data.settings import ItemSource
+from segue.data.settings import EventColumns, EventSource, ItemColumns, ItemSource
 from segue.domain.errors import MissingColumn, ReadError
 from tests.data_in.reading import event_source, everything, read_all
 from tests.data_in.test_read_files import archive, zstd
@@ -68,10 +69,91 @@ def test_deep_nesting_is_broken_not_a_crash() -> None:
 
 
 def test_objects_without_the_needed_keys_are_still_rows(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_bytes(b'{}\n{"x": 1}\n')
+    (tmp_path / "a.jsonl").write_bytes(b'{}\n{"x": 1}\n{"user": "a", "item": "b"}\n')
     (chunk,) = read_rows(tmp_path / "a.jsonl", event_source())
-    assert len(chunk) == 2
+    assert len(chunk) == 3
     assert chunk.raw(np.array([1])) == ['{"x": 1}']
+
+
+def test_fields_inside_objects_are_named_with_dots(tmp_path: Path) -> None:
+    text = (
+        b'{"actor":{"id":17850.0},"properties":{"product":{"sku":"A"},"amount":3.10}}\n'
+        b'{"actor":{"id":"K2"},"actor.id":"literal","properties":{"product":{"sku":"B"}}}\n'
+        b'{"actor":null,"properties":{"product.sku":"C"}}\n'
+        b'{"actor":"K4","properties":[1]}\n'
+    )
+    (tmp_path / "a.jsonl").write_bytes(text)
+    columns = EventColumns(user="actor.id", item="properties.product.sku", value="properties.amount")
+    rows, broken = read_all(tmp_path / "a.jsonl", EventSource(columns=columns))
+    assert [tuple(row[name] for name in ("actor.id", columns.item, columns.value)) for row in rows] == [
+        ("17850.0", "A", "3.10"),
+        ("literal", "B", None),
+        (None, "C", None),
+        (None, None, None),
+    ]
+    assert not broken
+
+
+def test_a_field_that_is_named_keeps_its_object_an_attribute(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'{"id":"A","meta":{"title":"T","colour":"red"},"tags":["x","y"]}\n')
+    source = ItemSource(columns=ItemColumns(title="meta.title", categories="tags"))
+    (chunk,) = read_rows(tmp_path / "a.jsonl", source)
+    items = convert_items(chunk, source, datetime.now(UTC)).frame.to_dicts()
+    assert (items[0]["title"], items[0]["categories"]) == ("T", ["x", "y"])
+    assert items[0]["attributes"] == '{"meta":{"title":"T","colour":"red"}}'
+
+
+def test_keys_that_come_twice_inside_an_object_are_noticed() -> None:
+    text = b'{"user": {"id": 1}, "id": 2}\n{"user": {"id": 1, "id": 3}}\n{"user": {"id": 4}, "id": 5}\n'
+    rows, broken = json_rows(text)
+    assert [row["user"] for row in rows] == ['{"id":1}', '{"id":4}']
+    assert broken == [(2, "no JSON object: the key 'id' comes twice")]
+
+
+@pytest.mark.parametrize(
+    ("columns", "column", "near"),
+    [
+        (EventColumns(user="actor.idd", item="sku"), "actor.idd", "actor.id"),
+        (EventColumns(user="id", item="sku"), "id", "actor.id"),
+        (EventColumns(user="actor.id", item="skv"), "skv", "sku"),
+        (EventColumns(user="actor.id", item="sku", value="amuont"), "amuont", "amount"),
+        (EventColumns(user="actor.id", item="sku", time="when"), "when", ""),
+        (EventColumns(user="nobody", visitor="no.one", item="sku"), "nobody", ""),
+    ],
+)
+def test_a_column_that_no_json_line_has_is_refused(
+    tmp_path: Path, columns: EventColumns, column: str, near: str
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'{"actor":{"id":"K1"},"sku":"A","amount":3}\n' * 3)
+    with pytest.raises(MissingColumn, match=f"no column '{column}'; it has 'actor.id', 'sku', 'amount'") as error:
+        read_all(tmp_path / "a.jsonl", EventSource(columns=columns))
+    assert (f"did you mean '{near}'" in str(error.value)) == bool(near)
+
+
+def test_a_column_that_json_lines_can_do_without_may_be_absent_or_come_late(tmp_path: Path) -> None:
+    few = b'{"user":"a","item":"x"}\n' * 60_000 + b'{"user":"a","item":"x","shelf":"1"}\n'
+    (tmp_path / "a.jsonl").write_bytes(few)
+    columns = EventColumns(user="user", visitor="cookie", item="item", value="price", type="shelf")
+    assert len(read_all(tmp_path / "a.jsonl", EventSource(columns=columns))[0]) == 60_001
+
+
+@pytest.mark.parametrize("kind", [EventSource, ItemSource])
+def test_fields_inside_parquet_structs_are_named_with_dots(tmp_path: Path, kind: type) -> None:
+    rows = [
+        {"actor": {"id": 1, "more": {"age": 3}}, "product.sku": "A", "product": {"sku": "no"}},
+        {"actor": None, "product.sku": "B", "product": None},
+    ]
+    pl.DataFrame(rows).write_parquet(tmp_path / "a.parquet")
+    columns = EventColumns(user="actor.id", item="product.sku", value="actor.more.age")
+    source = EventSource(columns=columns) if kind is EventSource else ItemSource(columns=ItemColumns(id="actor.id"))
+    (chunk,) = read_rows(tmp_path / "a.parquet", source)
+    assert chunk.frame["actor.id"].to_list() == [1, None]
+    if kind is EventSource:
+        assert chunk.frame.rows() == [("A", 1, 3), (("B"), None, None)]
+    else:
+        assert chunk.frame.columns == ["actor", "product.sku", "product", "actor.id"]
+    with pytest.raises(MissingColumn, match=r"no column 'actor.idd'(.|\n)*did you mean 'actor.id'"):
+        read_all(tmp_path / "a.parquet", ItemSource(columns=ItemColumns(id="actor.idd")))
 
 
 def test_json_is_known_by_its_first_sign() -> None:

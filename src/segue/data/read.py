@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from segue.data.read_delimited import read_delimited
 from segue.data.read_fields import Dialect
 from segue.data.read_files import Part, inner_suffix, parts
-from segue.data.read_json import read_json_lines
+from segue.data.read_json import absent_fields, read_json_lines
 from segue.data.read_parquet import read_parquet
 from segue.data.read_text import bom, codec, utf8_blocks
 from segue.data.rows import Rows
@@ -26,6 +26,8 @@ SUFFIXES: dict[str, TextOrParquet] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+
+SLIP = 0.8  # how alike (difflib's ratio) two names are of which one is the other misspelt
 
 
 def read_rows(path: Path, source: FileSource) -> Iterator[Rows]:
@@ -55,6 +57,7 @@ def _read_part(part: Part, source: FileSource) -> Iterator[Rows]:
     text = utf8_blocks(part.blocks(), source.encoding, part.name)
     encoding = codec(source.encoding, part.name)
     if kind == "jsonl":
+        needed.check(part, encoding)
         yield from read_json_lines(text, encoding=encoding, wanted=needed, plain=frozenset(mapped(source).values()))
     else:
         dialect = Dialect.of(source.delimiter, source.quote)
@@ -92,24 +95,45 @@ class _Needed:
 
     def __init__(self, name: str, source: FileSource, kind: TextOrParquet) -> None:
         self._name, self._source, self._kind = name, source, kind
+        self._named = list(dict.fromkeys(mapped(source).values()))
 
-    def __call__(self, names: list[str]) -> list[str]:
-        named = list(dict.fromkeys(mapped(self._source).values()))
-        twice = [column for column in named if f"{column} (2)" in names]
+    def __call__(self, names: list[str], fields: Sequence[str] = ()) -> list[str]:
+        """The needed ones of a part's columns, and of the fields inside these ("actor.id")."""
+        twice = [column for column in self._named if f"{column} (2)" in names]
         if twice:
             raise ReadError(
                 f"the column '{twice[0]}' comes twice, and which one is meant is not said",
                 where=self._name,
                 mend="rename or remove one of them in the file's first line",
             )
-        if self._kind == "jsonl":
-            return (
-                _ordered(names, named) if isinstance(self._source, EventSource) else _ordered(names, [*named, *names])
-            )
-        missing = [column for column in named if column not in names]
-        if missing:
-            raise self._missing(missing[0], names)
-        return _ordered(names, named) if isinstance(self._source, EventSource) else names
+        inside = [column for column in self._named if column not in names]
+        if self._kind != "jsonl":
+            missing = [column for column in inside if column not in fields]
+            if missing:
+                raise self._missing(missing[0], [*names, *fields])
+        kept = _ordered(names, self._named) if isinstance(self._source, EventSource) else names
+        return kept + [column for column in inside if "." in column]
+
+    def check(self, part: Part, encoding: str) -> None:
+        """Refuse JSON lines where no row has a column that rows need, or one that looks like a slip of the pen.
+
+        A column that rows can do without may be absent from a whole part: programs leave out what is empty.
+        """
+        text = utf8_blocks(part.blocks(), self._source.encoding, part.name)
+        absent, fields = absent_fields(text, encoding=encoding, columns=self._named)
+        roles = {role: column for role, column in mapped(self._source).items() if column in absent}
+        others = [name for name in fields if name not in self._named]
+        for role, column in roles.items():
+            if self._needs(role, roles) or _near(_leaf(column), list(map(_leaf, others)), SLIP):
+                raise self._missing(column, list(fields))
+
+    def _needs(self, role: str, absent: Mapping[str, str]) -> bool:
+        """Whether every row is broken where nothing has this role."""
+        if not isinstance(self._source, EventSource):
+            return role == "id"
+        if role in ("user", "visitor"):
+            return all(other in absent for other in ("user", "visitor") if other in mapped(self._source))
+        return role in ("item", "type", "time")
 
     def _missing(self, column: str, names: Sequence[str]) -> MissingColumn:
         return MissingColumn(
@@ -135,11 +159,22 @@ def _advice(column: str, names: Sequence[str], source: FileSource) -> str:
         found = [sign for sign in (";", "\t", "|", ",", "::", " ") if sign in names[0] and sign != source.delimiter]
         if found:
             return f"the delimiter is {source.delimiter!r}; should it be {found[0]!r}?"
-    near = difflib.get_close_matches(column.lower(), [name.lower() for name in names], n=1, cutoff=0.6)
+    near = _near(column, names) or _near(_leaf(column), list(map(_leaf, names)))
     if near:
-        name = next(name for name in names if name.lower() == near[0])
+        name = next(name for name in names if near in (name, _leaf(name)))
         return f"did you mean '{name}'? write it under [….columns] in segue.toml"
     return "mend the column's name under [….columns] in segue.toml, or `header` if the file has no header"
+
+
+def _near(column: str, names: Sequence[str], cutoff: float = 0.6) -> str | None:
+    """The name that is most like this one."""
+    found = difflib.get_close_matches(column.lower(), [name.lower() for name in names], n=1, cutoff=cutoff)
+    return next(name for name in names if name.lower() == found[0]) if found else None
+
+
+def _leaf(column: str) -> str:
+    """The last part of a path: `id` of "actor.id"."""
+    return column.rpartition(".")[2] or column
 
 
 Wanted = Callable[[list[str]], list[str]]

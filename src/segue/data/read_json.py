@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -18,6 +19,9 @@ from segue.data.rows import Broken, Rows
 from segue.domain.errors import ReadError
 
 LONGEST = 64 << 20  # bytes of one line
+FIELDS = 1_000  # that are remembered to say what there is
+KEYS = 1_000  # different ones in a block: beyond that, each line is looked at by itself
+_ABSENT = object()
 
 Record = dict[str, Any]
 
@@ -33,14 +37,71 @@ def read_json_lines(
 ) -> Iterator[Rows]:
     """Rows of UTF-8 text with one JSON object a line, block by block.
 
-    `wanted` is given the keys of a block and answers which of them are needed. The columns in `plain` hold text, the
-    others JSON texts, so that what they are not asked for keeps its type.
+    `wanted` is given the keys of a block and answers which of them are needed, or which fields inside them
+    ("actor.id"). The columns in `plain` hold text, the others JSON texts, so that what they are not asked for keeps its
+    type.
     """
     line = 1
     for text in _whole_lines(blocks):
         records, lines, broken = _records(text, line, encoding)
         yield _rows(text, line, records, lines, broken, wanted, plain)
         line += text.count(b"\n")
+
+
+def absent_fields(
+    blocks: Iterable[bytes], *, encoding: str, columns: Iterable[str]
+) -> tuple[list[str], Mapping[str, None]]:
+    """Which of these columns no object has, and the fields that there are; reads only as far as it needs to.
+
+    Nothing is absent where there are no objects.
+    """
+    sought, seen, fields = list(columns), False, dict[str, None]()
+    for text in _whole_lines(blocks):
+        records, _, _ = _records(text, 1, encoding)
+        seen = seen or bool(records)
+        sought = [column for column in sought if not any(_has(record, column) for record in records)]
+        if not sought:
+            break
+        for record in records[:: len(records) // 200 + 1]:
+            fields |= dict.fromkeys(fields_in(record))
+            if len(fields) > FIELDS:
+                break
+    return (sought if seen else []), fields
+
+
+def fields_in(record: Mapping[str, Any]) -> Iterator[str]:
+    """The keys of an object; for one that holds an object, the fields of that instead, as "actor.id"."""
+    for key, value in record.items():
+        if isinstance(value, dict) and value:
+            yield from (f"{key}.{inner}" for inner in fields_in(value))
+        else:
+            yield key
+
+
+def field(record: Mapping[str, Any], path: str) -> Any:
+    """What an object has under this name, or, where it has none, inside its objects: "actor.id" is `id` in `actor`.
+
+    >>> field({"actor": {"id": "K1"}}, "actor.id"), field({"actor.id": "K2", "actor": {"id": "K1"}}, "actor.id")
+    ('K1', 'K2')
+    """
+    found = _find(record, path)
+    return None if found is _ABSENT else found
+
+
+def _has(record: Mapping[str, Any], path: str) -> bool:
+    return _find(record, path) is not _ABSENT
+
+
+def _find(record: Mapping[str, Any], path: str) -> Any:
+    if path in record:
+        return record[path]
+    end = path.rfind(".")
+    while end > 0:
+        inner = record.get(path[:end])
+        if isinstance(inner, dict) and (found := _find(inner, path[end + 1 :])) is not _ABSENT:
+            return found
+        end = path.rfind(".", 0, end)
+    return _ABSENT
 
 
 def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -86,9 +147,26 @@ def _lines_with(ends: npt.NDArray[np.int64], view: npt.NDArray[np.uint8]) -> npt
 
 
 def _may_repeat_keys(text: bytes, records: list[Record]) -> bool:
-    """Whether some object may name a key twice; nested objects can make this say so for nothing."""
-    keys = records[0].keys() if records else ()
-    return any(text.count(json.dumps(key, ensure_ascii=False).encode()) > len(records) for key in keys)
+    """Whether some object, at any depth, may name a key twice; texts that are equal to a key make this say so too."""
+    keys = Counter(chain.from_iterable(records))
+    if text.count(b"{") > len(records):
+        keys.update(chain.from_iterable(_inner_keys(value) for record in records for value in record.values()))
+    return len(keys) > KEYS or any(text.count(_quoted(key)) > times for key, times in keys.items())
+
+
+def _inner_keys(value: Any) -> Iterator[str]:
+    """The keys of the objects in a value."""
+    if isinstance(value, dict):
+        yield from value
+        for inner in value.values():
+            yield from _inner_keys(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _inner_keys(inner)
+
+
+def _quoted(key: str) -> bytes:
+    return json.dumps(key, ensure_ascii=False).encode()
 
 
 def _one_by_one(text: bytes, line: int, encoding: str) -> tuple[list[Record], npt.NDArray[np.int64], list[Broken]]:
@@ -110,7 +188,8 @@ def _one_by_one(text: bytes, line: int, encoding: str) -> tuple[list[Record], np
 
 def _record(raw: bytes) -> Record:
     record = _OBJECTS.decode(raw)
-    if any(raw.count(json.dumps(key, ensure_ascii=False).encode()) > 1 for key in record):
+    keys = Counter(_inner_keys(record))
+    if any(raw.count(_quoted(key)) > times for key, times in keys.items()):
         json.loads(raw, object_pairs_hook=_without_repeats)
     return record
 
@@ -149,7 +228,7 @@ def _rows(
     keys = list(dict.fromkeys(chain.from_iterable(records)))
     needed = wanted(keys)
     columns = {
-        key: _plain([record.get(key) for record in records])
+        key: _plain([field(record, key) if "." in key else record.get(key) for record in records])
         if key in plain
         else pa.array([_json(record[key]) if key in record else None for record in records], pa.string())
         for key in needed

@@ -20,12 +20,17 @@ from segue.domain.errors import ReadError
 BATCH = 1 << 17  # rows read at a time
 
 
-def read_parquet(stream: BinaryIO, *, name: str, wanted: Callable[[list[str]], list[str]]) -> Iterator[Rows]:
-    """Rows of a Parquet file. Damage anywhere in the needed columns is a `ReadError` before the first."""
+def read_parquet(stream: BinaryIO, *, name: str, wanted: Callable[[list[str], list[str]], list[str]]) -> Iterator[Rows]:
+    """Rows of a Parquet file. Damage anywhere in the needed columns is a `ReadError` before the first.
+
+    `wanted` is given the columns and the fields inside those that are structs ("actor.id"), and answers which are
+    needed.
+    """
     try:
         file = pq.ParquetFile(stream)
-        needed = wanted(list(file.schema_arrow.names))
-        for _ in file.iter_batches(BATCH, columns=needed):
+        names, fields = list(file.schema_arrow.names), _fields(file.schema_arrow)
+        needed = {column: (column,) if column in names else fields[column] for column in wanted(names, list(fields))}
+        for _ in file.iter_batches(BATCH, columns=list(needed)):
             pass
         yield from _rows(file, needed)
     except (pa.ArrowException, OSError) as error:
@@ -41,14 +46,34 @@ def parquet_types(stream: BinaryIO) -> dict[str, str]:
     return {field.name: str(field.type) for field in pq.ParquetFile(stream).schema_arrow}
 
 
-def _rows(file: pq.ParquetFile, needed: list[str]) -> Iterator[Rows]:
+def _fields(parent: pa.Schema | pa.StructType, above: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
+    """The fields inside the structs, at any depth, by their path: `("actor", "id")` of "actor.id"."""
+    found: dict[str, tuple[str, ...]] = {}
+    for inner in parent:
+        path = (*above, inner.name)
+        if above:
+            found[".".join(path)] = path
+        if pa.types.is_struct(inner.type):
+            found |= _fields(inner.type, path)
+    return found
+
+
+def _rows(file: pq.ParquetFile, needed: dict[str, tuple[str, ...]]) -> Iterator[Rows]:
     row = 1
-    for batch in file.iter_batches(BATCH, columns=needed):
-        frame = pl.from_arrow(pa.Table.from_batches([batch]))
-        assert isinstance(frame, pl.DataFrame)
+    for batch in file.iter_batches(BATCH, columns=list(needed)):
+        read = pl.from_arrow(pa.Table.from_batches([batch]))
+        assert isinstance(read, pl.DataFrame)
+        frame = read.select(_at(path).alias(column) for column, path in needed.items())
         frame = frame.with_columns(selectors.by_dtype(pl.Categorical, pl.Enum).cast(pl.String))
-        yield Rows(frame, np.arange(row, row + frame.height), _Raw(frame))
+        yield Rows(frame, np.arange(row, row + frame.height), _Raw(read))
         row += frame.height
+
+
+def _at(path: tuple[str, ...]) -> pl.Expr:
+    cells = pl.col(path[0])
+    for name in path[1:]:
+        cells = cells.struct.field(name)
+    return cells
 
 
 class _Raw:
