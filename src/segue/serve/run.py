@@ -34,16 +34,12 @@ def serve(workspace: Path, settings: ServeSettings | None = None, source: EventS
     What was acknowledged is on disk, whatever happens. A worker that dies is started again. `BusyError` where the port
     is taken, `DeclarationError` where the address cannot be listened on.
     """
-    for name, count in ONE_THREAD.items():  # before NumPy is loaded, which reads them once; who set them knows better
-        os.environ.setdefault(name, count)
     from granian.constants import HTTPModes, Interfaces
     from granian.server import Server
 
-    from segue.serve.metrics import Board
-
     workspace, source = Path(workspace).resolve(), source or EventSource()
     settings = _placed(settings or ServeSettings())
-    board = Board(settings.workers)
+    board = _board(settings)
     drainer = Drainer(workspace, settings.drain_seconds, source)
     server = Server(
         "segue.serve.http:application",
@@ -78,6 +74,15 @@ def _worker(workspace: Path, settings: ServeSettings, source: EventSource, board
     from segue.serve.http import application
 
     return application(workspace, settings, source, board)
+
+
+def _board(settings: ServeSettings) -> Board:
+    """The counters; with them NumPy is loaded, which looks once, now, at how many threads it may start."""
+    for name, count in ONE_THREAD.items():
+        os.environ.setdefault(name, count)  # who set them knows better
+    from segue.serve.metrics import Board
+
+    return Board(settings.workers)
 
 
 def _placed(settings: ServeSettings) -> ServeSettings:
