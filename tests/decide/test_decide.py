@@ -109,6 +109,14 @@ def test_without_any_model_for_strangers_the_list_says_that_it_is_in_no_order() 
     assert decision.shown[0].source == "catalog"
 
 
+def test_items_of_a_history_are_counted_once_however_often_they_were_turned_to() -> None:
+    often = [Named("x1", "view"), Named("x1", "purchase")]
+    decision = decide(EASE, sources(), ask(user="zoe", past=often))
+    assert decision.fallback.startswith("No model here knows the one item of the history")
+    decision = decide(EASE, sources(), ask(user="zoe", past=[*often, Named("x2", "view")]))
+    assert decision.fallback.startswith("No model here knows any of the 2 items of the history")
+
+
 def test_a_surface_that_asks_for_no_personal_list_falls_back_on_nothing() -> None:
     assert decide(Surface(("popularity",)), sources(), ask(user="zoe")).fallback == ""
 

@@ -96,10 +96,12 @@ def test_what_is_popular_says_its_place_among_all() -> None:
         assert shown.reason.contributions == (("popularity", shown.score),)
 
 
-def test_what_nobody_knows_anything_of_says_so() -> None:
+def test_what_no_model_speaks_for_says_so_and_no_more() -> None:
     decision = decide(Surface(("popularity",), k=60), sources(i50={}), ask())
     assert decision.shown[-1].item == "i50"
-    assert decision.shown[-1].reason.text == "Nobody has turned to it yet: it fills the list"
+    assert decision.shown[-1].reason.text == "No model here speaks for it: it fills the list"
+    stranger = decide(Surface(("ease",), k=3), sources("ease"), ask(user="zoe"))  # many have these, nobody told a model
+    assert {shown.reason.text for shown in stranger.shown} == {"No model here speaks for it: it fills the list"}
 
 
 def test_items_without_a_title_are_called_by_their_id() -> None:

@@ -22,7 +22,7 @@ KEPT = 5  # contributions by name; what the others come to is `rest`
 NAMED = 2  # items of the history that the text names
 POPULARITY = "popularity"  # the label of a part that is how often people turn to the item
 
-UNKNOWN_TO_ALL = Reason("No model here knows anything of it: it fills the list")
+FILLS = Reason("No model here speaks for it: it fills the list")
 LEFT = "Little speaks for it: it is the best of what is left"
 
 
@@ -30,7 +30,7 @@ def evidence(sources: Sources, found: Candidates, shown: Sequence[int], past: Se
     """One reason for each of the `shown` candidates (indices into `found`), in their order."""
     picked = np.asarray(shown, np.int64)
     origins, positions, scores = found.origins[picked], found.positions[picked], found.scores[picked]
-    reasons = [UNKNOWN_TO_ALL] * len(picked)
+    reasons = [FILLS] * len(picked)
     speaker = _Speaker(sources, _strongest(past))
     for origin in sorted(set(origins.tolist())):
         source = sources.models.get(found.names[origin])
