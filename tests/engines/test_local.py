@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,40 @@ def test_two_that_prepare_at_once_both_get_it(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(local, "scatter", while_another_does)
     assert LocalEngine(tmp_path).prepare(mixed(), Key.USER).rows == mixed().rows
     assert [folder.name for folder in tmp_path.iterdir()] == [f"{mixed().fingerprint}-user"]
+
+
+def test_what_another_finished_in_the_meantime_is_not_taken_for_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, opened = tmp_path / f"{mixed().fingerprint}-user", local._opened
+    made: list[int] = []
+
+    def after_which_another_finishes(*arguments: Any) -> Any:
+        monkeypatch.setattr(local, "_opened", opened)
+        found = opened(*arguments)
+        LocalEngine(tmp_path).prepare(mixed(), Key.USER)
+        made.append(os.stat(folder).st_ino)
+        return found
+
+    monkeypatch.setattr(local, "_opened", after_which_another_finishes)
+    assert LocalEngine(tmp_path).prepare(mixed(), Key.USER).rows == mixed().rows
+    assert [os.stat(folder).st_ino] == made
+
+
+def test_many_that_prepare_in_a_small_cache_all_get_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "KEPT_ON_DISK", 1)
+    seeds = [seed % 4 for seed in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda seed: LocalEngine(tmp_path, threads=1).prepare(mixed(seed), Key.USER), seeds))
+    for seed, prepared in zip(seeds, found, strict=True):
+        expected = histories(LocalEngine().prepare(mixed(seed), Key.USER))
+        assert np.array_equal(histories(prepared).items, expected.items)
+
+
+def test_a_cache_that_cannot_be_read_back_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_opened", lambda *_: None)
+    with pytest.raises(DataError, match="the prepared data cannot be read back"):
+        LocalEngine(tmp_path).prepare(mixed(), Key.USER)
 
 
 def test_the_cache_keeps_what_was_last_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
