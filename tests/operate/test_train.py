@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,40 @@ def test_trainings_at_once_are_safe(tmp_path: Path) -> None:
     assert _drafts(tmp_path / "models" / "ease") == []
     for run in runs(tmp_path / "models" / "ease"):
         load_model(tmp_path / "models" / "ease" / run)
+
+
+class Overtaken(EASE, frozen=True):
+    """An EASE whose training takes so long that others begin later and are done before it."""
+
+    workspace: str = ""
+    others: int = 1
+
+    def fit(self, engine, dataset, validate=None):
+        for minute in range(1, self.others + 1):
+            train(
+                "ease",
+                EASE(min_people=1),
+                engine,
+                dataset,
+                Path(self.workspace) / "models",
+                now=NOW + timedelta(minutes=minute),
+            )
+        return super().fit(engine, dataset, validate)
+
+
+@pytest.mark.parametrize("others", [1, RUNS_KEPT + 1])
+def test_who_began_last_is_current_whoever_ends_last(tmp_path: Path, others: int) -> None:
+    slow = trained(tmp_path, learner=Overtaken(min_people=1, workspace=str(tmp_path), others=others))
+    folder = tmp_path / "models" / "ease"
+    assert trained_model(tmp_path / "models", "ease").trained == NOW + timedelta(minutes=others)
+    assert len(load_model(folder / slow.run).items) == slow.items  # what was returned is there
+    assert len(runs(folder)) == min(others, RUNS_KEPT) + 1
+
+
+def test_a_current_run_that_is_damaged_is_replaced_whenever_it_began(tmp_path: Path) -> None:
+    later = train("ease", EASE(min_people=1), LocalEngine(), table(), tmp_path / "models", now=NOW + timedelta(days=1))
+    (tmp_path / "models" / "ease" / later.run / "manifest.json").write_text("{")
+    assert trained_model(tmp_path / "models", trained(tmp_path).model).trained == NOW
 
 
 class Interrupted(EASE, frozen=True):
