@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import resource
 import shutil
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from segue.decide.ask import Ask
+from segue.domain.errors import ModelError
+from segue.operate import follower as module
 from segue.operate.follower import Follower
 from segue.operate.release import LoadedRelease
 from tests.operate.shop import NOW, released, shop
@@ -98,6 +106,54 @@ def test_a_model_that_fails_in_any_way_is_reported(tmp_path: Path, monkeypatch: 
     assert follower.problem == "ZeroDivisionError: a model of somebody's own"
     assert follower.release is not None
     assert follower.release.id == good
+
+
+def test_what_fails_in_passing_is_tried_again_until_it_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_WAIT_S", 0.05)
+    registry = shop(tmp_path)
+    released(registry)
+    follower = Follower(tmp_path)
+    follower.refresh()
+    better = released(registry).id
+    with no_more_files():
+        assert not follower.refresh()
+        assert "Too many open files" in follower.problem
+        time.sleep(0.1)
+        assert follower.stale()
+        assert not follower.refresh()
+        assert not follower.stale()  # it waits longer each time
+    time.sleep(0.2)
+    assert follower.stale()
+    assert follower.refresh()
+    assert follower.release is not None
+    assert (follower.release.id, follower.problem) == (better, "")
+    assert not follower.stale()
+
+
+def test_a_file_that_cannot_be_opened_in_passing_is_no_damaged_release(tmp_path: Path) -> None:
+    reason = OSError(errno.EMFILE, "Too many open files")
+    error = ModelError("the file cannot be read (Too many open files)")
+    error.__cause__ = reason
+    assert module._may_pass(error)
+    error.__cause__ = FileNotFoundError()
+    assert not module._may_pass(error)
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """This process has as many open as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(held) + 20, hard))
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        for handle in held:
+            os.close(handle)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_release_that_is_gone_leaves_the_old_one_until_a_good_one_comes(tmp_path: Path) -> None:
