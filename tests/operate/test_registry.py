@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
+from segue.data.settings import EventColumns, EventSource
 from segue.decide.ask import Ask
 from segue.decide.surface import Exploration, Surface
 from segue.domain.errors import DeclarationError, ModelError, UnknownName
 from segue.domain.experiment import Experiment, Variant
+from segue.operate import registry as module
 from segue.operate.follower import Follower
 from segue.operate.registry import Registry
 from segue.operate.release import whole
@@ -81,16 +83,66 @@ def test_what_cannot_serve_is_not_released(
 
 
 def test_switch_and_rollback_go_where_they_say(registry: Registry) -> None:
-    one, two, three = sorted(released(registry).id for _ in range(3))
+    one, two, three = (released(registry).id for _ in range(3))
     registry.switch(three)
     assert registry.rollback() == two == registry.current()
     assert registry.rollback() == one
-    with pytest.raises(UnknownName, match=f"there is no release before {one}"):
+    with pytest.raises(UnknownName, match=f"no release was in service before {one}"):
         registry.rollback()
     assert registry.switch(three) == registry.current() == three
     with pytest.raises(UnknownName, match="no release is called 'nine'"):
         registry.switch("nine")
     assert [row["current"] for row in registry.rows()] == ["", "", "*"]
+
+
+def test_a_rollback_goes_to_what_was_in_service_before(registry: Registry) -> None:
+    one, two, three = (released(registry).id for _ in range(3))
+    registry.switch(one)
+    assert registry.rollback() == three == Registry(registry.folder.parent).current()
+    registry.switch(one)
+    four = released(registry).id
+    assert [registry.rollback() for _ in range(4)] == [one, three, two, one]
+    assert four in registry.names()
+    with pytest.raises(UnknownName, match=f"no release was in service before {one}.*\n.*{four}"):
+        registry.rollback()
+    assert registry.current() == one
+
+
+def test_a_rollback_leaves_out_what_is_gone_and_refuses_what_is_damaged(registry: Registry) -> None:
+    one, two, three = (released(registry).id for _ in range(3))
+    registry.switch(one)
+    shutil.rmtree(registry.folder / three)
+    (registry.folder / two / "catalog.jsonl").unlink()
+    with pytest.raises(ModelError):
+        registry.rollback()
+    assert registry.current() == one
+
+
+def test_a_release_remembers_what_events_weigh(registry: Registry) -> None:
+    events = EventSource(files=("e.csv",), columns=EventColumns(item="i"), types={"buy": 3.0}, weight="quantity")
+    registry.release([], HOME, {}, Lake(), events=events)
+    assert registry.load().events == events
+    manifest = registry.manifest()
+    assert manifest is not None
+    assert manifest.events == events
+    released(registry)
+    assert registry.load().events is None
+
+
+def test_a_release_without_anything_for_strangers_says_what_they_get(registry: Registry) -> None:
+    assert registry.release([], HOME, {}, Lake()).row()["for strangers"] == "popularity"
+    told = registry.release(["ease"], HOME, {}, Lake()).row()["for strangers"]
+    assert told.startswith("items in the order of their ids: train and release a model")
+
+
+def test_old_releases_go_as_new_ones_come(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT", 2)
+    names = [released(registry).id for _ in range(4)]
+    assert registry.names() == names[2:]
+    registry.switch(names[2])
+    newer = [released(registry).id for _ in range(3)]
+    assert registry.names() == newer[1:]
+    assert registry.rollback() == newer[1]
 
 
 def test_a_release_outlives_the_runs_and_the_releases_it_was_linked_from(registry: Registry) -> None:
@@ -106,9 +158,9 @@ def test_a_release_outlives_the_runs_and_the_releases_it_was_linked_from(registr
 def test_prune_keeps_what_serves_and_what_a_rollback_needs(registry: Registry) -> None:
     names = sorted(released(registry).id for _ in range(5))
     registry.switch(names[2])
-    assert registry.prune(keep=1) == [names[0], names[3]]
-    assert registry.names() == [names[1], names[2], names[4]]
-    assert registry.rollback() == names[1]
+    assert registry.prune(keep=1) == [names[0], names[1], names[3]]
+    assert registry.names() == [names[2], names[4]]
+    assert registry.rollback() == names[4]
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
@@ -223,7 +275,7 @@ def test_a_workspace_on_a_disk_without_links_gets_copies(registry: Registry, mon
 def test_nothing_released_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="nothing is released yet"):
         Registry(tmp_path).load()
-    with pytest.raises(UnknownName, match="there is no release before the first"):
+    with pytest.raises(UnknownName, match="no release was in service before the first"):
         Registry(tmp_path).rollback()
     assert Registry(tmp_path).rows() == []
 
