@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from segue.data.guess import guess_events, guess_items, guess_users
-from segue.data.guess_names import EVENT_NAMES, ITEM_NAMES, named, plain, type_weight
+from segue.data.guess_names import EVENT_NAMES, ITEM_NAMES, named, plain
 from segue.data.guess_times import guess_time
 from segue.data.settings import EventColumns, ItemColumns
 from segue.domain.errors import ReadError
@@ -254,7 +254,6 @@ def test_a_json_array_and_an_empty_archive_are_refused(tmp_path: Path) -> None:
 def test_names_know_no_case_accents_or_signs() -> None:
     assert plain("Größe_ID") == "grosseid"
     assert named(["CUSTOMER id", "User-ID", "x"], "user", EVENT_NAMES) == ["User-ID", "CUSTOMER id"]
-    assert (type_weight("Add_To_Cart"), type_weight("impression"), type_weight("nonsense")) == (3.0, 0.0, None)
     assert not [
         name
         for names in (EVENT_NAMES, ITEM_NAMES)

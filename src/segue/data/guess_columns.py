@@ -17,8 +17,9 @@ from segue.data.guess_cells import (
     sorted_within,
     whole_ids,
 )
-from segue.data.guess_names import EVENT_NAMES, named, plain, type_weight
+from segue.data.guess_names import EVENT_NAMES, named, plain
 from segue.data.guess_times import TimeGuess, guess_time
+from segue.data.guess_types import type_weight
 from segue.data.settings import EventColumns
 
 WEIGHING = ("weight", "rating", "score", "stars", "plays", "playcount", "listens", "strength", "overall", "frequency")
@@ -36,6 +37,7 @@ PAYING = (
     "montant",
     "precio",
 )
+TYPES = 200  # different ones that a column of types may have
 HEARING = ("artist", "track", "song", "album")
 
 
@@ -87,7 +89,7 @@ class EventRoles:
         if role in ("value", "quantity", "position"):
             return max(number_share(cells), comma_share(cells)) > 0.5
         if role == "type":
-            return cells.n_unique() <= 200
+            return cells.n_unique() <= TYPES
         if role == "id":
             return cells.n_unique() >= 0.95 * len(cells)
         return True
@@ -159,16 +161,16 @@ class EventRoles:
             kind, why = self._only_type()
             self.reasons.append(f"type: no column, all events are '{kind}' ({why})")
             return {"type": kind} if kind != "event" else {}
-        counts = self.values[column].cast(pl.String).value_counts(sort=True).rows()[:30]
-        weights = {kind: type_weight(kind) for kind, _ in counts}
-        known = {kind: weight for kind, weight in weights.items() if weight is not None}
-        self.reasons.append(
-            "types: " + ", ".join(f"{kind} {known.get(kind, 1.0):g} ({count:,} rows)" for kind, count in counts)
-        )
-        unknown = [kind for kind in weights if kind not in known]
+        counts: dict[str, int] = dict(self.values[column].cast(pl.String).value_counts(sort=True).head(TYPES).rows())
+        known = {kind: weight for kind in counts if (weight := type_weight(kind)) is not None}
+        types = {kind: known.get(kind, 1.0) for kind in counts}
+        said = [f"{kind} {types[kind]:g} ({count:,} rows)" for kind, count in counts.items()]
+        if said:
+            self.reasons.append("types: " + ", ".join(said[:30]) + (f", {len(said) - 30} more" if said[30:] else ""))
+        unknown = [kind for kind in counts if kind not in known]
         if unknown:
-            self.doubts.append(f"what {quoted(unknown)} should weigh for learning is not known: 1, as a view")
-        return {"types": known} if known else {}
+            self.doubts.append(f"what {quoted(unknown[:30])} should weigh for learning is not known: 1, as a view")
+        return {"types": types} if types else {}
 
     def _only_type(self) -> tuple[str, str]:
         names = " ".join(plain(name) for name in self.sample.columns)

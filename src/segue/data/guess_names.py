@@ -1,4 +1,4 @@
-"""What columns and event types are called in the trade, in several languages."""
+"""What columns are called in the trade, in several languages."""
 
 from __future__ import annotations
 
@@ -73,17 +73,6 @@ ITEM_NAMES: Final[Mapping[str, str]] = {
 
 USER_NAMES: Final[Mapping[str, str]] = {"id": "id " + EVENT_NAMES["user"]}
 
-# What an event says about taste, against one view. Impressions, returns and dislikes teach no liking.
-TYPE_WEIGHTS: Final[Mapping[float, str]] = {
-    0.0: """impression impressions exposure shown display displayed return returned refund cancel remove
-        removefromcart dislike skip thumbsdown hide unlike search login logout sessionstart""",
-    1.0: """view views pageview detailview productview click clicks open play played listen listened stream visit watch
-        read event pv rating ansicht klick""",
-    2.0: "like favorite favourite fav bookmark save share wishlist addtowishlist follow thumbsup review comment",
-    3.0: "cart addtocart basket addtobasket addcart checkout warenkorb panier carrito",
-    5.0: "purchase buy bought order transaction sale conversion subscribe download kauf achat compra acquisto",
-}
-
 
 def plain(name: str) -> str:
     """A name without case, accents and signs.
@@ -111,9 +100,3 @@ def named(columns: Sequence[str], role: str, names: Mapping[str, str]) -> list[s
 def is_known(name: str) -> bool:
     """Whether some role is known by this name."""
     return any(rank(name, role, names) is not None for names in (EVENT_NAMES, ITEM_NAMES) for role in names)
-
-
-def type_weight(name: str) -> float | None:
-    """What an event of a type of this name weighs, or None where the name is not known."""
-    called = plain(name)
-    return next((weight for weight, names in TYPE_WEIGHTS.items() if called in names.split()), None)
