@@ -169,6 +169,7 @@ def test_leave_last_out_is_what_a_loop_cuts(rows, k):
     [
         (range(10), 0.1, 9, "the last 10% of the events are held back"),
         (range(10), 0.3, 7, "the last 30% of the events are held back"),
+        (range(10), 0.9, 1, "the last 90% of the events are held back"),  # int(10 * (1 - 0.9)) is 0
         (range(10), 0.01, 9, "the last 10% of the events are held back (nearest to the 1% asked for)"),
         (range(10), 0.99, 1, "the last 90% of the events are held back (nearest to the 99% asked for)"),
         ([0, 1, 2, 3, 4, 5, 5, 5, 5, 6], 0.2, 6, "the last 10% of the events are held back (nearest to the 20% asked"),

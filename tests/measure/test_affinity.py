@@ -85,6 +85,11 @@ def test_a_model_of_tastes_keeps_to_them():
     assert row["difference"] == pytest.approx(row["share"] - popularity.share.value)
 
 
+def test_what_a_model_knows_nothing_of_is_in_no_share():
+    (found,) = affinity({"m": Fixed.of(b=1, c=0)}, held([0]), ITEMS, GENRES)
+    assert found.share.value == 1
+
+
 def test_without_labels_it_says_what_to_look_at():
     with pytest.raises(DataError, match="no person of the test has a labelled item"):
         affinity({"popularity": Fixed.of(a=1)}, held([0]), ITEMS, {})
