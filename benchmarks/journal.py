@@ -6,10 +6,10 @@ python benchmarks/journal.py [--seconds 3] [--folder DIR] [--json]
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from segue.data.drain import drain
-from segue.data.journal import GroupCommit, SQLiteJournal
+from segue.data.journal import SQLiteJournal
 from segue.data.lake import Lake
 from segue.data.state import UserState
 from segue.domain.events import Event
+from segue.serve.gathering import Gathering
 
 WRITERS = (1, 16, 64)
 PEOPLE = 5_000
@@ -42,26 +43,10 @@ def main() -> None:
 
 
 def _append(folder: Path, writers: int, seconds: float) -> dict[str, Any]:
-    """Each writer sends one event and waits until it is acknowledged; all go through one group commit."""
+    """Each writer sends one event and waits until it is acknowledged; all go through the service's group commit."""
     journal = SQLiteJournal(folder / "journal")
-    latencies: list[list[float]] = [[] for _ in range(writers)]
-
-    def commit(events: list[Event]) -> list[bool]:
-        return journal.append(events, datetime.now(UTC))
-
-    with GroupCommit(commit) as group:
-        until = time.perf_counter() + seconds
-
-        def write(writer: int) -> None:
-            number = 0
-            while (begun := time.perf_counter()) < until:
-                assert group.submit(_event(f"{writer}-{number}", number)).result()
-                latencies[writer].append(time.perf_counter() - begun)
-                number += 1
-
-        _together(write, writers)
+    took = sorted(asyncio.run(_written(journal, writers, seconds)))
     journal.close()
-    took = sorted(latency for of_writer in latencies for latency in of_writer)
     return {
         "what": "append",
         "writers": writers,
@@ -69,6 +54,27 @@ def _append(folder: Path, writers: int, seconds: float) -> dict[str, Any]:
         "p50_ms": round(statistics.median(took) * 1e3, 2),
         "p99_ms": round(took[int(len(took) * 0.99)] * 1e3, 2),
     }
+
+
+async def _written(journal: SQLiteJournal, writers: int, seconds: float) -> list[float]:
+    latencies: list[float] = []
+
+    def commit(events: list[Event]) -> list[bool]:
+        return journal.append(events, datetime.now(UTC))
+
+    group = Gathering(commit, limit=1_000)
+    until = time.perf_counter() + seconds
+
+    async def write(writer: int) -> None:
+        number = 0
+        while (begun := time.perf_counter()) < until:
+            assert await group.put(_event(f"{writer}-{number}", number))
+            latencies.append(time.perf_counter() - begun)
+            number += 1
+
+    await asyncio.gather(*(write(writer) for writer in range(writers)))
+    await group.close()
+    return latencies
 
 
 def _drain_and_read(folder: Path) -> list[dict[str, Any]]:
@@ -102,14 +108,6 @@ def _event(identifier: str, number: int) -> Event:
         time=datetime.now(UTC),
         value=1.0,
     )
-
-
-def _together(work: Callable[[int], None], count: int) -> None:
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pytest
 
 from segue.data import journal as journaling
 from segue.data import journal_database
-from segue.data.journal import GroupCommit, Journal, Pending, SQLiteJournal, microseconds
+from segue.data.journal import Journal, Pending, SQLiteJournal, microseconds
 from segue.domain.decisions import Candidate, Decision, Drop, Reason, Shown
 from segue.domain.errors import BusyError, DataError, ReadError
 from segue.domain.events import Event
@@ -239,57 +238,6 @@ def test_unicode_and_odd_ids(journal: SQLiteJournal) -> None:
 def test_microseconds_are_exact() -> None:
     assert microseconds(START + timedelta(microseconds=1)) - microseconds(START) == 1
     assert microseconds(START.replace(year=1960)) < 0
-
-
-def test_group_commit_gathers_while_it_commits() -> None:
-    groups: list[int] = []
-
-    def commit(items: list[int]) -> list[int]:
-        groups.append(len(items))
-        time.sleep(0.01)
-        return [item * 2 for item in items]
-
-    with GroupCommit(commit, limit=50) as group, ThreadPoolExecutor(16) as pool:
-        assert list(pool.map(lambda n: group.submit(n).result(), range(200))) == [n * 2 for n in range(200)]
-    assert sum(groups) == 200
-    assert 4 <= len(groups) < 100
-    assert max(groups) <= 50
-
-
-def test_group_commit_tells_every_caller_of_a_failure_and_goes_on() -> None:
-    def commit(items: list[int]) -> list[int]:
-        if 13 in items:
-            raise DataError("no luck")
-        return items
-
-    group = GroupCommit(commit)
-    with pytest.raises(DataError, match="no luck"):
-        group.submit(13).result(1)
-    assert group.submit(1).result(1) == 1
-    last = group.submit(2)
-    group.close()
-    assert last.result(0) == 2
-    group.close()
-    with pytest.raises(RuntimeError, match="closed"):
-        group.submit(3)
-
-
-def test_group_commit_leaves_out_what_was_cancelled() -> None:
-    begun, go, seen = threading.Event(), threading.Event(), []
-
-    def commit(items: list[int]) -> list[int]:
-        seen.extend(items)
-        begun.set()
-        go.wait(5)
-        return items
-
-    with GroupCommit(commit) as group:
-        group.submit(1)
-        begun.wait(5)
-        cancelled = group.submit(2)
-        assert cancelled.cancel()
-        go.set()
-    assert seen == [1]
 
 
 ENDLESS = """

@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
-from segue.data.journal_commit import GroupCommit
 from segue.data.journal_database import Database
 from segue.domain.decisions import Decision
 from segue.domain.errors import DataError
@@ -317,4 +316,4 @@ def _delete(database: Database, table: str, key: str, condition: str, *values: o
             deleted = connection.execute(sql, values).rowcount
 
 
-__all__ = ["GroupCommit", "Journal", "Journaled", "Pending", "Places", "SQLiteJournal", "Tail", "microseconds"]
+__all__ = ["Journal", "Journaled", "Pending", "Places", "SQLiteJournal", "Tail", "microseconds"]

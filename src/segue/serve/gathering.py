@@ -16,7 +16,7 @@ class Gathering(Generic[T, R]):
     """Commits in a thread of its own, one group after the other, and wakes the loop once a group.
 
     `commit` takes at most `limit` items, oldest first, and returns one result for each; where it raises, everybody of
-    the group gets the error. The same as `segue.data.journal.GroupCommit`, for callers that all live in one loop.
+    the group gets the error.
     """
 
     def __init__(self, commit: Callable[[list[T]], list[R]], limit: int) -> None:
