@@ -5,7 +5,9 @@ from __future__ import annotations
 import pickle
 import re
 import sqlite3
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +54,50 @@ def test_a_revoked_key_is_refused_when_the_keys_are_read_again(tmp_path: Path, m
     monkeypatch.setattr(auth, "RELOAD_SECONDS", -1.0)
     with pytest.raises(Refusal, match="does not know"):
         keys.role(bearer(key))
+
+
+def counted_reads(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Grows by one with each opening of the database."""
+    opened, connect = [], sqlite3.connect
+
+    def connected(*arguments: Any, **more: Any) -> sqlite3.Connection:
+        opened.append(time.monotonic())
+        return connect(*arguments, **more)
+
+    monkeypatch.setattr(auth.sqlite3, "connect", connected)
+    return opened
+
+
+def test_wrong_keys_open_no_database_and_a_new_key_works_at_once_after_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "RELOAD_SECONDS", 60.0)
+    first = create_key(tmp_path)
+    keys, opened = Keys(tmp_path), counted_reads(monkeypatch)
+    assert keys.role(bearer(first)) == "service"
+    for number in range(50):
+        with pytest.raises(Refusal, match="does not know"):
+            keys.role(bearer(f"wrong-{number}"))
+    assert len(opened) <= 3
+    for role in ("service", "admin"):
+        assert keys.role(bearer(create_key(tmp_path, role))) == role
+
+
+@pytest.mark.parametrize("broken", [b"this is no database" * 300, b""], ids=["garbage", "empty"])
+def test_keys_that_were_known_still_count_where_the_file_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: bytes
+) -> None:
+    """An empty file is a database without keys: everybody is refused, which is what it says."""
+    key, keys = create_key(tmp_path), Keys(tmp_path)
+    assert keys.role(bearer(key)) == "service"
+    monkeypatch.setattr(auth, "RELOAD_SECONDS", -1.0)
+    (tmp_path / auth.FILE).write_bytes(broken)
+    if broken:
+        assert keys.role(bearer(key)) == "service"
+    for asked in (keys, Keys(tmp_path)):
+        with pytest.raises(Refusal) as caught:
+            asked.role(bearer("wrong"))
+        assert caught.value.code == ("keys_unavailable" if broken and asked is not keys else "wrong_key")
 
 
 def test_a_role_that_does_not_exist_is_refused(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from tests.serve.service import Answer, metric, wait_until
 
 PROC = Path("/proc")
 DEEP = b'{"id":"a","type":"x","user":"u","context":' + b'{"a":' * 9 + b"1" + b"}" * 10
+ZEROS = b'"context":{"a":[' + b"0," * 300_000 + b"0]}}"
 MANY = b"[" + b'{"id":"a","type":"x","user":"u"},' * 10_000 + b'{"id":"a","type":"x","user":"u"}]'
 pytestmark = pytest.mark.service
 
@@ -193,8 +194,8 @@ def test_a_request_id_of_another_person_is_refused(up: Running) -> None:
         ("POST", "/v1/events", b" " * (9 * 1024 * 1024), "too_large"),
         ("POST", "/v1/events", b" " * (70 * 1024 * 1024), "too_large"),
         ("POST", "/v1/events", MANY, "too_large"),
-        ("POST", "/v1/events", b'{"id":"a","type":"x","user":"u","context":{"a":[' + b"0," * 300_000 + b"0]}}", "too_large"),
-        ("POST", "/v1/surfaces/home", b'{"user":"u","context":{"a":[' + b"0," * 300_000 + b"0]}}", "too_large"),
+        ("POST", "/v1/events", b'{"id":"a","type":"x","user":"u",' + ZEROS, "too_large"),
+        ("POST", "/v1/surfaces/home", b'{"user":"u",' + ZEROS, "too_large"),
         ("GET", "/v1/events", None, "wrong_method"),
         ("DELETE", "/v1/events", None, "wrong_method"),
         ("POST", "/v1/events/", b"{}", "unknown_path"),
@@ -263,6 +264,27 @@ def test_a_body_in_parts_is_one_body_and_one_too_large_is_refused(up: Running) -
         connection.request("POST", "/v1/events", iter(parts), headers, encode_chunked=True)
         assert connection.getresponse().status == status
         connection.close()
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [b"zz\r\n{}\r\n0\r\n\r\n", b"2\r\n{}x\r\n0\r\n\r\n", b"fffffffffffffffff\r\n{}", b"-1\r\n{}\r\n0\r\n\r\n"],
+    ids=["no number", "longer than told", "too long a number", "negative"],
+)
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/surfaces/home"])
+def test_chunks_that_cannot_be_read_are_told_so_and_counted(up: Running, path: str, chunks: bytes) -> None:
+    before = metric(up.client(), "segue_requests_total")
+    with socket.create_connection(("127.0.0.1", up.service.port), timeout=5) as raw:
+        raw.sendall(
+            f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            f"Authorization: Bearer {up.keys['service']}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+            + chunks
+        )
+        response = http.client.HTTPResponse(raw)
+        response.begin()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        problem(Answer(response.status, headers, response.read()), "broken_body")
+    assert metric(up.client(), "segue_requests_total") == before + 2  # this one, and the first look at the metrics
 
 
 def test_garbage_instead_of_http_and_clients_that_leave_harm_nobody(up: Running) -> None:

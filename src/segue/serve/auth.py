@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import sqlite3
 import time
@@ -20,7 +21,10 @@ Role = Literal["service", "admin"]
 
 FILE = "segue.db"
 RELOAD_SECONDS = 2.0  # a key that was taken back is refused after this long at the latest
+READ_SECONDS = 0.5  # the longest wait for a locked database, while which a worker answers nobody
 CHALLENGE = ((b"www-authenticate", b'Bearer realm="segue"'),)
+
+_log = logging.getLogger("segue.serve")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS keys (hash BLOB PRIMARY KEY, role TEXT NOT NULL, name TEXT NOT NULL, created TEXT NOT NULL);
@@ -53,12 +57,17 @@ def secret(workspace: Path, name: str) -> bytes:
 
 
 class Keys:
-    """The roles by key, as one worker knows them: read again every two seconds, and when an unknown key comes."""
+    """The roles by key, as one worker knows them: read again every two seconds, and at once when an unknown key comes
+    and the file has changed since. So a wrong key costs two looks at a file's size and time, not a database.
+
+    Where they cannot be read, those that were read last still count; before the first time there is nothing to go by.
+    """
 
     def __init__(self, workspace: Path) -> None:
         self._workspace = workspace
-        self._roles: dict[bytes, Role] = {}
+        self._roles: dict[bytes, Role] | None = None
         self._read_at = -RELOAD_SECONDS
+        self._stamp: tuple[int, ...] = ()  # of the files, just before they were read
 
     def role(self, headers: dict[bytes, bytes]) -> Role:
         """The role of the key that a request carries; a `Refusal` (401) where it carries none, or an unknown one."""
@@ -70,19 +79,50 @@ class Keys:
                 mend="send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `segue key` makes one",
                 headers=CHALLENGE,
             )
-        hashed = _hash(key)
-        if time.monotonic() - self._read_at > RELOAD_SECONDS or hashed not in self._roles:
-            self._read()
-        if hashed not in self._roles:
+        role = self._role(_hash(key))
+        if role is None:
             raise Refusal(
                 "wrong_key", "this workspace does not know the API key", mend="`segue key` makes one", headers=CHALLENGE
             )
-        return self._roles[hashed]
+        return role
 
-    def _read(self) -> None:
-        with _database(self._workspace) as database:
-            self._roles = dict(database.execute("SELECT hash, role FROM keys").fetchall())
-        self._read_at = time.monotonic()
+    def _role(self, hashed: bytes) -> Role | None:
+        roles = self._roles
+        if roles is None or self._is_old() or (hashed not in roles and _stamp(self._workspace) != self._stamp):
+            roles = self._read(roles)
+        return roles.get(hashed)
+
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._read_at > RELOAD_SECONDS
+
+    def _read(self, last: dict[bytes, Role] | None) -> dict[bytes, Role]:
+        """What the database says, or said last."""
+        self._stamp = _stamp(self._workspace)
+        try:
+            with _database(self._workspace, READ_SECONDS) as database:
+                roles = dict(database.execute("SELECT hash, role FROM keys").fetchall())
+        except sqlite3.Error as error:
+            if last is None:
+                mend = f"see that `{FILE}` in the workspace is a readable SQLite file; then send the same again"
+                told = f"`{FILE}` cannot be read: {error}"
+                raise Refusal("keys_unavailable", told, mend=mend, headers=((b"retry-after", b"2"),)) from error
+            _log.warning("%s cannot be read (%s): the keys that were read last still count", FILE, error)
+            roles = last
+        self._roles, self._read_at = roles, time.monotonic()
+        return roles
+
+
+def _stamp(workspace: Path) -> tuple[int, ...]:
+    """What changes with the database: which file it is, its time and size, and the size of what is not merged yet."""
+    try:
+        file = (workspace / FILE).stat()
+    except OSError:
+        return ()
+    try:
+        ahead = (workspace / f"{FILE}-wal").stat().st_size
+    except OSError:
+        ahead = 0
+    return file.st_ino, file.st_mtime_ns, file.st_size, ahead
 
 
 def _key(headers: dict[bytes, bytes]) -> bytes | None:
@@ -98,8 +138,8 @@ def _hash(key: bytes) -> bytes:
 
 
 @contextmanager
-def _database(workspace: Path) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(workspace / FILE, timeout=10)) as database:
+def _database(workspace: Path, timeout: float = 10.0) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(workspace / FILE, timeout=timeout)) as database:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.executescript(_SCHEMA)

@@ -123,7 +123,9 @@ class Request:
         except TimeoutError as error:
             raise Refusal("too_slow", f"no part of the body came for {PAUSE_SECONDS:.0f} s") from error
         if message["type"] == "http.disconnect":
-            raise ConnectionResetError("the client left before its body had arrived")
+            # granian says the same of chunks that it cannot read; a client that has left hears no answer anyway
+            close = ((b"connection", b"close"),)
+            raise Refusal("broken_body", "the body broke off before its end", mend="send it whole", headers=close)
         return message
 
     def _announced(self) -> int:

@@ -81,8 +81,6 @@ class Application:
             response = await _handler(route, request)(request)
         except RequestError as refusal:
             response = refused(refusal)
-        except ConnectionResetError:
-            return
         except Exception:
             _log.exception("%s %s failed", request.method, request.path)
             response = refused(Refusal("internal", "the service failed; its log says how"))

@@ -15,8 +15,8 @@ from segue.serve.problems import KINDS, Problem
 from segue.serve.settings import ServeSettings
 
 _TYPES = (Event, Events, EventsTaken, Ask, Listed, Decision, Health, Problem)
-_AUTHORISED = ("no_key", "wrong_key", "wrong_role", "cross_origin", "wrong_host", "page_closed")
-_BODY = ("bad_json", "bad_utf8", "too_deep", "bad_header", "too_slow", "too_large", "wrong_type")
+_AUTHORISED = ("no_key", "wrong_key", "wrong_role", "cross_origin", "wrong_host", "page_closed", "keys_unavailable")
+_BODY = ("bad_json", "bad_utf8", "too_deep", "bad_header", "broken_body", "too_slow", "too_large", "wrong_type")
 _UNREADY = ("no_release", "journal_unavailable")
 _ANY = ("wrong_method", "internal")
 

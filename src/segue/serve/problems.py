@@ -26,6 +26,7 @@ KINDS = {
     "bad_utf8": Kind(400, "The body is not UTF-8", "JSON is UTF-8 without a byte order mark."),
     "too_deep": Kind(400, "The body is nested too deeply", "`context` may hold values at most 8 levels deep."),
     "bad_header": Kind(400, "A header cannot be read", "`Content-Length` is no number."),
+    "broken_body": Kind(400, "The body broke off", "Malformed chunks, or a connection that ended within the body."),
     "no_key": Kind(401, "An API key is needed", "Send `Authorization: Bearer KEY` or `X-API-Key: KEY`."),
     "wrong_key": Kind(401, "The API key is not known", "No such key in this workspace, or the page's session is over."),
     "wrong_role": Kind(403, "The key's role may not do this", "The page and what it reads need the role `admin`."),
@@ -48,6 +49,7 @@ KINDS = {
     "invalid_request": Kind(422, "The request cannot be taken", "`errors` names each field."),
     "internal": Kind(500, "The service failed", "A fault of Segue; its log has the details. Nothing was acknowledged."),
     "no_release": Kind(503, "Nothing is released yet", "`segue release` puts models and surfaces into service."),
+    "keys_unavailable": Kind(503, "Keys cannot be read now", "`segue.db` cannot be read, and no key was known before."),
     "journal_unavailable": Kind(503, "Events cannot be kept now", "The journal cannot be written; send them again."),
 }
 
