@@ -182,6 +182,19 @@ def test_a_request_id_of_another_person_is_refused(up: Running) -> None:
 
 
 @pytest.mark.parametrize(
+    "other", [{"history": ["i001"]}, {"history": ["i000"], "k": 3}, {"history": []}, {"user": "u01"}, {"visitor": "v"}]
+)
+def test_a_request_id_of_another_request_is_refused_also_where_nobody_is_named(
+    up: Running, other: dict[str, Any]
+) -> None:
+    client, ask = up.client(), {"history": ["i000"], "request_id": fresh(), "context": {"device": "phone"}}
+    first = client.post("/v1/surfaces/plain", ask)
+    assert client.post("/v1/surfaces/plain", {**ask, "context": {}}).body == first.body
+    different = {**other, "request_id": ask["request_id"]}
+    problem(client.post("/v1/surfaces/plain", different), "request_id_reused")
+
+
+@pytest.mark.parametrize(
     ("method", "path", "body", "code"),
     [
         ("POST", "/v1/events", b"", "bad_json"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
+from hashlib import blake2b
+
+import msgspec
 
 from segue.data.journal import Journal
 from segue.decide.ask import Ask as Question
@@ -21,6 +24,8 @@ from segue.serve.problems import Refusal
 from segue.serve.released import Released, check_surface
 from segue.serve.settings import ServeSettings
 from segue.serve.weighing import Weighing
+
+ASKED = "segue.asked"  # in the context of a decision with a request id: a digest of what it was asked for
 
 
 class SurfacesEndpoint:
@@ -60,14 +65,29 @@ class SurfacesEndpoint:
                 self._counters.count("fallbacks", int(bool(standing.fallback)))
         except (SegueError, OSError) as error:
             raise _unavailable(error) from error
-        if (standing.user, standing.visitor) != (ask.user, ask.visitor):
+        if not _is_of(standing, ask):
             raise Refusal(
                 "request_id_reused",
-                f"{ask.request_id!r} was the request of another person",
+                f"{ask.request_id!r} was another request: of another person, with another `history` or `k`",
                 where="request_id",
                 mend="give every request an id of its own, such as a UUID",
             )
         return standing
+
+    def previewed(self, surface: str, ask: Ask) -> Decision:
+        """A list for the page, in the variants that fall to the person. It is kept without them: who was only looked
+        at took part in no experiment.
+        """
+        release = self._released.needed()
+        check_surface(release, surface)
+        try:
+            made = self._made(release, surface, ask)
+            self._journal.record([msgspec.structs.replace(made, assignments={})])
+        except (SegueError, OSError) as error:
+            raise _unavailable(error) from error
+        self._counters.count("decisions")
+        self._counters.count("fallbacks", int(bool(made.fallback)))
+        return made
 
     def _standing(self, surface: str, ask: Ask) -> Decision | None:
         return None if ask.request_id is None else self._journal.by_request(surface, ask.request_id)
@@ -85,7 +105,21 @@ class SurfacesEndpoint:
             context=ask.context,
             k=ask.k,
         )
-        return release.decide(question)
+        decision = release.decide(question)
+        if ask.request_id is None:
+            return decision
+        return msgspec.structs.replace(decision, context={**decision.context, ASKED: _digest(ask)})
+
+
+def _is_of(decision: Decision, ask: Ask) -> bool:
+    """Whether this is the decision that was asked for: a bare `history` names nobody, but it is somebody's."""
+    if (decision.user, decision.visitor) != (ask.user, ask.visitor):
+        return False
+    return ask.request_id is None or decision.context.get(ASKED, _digest(ask)) == _digest(ask)
+
+
+def _digest(ask: Ask) -> str:
+    return blake2b(msgspec.json.encode((ask.user, ask.visitor, ask.history, ask.k)), digest_size=12).hexdigest()
 
 
 def listed(decision: Decision) -> Listed:
