@@ -113,7 +113,7 @@ def test_a_secret_is_made_once(tmp_path: Path) -> None:
 
 @pytest.fixture
 def sessions() -> Sessions:
-    return Sessions(b"s" * 32, "127.0.0.1", 8000)
+    return Sessions(b"s" * 32, ServeSettings())
 
 
 def cookie(sessions: Sessions) -> dict[bytes, bytes]:
@@ -166,10 +166,19 @@ def test_a_session_ends(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> 
         sessions.holds(sent)
 
 
-def test_the_page_is_closed_where_the_service_listens_to_others() -> None:
+@pytest.mark.parametrize("settings", [ServeSettings(host="0.0.0.0"), ServeSettings(page="off")])
+def test_the_page_is_closed_where_the_service_listens_to_others_or_is_told_so(settings: ServeSettings) -> None:
     with pytest.raises(Refusal) as caught:
-        Sessions(b"s" * 32, "0.0.0.0", 8000).check_host(PAGE)
+        Sessions(b"s" * 32, settings).check_host(PAGE)
     assert caught.value.code == "page_closed"
+
+
+@pytest.mark.parametrize("header", [b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"])
+def test_what_a_proxy_passed_on_gets_no_page_and_its_session_is_not_good(sessions: Sessions, header: bytes) -> None:
+    for ask in (sessions.check_host, sessions.holds):
+        with pytest.raises(Refusal, match="proxy") as caught:
+            ask({**PAGE, **cookie(sessions), header: b"127.0.0.1"})
+        assert caught.value.code == "page_closed"
 
 
 def test_workers_count_into_slots_of_their_own_and_are_summed() -> None:

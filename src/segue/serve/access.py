@@ -16,12 +16,17 @@ class Access:
 
     def __init__(self, workspace: Path, settings: ServeSettings) -> None:
         self._keys = Keys(workspace)
-        self.sessions = Sessions(secret(workspace, "session"), settings.host, settings.port)
+        self.sessions = Sessions(secret(workspace, "session"), settings)
 
     def need(self, request: Request, role: Role = "service") -> None:
-        """A key of this role (an admin's opens everything), or the page's session, which may do what the page does."""
+        """A key of this role; an admin's opens everything."""
+        if self._keys.role(request.headers) not in (role, "admin"):
+            raise Refusal("wrong_role", f"this needs a key of the role `{role}`", mend=f"`segue key --role {role}`")
+
+    def need_or_page(self, request: Request, role: Role = "service") -> bool:
+        """A key of this role, or the page's session: then True, and the endpoint sees to it that it does no more."""
         headers = request.headers
         if b"authorization" not in headers and b"x-api-key" not in headers and self.sessions.holds(headers):
-            return
-        if self._keys.role(headers) not in (role, "admin"):
-            raise Refusal("wrong_role", f"this needs a key of the role `{role}`", mend=f"`segue key --role {role}`")
+            return True
+        self.need(request, role)
+        return False

@@ -16,6 +16,7 @@ from segue.domain.events import person_key
 from segue.serve.access import Access
 from segue.serve.exchange import Request, Response, answer
 from segue.serve.messages import Ask
+from segue.serve.page_events import VIA
 from segue.serve.people import GUEST, People, Person
 from segue.serve.problems import Problem, Refusal, wire
 from segue.serve.released import Released
@@ -88,13 +89,13 @@ class Console:
 
     async def main(self, request: Request) -> Response:
         """The part of the page that changes with a click."""
-        self._access.need(request, "admin")
+        self._access.need_or_page(request, "admin")
         wish = await asyncio.to_thread(self._wish, _query(request))
         return Response(200, self._rendered("main.html", wish), HTML, (*SECURITY, _FRESH))
 
     async def people(self, request: Request) -> Response:
         """Those whom the search finds."""
-        self._access.need(request, "admin")
+        self._access.need_or_page(request, "admin")
         text = _query(request).get("q", "")[:256]
         found = await asyncio.to_thread(self._people.find, text)
         return answer([{"kind": each.kind, "id": each.id, "name": each.name, "events": each.events} for each in found])
@@ -158,11 +159,11 @@ class Console:
         ask = Ask(
             user=person.id if person.kind == "user" else None,
             visitor=person.id if person.kind == "visitor" else None,
-            context={"via": "page"},
+            context=dict([VIA]),
             k=SHOWN,
         )
         try:
-            return self._surfaces.decided(surface, ask), None
+            return self._surfaces.previewed(surface, ask), None
         except RequestError as refusal:
             return None, wire(refusal)
 

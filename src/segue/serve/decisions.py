@@ -12,6 +12,7 @@ from segue.domain.columns import ID
 from segue.domain.decisions import Decision
 from segue.serve.access import Access
 from segue.serve.exchange import Request, Response, answer
+from segue.serve.page_events import made_by_page
 from segue.serve.problems import Refusal
 
 
@@ -24,12 +25,14 @@ class DecisionsEndpoint:
         self._access = access
 
     async def __call__(self, request: Request) -> Response:
-        self._access.need(request)
+        from_page = self._access.need_or_page(request)
         decision = self._journal.decision(request.tail)
         if decision is None:
             decision = await asyncio.to_thread(self._drained, request.tail)
         if decision is None:
             raise Refusal("unknown_decision", f"no decision has the id {request.tail[:200]!r}")
+        if from_page and not made_by_page(decision):
+            raise Refusal("beyond_page", "the page reads what it asked for", mend="read others with an API key")
         return answer(decision)
 
     def _drained(self, identifier: str) -> Decision | None:

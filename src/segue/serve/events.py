@@ -14,6 +14,7 @@ from segue.serve.exchange import Request, Response, answer
 from segue.serve.gathering import Gathering
 from segue.serve.messages import EventsTaken
 from segue.serve.metrics import Counters
+from segue.serve.page_events import check_answers
 from segue.serve.parsing import parse_events
 from segue.serve.problems import Refusal
 from segue.serve.settings import ServeSettings
@@ -25,16 +26,19 @@ class EventsEndpoint:
     """Takes one event, or many, all or none. An id that is known already is acknowledged and changes nothing."""
 
     def __init__(self, journal: Journal, access: Access, counters: Counters, settings: ServeSettings) -> None:
+        self._journal = journal
         self._commits = Gathering(_commit(journal), REQUESTS_AT_ONCE)
         self._access = access
         self._counters = counters
         self._settings = settings
 
     async def __call__(self, request: Request) -> Response:
-        self._access.need(request)
+        from_page = self._access.need_or_page(request)
         expect_json(request)
         body = await request.body(self._settings.max_body_bytes)
         events = parse_events(body, datetime.now(UTC), self._settings.max_events)
+        if from_page:
+            check_answers(events, self._journal)
         try:
             news = await self._commits.put(events)
         except (SegueError, OSError, RuntimeError) as error:

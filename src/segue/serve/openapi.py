@@ -15,7 +15,8 @@ from segue.serve.problems import KINDS, Problem
 from segue.serve.settings import ServeSettings
 
 _TYPES = (Event, Events, EventsTaken, Ask, Listed, Decision, Health, Problem)
-_AUTHORISED = ("no_key", "wrong_key", "wrong_role", "cross_origin", "wrong_host", "page_closed", "keys_unavailable")
+_AUTHORISED = ("no_key", "wrong_key", "wrong_role", "keys_unavailable")
+_PAGE = ("cross_origin", "wrong_host", "page_closed", "beyond_page")
 _BODY = ("bad_json", "bad_utf8", "too_deep", "bad_header", "broken_body", "too_slow", "too_large", "wrong_type")
 _UNREADY = ("no_release", "journal_unavailable")
 _ANY = ("wrong_method", "internal")
@@ -68,7 +69,7 @@ def _operations() -> Sequence[Operation]:
             method="post",
             summary="Send what people did: one event or many, all taken or none; answered when they are on disk",
             answer=EventsTaken,
-            refusals=(*_AUTHORISED, *_BODY, "invalid_event", "journal_unavailable", *_ANY),
+            refusals=(*_AUTHORISED, *_PAGE, *_BODY, "invalid_event", "journal_unavailable", *_ANY),
             body={"oneOf": [_ref(Event), several, _ref(Events)]},
         ),
         Operation(
@@ -94,7 +95,7 @@ def _operations() -> Sequence[Operation]:
             method="get",
             summary="Read a decision: its candidates, what was dropped by which rule, its propensities",
             answer=Decision,
-            refusals=(*_AUTHORISED, "unknown_decision", "journal_unavailable", *_ANY),
+            refusals=(*_AUTHORISED, *_PAGE, "unknown_decision", "journal_unavailable", *_ANY),
             name="id",
         ),
         Operation("/livez", "get", "Does the process answer", Health, _ANY, keyless=True),

@@ -1,7 +1,9 @@
 """How the page authenticates: a cookie for its own origin, on this machine only. The page never holds an API key.
 
 - The page opens only where the service listens on loopback, and only under a loopback name: a foreign name that was
-  made to point here (DNS rebinding) is refused by its `Host`.
+  made to point here (DNS rebinding) is refused by its `Host`, and what a proxy passes on from elsewhere by the headers
+  that proxies add. `serve.page = "off"` closes it. On this machine, everybody may look: there is no password.
+- The session does what the page does and no more: `Access.need_or_page` says where it is good.
 - The cookie is HttpOnly and SameSite=Strict, is named after the port (cookies are shared between ports), and is signed
   with a secret of the workspace. It ends after twelve hours.
 - What is asked with the cookie must come from the page itself: the header `X-Segue-Page` (which another origin cannot
@@ -17,20 +19,23 @@ import time
 from http.cookies import CookieError, SimpleCookie
 
 from segue.serve.problems import Refusal
+from segue.serve.settings import ServeSettings
 
 SECONDS = 12 * 3600
+PROXIES = (b"forwarded", b"x-real-ip")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Sessions:
     """Gives out and checks the page's cookie."""
 
-    def __init__(self, secret: bytes, host: str, port: int) -> None:
+    def __init__(self, secret: bytes, settings: ServeSettings) -> None:
         self._secret = secret
-        self._open = host in LOOPBACK
-        self._name = f"segue_{port}"
+        self._page = settings.page
+        self._local = settings.host in LOOPBACK
+        self._name = f"segue_{settings.port}"
         self._hosts = frozenset(
-            name.encode() for host in ("127.0.0.1", "localhost", "[::1]") for name in (host, f"{host}:{port}")
+            name.encode() for host in ("127.0.0.1", "localhost", "[::1]") for name in (host, f"{host}:{settings.port}")
         )
 
     def cookie(self) -> tuple[bytes, bytes]:
@@ -40,12 +45,20 @@ class Sessions:
         return b"set-cookie", f"{self._name}={value}; Path=/; Max-Age={SECONDS}; HttpOnly; SameSite=Strict".encode()
 
     def check_host(self, headers: dict[bytes, bytes]) -> None:
-        """Refuse what does not come to this machine by one of its own names."""
-        if not self._open:
+        """Refuse what does not come from this machine, to this machine, by one of its own names."""
+        if self._page == "off":
+            raise Refusal("page_closed", '`serve.page` is "off"', mend='set it to "loopback" and serve again')
+        if not self._local:
             raise Refusal(
                 "page_closed",
                 "the service listens on more than loopback",
                 mend="serve on 127.0.0.1 and open the page there, or through `ssh -L 8000:127.0.0.1:8000`",
+            )
+        if passed := [name for name in headers if name in PROXIES or name.startswith(b"x-forwarded-")]:
+            raise Refusal(
+                "page_closed",
+                f"the header {passed[0].decode('latin-1')!r} says that a proxy passed this on from elsewhere",
+                mend="open the page on the service's own machine, or through `ssh -L 8000:127.0.0.1:8000`",
             )
         host = headers.get(b"host", b"").lower()
         if host not in self._hosts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -16,6 +16,7 @@ class ServeSettings(Settings, frozen=True):
 
     host            the address; other than loopback, the page is closed and put TLS in front
     port            0 takes a free one
+    page            "loopback": whoever reaches the service on this machine can look at the page; "off": nobody
     workers         processes that answer
     drain_seconds   how often what was acknowledged moves from the journal into the lake
     max_body_bytes  a larger body is refused with 413
@@ -24,6 +25,7 @@ class ServeSettings(Settings, frozen=True):
 
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8000
+    page: Literal["loopback", "off"] = "loopback"
     workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
     drain_seconds: Annotated[float, Positive] = 5.0
     max_body_bytes: Annotated[int, Positive] = 8 * 1024 * 1024
