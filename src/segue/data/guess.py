@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -11,8 +11,11 @@ import msgspec
 import polars as pl
 
 from segue.data.guess_catalog import ItemRoles, user_id
+from segue.data.guess_cells import filled, holds_json, quoted
 from segue.data.guess_columns import EventRoles
+from segue.data.guess_nested import opened
 from segue.data.guess_shape import Shape, guess_shape
+from segue.data.guess_told import Told
 from segue.data.read import read_part
 from segue.data.read_files import Part, parts
 from segue.data.settings import EventSource, FileSource, ItemSource, UserSource
@@ -30,7 +33,7 @@ class Guess(Generic[Source]):
     source   what goes into segue.toml; `files` are the paths as they were given
     reasons  why, a line for each thing that was told, with the evidence
     doubts   what could be otherwise, and what to change then
-    sample   the first rows as the file has them
+    sample   the first rows as the file has them, the fields of objects as columns
     """
 
     source: Source
@@ -41,50 +44,89 @@ class Guess(Generic[Source]):
 
 @dataclass
 class Look:
-    """What was seen of the first file: a sample of its rows, and what has been said so far."""
+    """What was seen of the first file: a sample of its rows, and what has been said so far.
+
+    `roots` are the columns that the fields of objects are in, `name` is what the file is called.
+    """
 
     shape: Shape
     sample: pl.DataFrame
     reasons: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    roots: dict[str, str] = field(default_factory=dict)
+    name: str = ""
 
 
-def guess_events(paths: Sequence[Path]) -> Guess[EventSource]:
-    """How to read files of events. Raises `ReadError` where the first file is empty or damaged."""
-    look = _look(paths)
-    roles = EventRoles(look.sample, look.reasons, look.doubts)
+def guess_events(
+    paths: Sequence[Path],
+    *,
+    told: Mapping[str, str] | None = None,
+    delimiter: str | None = None,
+    time_format: str | None = None,
+    order: str | None = None,
+) -> Guess[EventSource]:
+    """How to read files of events.
+
+    What is said goes before what is guessed: `told` maps roles ("user") to the file's columns ("" where none has the
+    role). Raises `ReadError` where the first file is empty or damaged, or has no column that could be the person or
+    the item; `DataError` where it is not as it was said to be.
+    """
+    said = Told(told or {}, _sign(delimiter), time_format, order)
+    look = _look(paths, said)
+    roles = EventRoles(look.sample, look.reasons, look.doubts, said, look.name)
     source = msgspec.structs.replace(_file_source(EventSource, look.shape, paths), **roles.settings())
     return Guess(source, look.reasons, look.doubts, look.sample.head(5))
 
 
 def guess_items(paths: Sequence[Path]) -> Guess[ItemSource]:
     """How to read files of the catalog. Raises `ReadError` where the first file is empty or damaged."""
-    look = _look(paths)
-    roles = ItemRoles(look.sample, look.reasons, look.doubts)
+    look = _with_ids(_look(paths))
+    roles = ItemRoles(look.sample, look.reasons, look.doubts, look.roots)
     source = msgspec.structs.replace(_file_source(ItemSource, look.shape, paths), **roles.settings())
     return Guess(source, look.reasons, look.doubts, look.sample.head(5))
 
 
 def guess_users(paths: Sequence[Path]) -> Guess[UserSource]:
     """How to read files of users. Raises `ReadError` where the first file is empty or damaged."""
-    look = _look(paths)
+    look = _with_ids(_look(paths))
     settings = user_id(look.sample, look.reasons, look.doubts)
     source = msgspec.structs.replace(_file_source(UserSource, look.shape, paths), **settings)
     return Guess(source, look.reasons, look.doubts, look.sample.head(5))
 
 
-def _look(paths: Sequence[Path]) -> Look:
+def _sign(delimiter: str | None) -> str | None:
+    """A tab as shells hand it over."""
+    return "\t" if delimiter in ("\\t", "tab") else delimiter
+
+
+def _look(paths: Sequence[Path], told: Told | None = None) -> Look:
     if not paths:
         raise ReadError("no file was named", mend="name one or more files")
-    part, shape, sample = _first(paths[0])
-    doubts = [doubt for path in paths[1:20] if (doubt := _unlike(path, shape, sample, part.name))]
-    return Look(shape, sample, shape.reasons, shape.doubts + doubts)
+    told = told or Told()
+    part, shape, sample = _first(paths[0], told)
+    doubts = [doubt for path in paths[1:20] if (doubt := _unlike(path, shape, sample, part.name, told))]
+    if told.delimiter and shape.format != "csv":
+        doubts.append(f"a delimiter was said, but {part.name} is no table of text")
+    found = opened(sample)
+    return Look(shape, found.frame, shape.reasons, shape.doubts + doubts + found.doubts(), found.roots, part.name)
 
 
-def _first(path: Path) -> tuple[Part, Shape, pl.DataFrame]:
+def _with_ids(look: Look) -> Look:
+    """Refuses a table of which no column could be an id."""
+    if all(holds_json(filled(cells)) for cells in look.sample):
+        seen = quoted(look.sample.columns[:20]) or "none"
+        raise ReadError(
+            f"no column could be an id, for all hold objects or lists: {seen}",
+            where=look.name,
+            mend="name a file with a column of ids",
+        )
+    return look
+
+
+def _first(path: Path, told: Told) -> tuple[Part, Shape, pl.DataFrame]:
     """The first part of a path, looked at while it can be read."""
     for part in parts(path):
-        shape = guess_shape(part)
+        shape = guess_shape(part, told.delimiter, frozenset(told.columns.values()))
         return part, shape, _sample(part, shape)
     raise ReadError("the archive holds no files", where=str(path), mend="name an archive that does")
 
@@ -120,9 +162,9 @@ def _file_source(kind: type[Source], shape: Shape, paths: Sequence[Path]) -> Sou
     )
 
 
-def _unlike(path: Path, shape: Shape, sample: pl.DataFrame, first: str) -> str | None:
+def _unlike(path: Path, shape: Shape, sample: pl.DataFrame, first: str, told: Told) -> str | None:
     """What is said of a further file whose columns are not those of the first."""
-    _, other, rows = _first(path)
+    _, other, rows = _first(path, told)
     if other.format == shape.format and rows.columns == sample.columns:
         return None
     return f"{path} has other columns than {first}: {', '.join(rows.columns)}; read it by a declaration of its own"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,8 @@ from segue.data.guess_cells import (
     decimal_comma,
     example,
     filled,
+    holds_json,
+    holds_objects,
     is_text,
     number_share,
     quoted,
@@ -27,8 +30,10 @@ from segue.data.settings import ItemColumns, UserColumns
 class ItemRoles:
     """The roles of the columns of a catalog."""
 
-    def __init__(self, sample: pl.DataFrame, reasons: list[str], doubts: list[str]) -> None:
-        self.sample, self.reasons, self.doubts = sample, reasons, doubts
+    def __init__(
+        self, sample: pl.DataFrame, reasons: list[str], doubts: list[str], roots: Mapping[str, str] | None = None
+    ) -> None:
+        self.sample, self.reasons, self.doubts, self.roots = sample, reasons, doubts, roots or {}
         self.found: dict[str, str] = {}
         self.values = {name: filled(sample[name]) for name in sample.columns}
 
@@ -44,7 +49,7 @@ class ItemRoles:
         price = self.found.get("price")
         said |= decimal_comma([self.values[price]] if price else [], self.reasons)
         said |= whole_ids(self.values, [self.found["id"]], self.reasons)
-        rest = self._free()
+        rest = list(dict.fromkeys([*self.roots.values(), *(name for name in self._free() if name not in self.roots)]))
         if rest:
             self.reasons.append(f"attributes: {quoted(rest)}")
         return said | {"columns": ItemColumns(**self.found)}
@@ -66,7 +71,7 @@ class ItemRoles:
             return date_format(cells) is not None
         if role == "image":
             return cells.dtype == pl.String
-        return not isinstance(cells.dtype, pl.Struct)
+        return not holds_objects(cells)
 
     def _by_content(self) -> None:
         if "title" not in self.found and (column := self._longest_text()):
@@ -118,6 +123,7 @@ def user_id(sample: pl.DataFrame, reasons: list[str], doubts: list[str]) -> dict
 
 def id_column(values: dict[str, pl.Series], names: Any, reasons: list[str], doubts: list[str]) -> str:
     """The column of ids of a table that has a row for each."""
+    values = {name: cells for name, cells in values.items() if not holds_json(cells)}
     by_name = named(list(values), "id", names)
     if by_name:
         reasons.append(f"id: column '{by_name[0]}', by its name")

@@ -45,10 +45,24 @@ def decimal_comma(columns: list[pl.Series], reasons: list[str]) -> dict[str, Any
 
 
 def like_ids(cells: pl.Series) -> bool:
-    """Whether these could be people or things: many different ones, which come again, and no fractions."""
-    if cells.is_empty() or cells.dtype.is_nested() or has_fractions(cells):
+    """Whether these could be people or things: different ones, which come again, and no fractions."""
+    if cells.is_empty() or holds_json(cells) or has_fractions(cells):
         return False
-    return len(cells) < 100 or 10 < cells.n_unique() < 0.9 * len(cells)
+    return (1 if len(cells) < 100 else 10) < cells.n_unique() < (len(cells) if len(cells) < 100 else 0.9 * len(cells))
+
+
+def holds_objects(cells: pl.Series) -> bool:
+    """Whether at least half of the cells are JSON objects, or have fields by their type."""
+    if cells.dtype != pl.String:
+        return isinstance(cells.dtype, pl.Struct)
+    return share(cells.str.starts_with("{") & cells.str.ends_with("}")) >= 0.5
+
+
+def holds_json(cells: pl.Series) -> bool:
+    """Whether at least half of the cells are JSON objects or arrays, so that they are nobody's id."""
+    if cells.dtype != pl.String:
+        return cells.dtype.is_nested()
+    return holds_objects(cells) or share(cells.str.starts_with("[") & cells.str.ends_with("]")) >= 0.5
 
 
 def grouped(cells: pl.Series) -> bool:

@@ -11,16 +11,19 @@ from segue.data.guess_cells import (
     decimal_comma,
     filled,
     grouped,
+    holds_json,
     like_ids,
     number_share,
     quoted,
     sorted_within,
     whole_ids,
 )
-from segue.data.guess_names import EVENT_NAMES, named, plain
-from segue.data.guess_times import TimeGuess, guess_time
+from segue.data.guess_names import EVENT_NAMES, is_known, named, plain
+from segue.data.guess_times import ENOUGH, TimeGuess, guess_time
+from segue.data.guess_told import NAMING, Told
 from segue.data.guess_types import type_weight
 from segue.data.settings import EventColumns
+from segue.domain.errors import DataError, ReadError
 
 WEIGHING = ("weight", "rating", "score", "stars", "plays", "playcount", "listens", "strength", "overall", "frequency")
 WEIGHING_MORE = ("listencount", "bewertung", "calificacion", "avaliacao", "waardering", "ocena", "valutazione", "voto")
@@ -44,15 +47,20 @@ HEARING = ("artist", "track", "song", "album")
 class EventRoles:
     """The roles of the columns of a table of events."""
 
-    def __init__(self, sample: pl.DataFrame, reasons: list[str], doubts: list[str]) -> None:
+    def __init__(
+        self, sample: pl.DataFrame, reasons: list[str], doubts: list[str], told: Told | None = None, where: str = ""
+    ) -> None:
         self.sample, self.reasons, self.doubts = sample, reasons, doubts
+        self.told, self.where = told or Told(), where
         self.found: dict[str, str] = {}
         self.values = {name: filled(sample[name]) for name in sample.columns}
 
     def settings(self) -> dict[str, Any]:
-        """The fields of `EventSource` that depend on the columns."""
+        """The fields of `EventSource` that depend on the columns. Raises `ReadError` where no event can be told."""
+        self._as_told()
         self._by_name()
         self._by_content()
+        self._refuse_no_events()
         said: dict[str, Any] = {}
         said |= self._time()
         said |= self._types()
@@ -70,8 +78,20 @@ class EventRoles:
         self.found[role] = column
         self.reasons.append(f"{role}: column '{column}', {why}")
 
+    def _as_told(self) -> None:
+        self.told.held_against(self.sample.columns, self.where)
+        for role, column in self.told.columns.items():
+            if column:
+                self._take(role, column, "as you said")
+            else:
+                self.reasons.append(f"{role}: no column, as you said")
+
+    def _open(self, role: str) -> bool:
+        """Whether nothing is said or found of a role."""
+        return role not in self.found and role not in self.told.columns
+
     def _by_name(self) -> None:
-        for role in EVENT_NAMES:
+        for role in filter(self._open, EVENT_NAMES):
             candidates = [name for name in named(self._free(), role, EVENT_NAMES) if self._fits(role, name)]
             if not candidates:
                 continue
@@ -84,6 +104,8 @@ class EventRoles:
         cells = self.values[column]
         if cells.is_empty():
             return True
+        if role in ("user", "visitor", "item", "id", "session", "decision") and holds_json(cells):
+            return False
         if role == "time":
             return guess_time(cells) is not None or "time" in plain(column)
         if role in ("value", "quantity", "position"):
@@ -103,30 +125,56 @@ class EventRoles:
         return f" ({cells.n_unique():,} different in {self.sample.height:,} rows, such as {str(cells[0])[:30]!r}{gaps})"
 
     def _by_content(self) -> None:
-        if "time" not in self.found:
+        if self._open("time"):
             self._time_by_content()
-        if "user" not in self.found and "visitor" not in self.found:
+        if self._open("user") and "visitor" not in self.found and not self._like_catalog():
             self._id_by_content("user")
-        if "item" not in self.found:
+        if self._open("item") and ("user" in self.found or "visitor" in self.found):
             self._id_by_content("item")
-        if "type" not in self.found:
+        if self._open("type"):
             self._type_by_content()
 
     def _time_by_content(self) -> None:
         for column in self._free():
-            if (guess := guess_time(self.values[column])) is not None:
+            if self.told.time_format and self._time_as_told(column):
+                self._take("time", column, "its cells are times of the format that you said")
+                return
+            if not self.told.time_format and (guess := guess_time(self.values[column])) is not None:
                 self._take("time", column, f"its cells are times, such as {guess.example!r}")
                 return
 
+    def _time_as_told(self, column: str) -> bool:
+        try:
+            return not self.values[column].is_empty() and self.told.times_read(self.values[column], "") >= ENOUGH
+        except DataError:
+            return False
+
+    def _like_catalog(self) -> bool:
+        """Whether every row has another item, as in a catalog."""
+        cells = self.values[self.found["item"]] if "item" in self.found else pl.Series([])
+        return len(cells) > 1 and cells.n_unique() == len(cells)
+
     def _id_by_content(self, role: str) -> None:
         """The first free column that looks like ids, user before item, as nearly all such files have them."""
-        for column in self._free():
-            cells = self.values[column]
-            if like_ids(cells):
+        free = [column for column in self._free() if not is_known(column)]
+        for column in free:
+            if like_ids(self.values[column]):
                 self._take(role, column, f"by its place and because its ids repeat{self._evidence(column)}")
                 self.doubts.append(f"no column says by its name that it is the {role}: '{column}' is taken")
                 return
-        self.doubts.append(f"no column looks like the {role}: name it as columns.{role}")
+
+    def _refuse_no_events(self) -> None:
+        """An event needs an item and a person."""
+        person = "user" in self.found or "visitor" in self.found
+        if person and "item" in self.found:
+            return
+        lacking = "person" if "item" in self.found else "item" if person else "person and no item"
+        seen, mend = quoted(self.sample.columns[:20]), f"name them: {NAMING}"
+        if self._like_catalog():
+            seen += f"; '{self.found['item']}' is another one in each row, as in a catalog"
+            mend += ", or give the file as --items"
+        problem = f"no column looks like the {lacking} of an event; there are {seen}"
+        raise ReadError(problem, where=self.where, mend=mend)
 
     def _type_by_content(self) -> None:
         for column in self._free():
@@ -138,6 +186,8 @@ class EventRoles:
 
     def _time(self) -> dict[str, Any]:
         column = self.found.get("time")
+        if self.told.time_format:
+            return self._time_format_as_told(column)
         if column is None:
             return {}
         guess = guess_time(self.values[column])
@@ -147,6 +197,18 @@ class EventRoles:
             return {}
         self._say_time(guess)
         return {"time_format": guess.time_format} if guess.time_format != "iso" else {}
+
+    def _time_format_as_told(self, column: str | None) -> dict[str, Any]:
+        said = f"time_format: {self.told.time_format}, as you said"
+        if column is None:
+            self.doubts.append(f"no column holds times of the format {self.told.time_format}")
+        else:
+            read = self.told.times_read(self.values[column], self.where)
+            said += f"; it reads {read:.0%} of the times in the sample"
+            if read < 1:
+                self.doubts.append(f"{1 - read:.1%} of the times are of another format: they will be quarantined")
+        self.reasons.append(said)
+        return {"time_format": self.told.time_format}
 
     def _say_time(self, guess: TimeGuess) -> None:
         self.reasons.append(f"time_format: {guess.time_format}, such as {guess.example!r}")
@@ -213,6 +275,9 @@ class EventRoles:
         return decimal_comma([self.values[column] for column in said], self.reasons)
 
     def _order(self, weight: str) -> dict[str, Any]:
+        if self.told.order is not None:
+            self.reasons.append(f'order: "{self.told.order}", as you said')
+            return {"order": self.told.order}
         if "time" in self.found:
             return {}
         user, item = self.found.get("user"), self.found.get("item")

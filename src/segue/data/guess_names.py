@@ -12,7 +12,7 @@ from typing import Final
 EVENT_NAMES: Final[Mapping[str, str]] = {
     "user": """userid user customerid customer clientid client memberid member accountid account personid person
         buyerid buyer shopperid shopper readerid reader listenerid listener viewerid viewer subscriberid
-        profileid uid uuid customernumber customerno custid userno username useremail email reviewerid
+        profileid uid uuid actorid actor customernumber customerno custid userno username useremail email reviewerid
         authorid kundennummer kundenid kunde kundennr benutzer benutzerid nutzer nutzerid utilisateur
         utilisateurid idutilisateur idclient acheteur cliente clienteid idcliente usuario usuarioid
         idusuario comprador utente idutente utenteid acquirente utilizador klant klantid klantnummer
@@ -25,7 +25,7 @@ EVENT_NAMES: Final[Mapping[str, str]] = {
         listingid listing offerid offer courseid businessid poiid venueid placeid location locationid
         goodsid artikel artikelnummer artikelid artikelnr produkt produktid produktnummer produit idproduit
         produitid articulo producto productoid idproducto prodotto idprodotto articolo produto idproduto
-        produktkod vara iid gmid parentasin parentproductid""",
+        produktkod vara iid gmid parentasin parentproductid objectid targetid""",
     "type": """eventtype event eventname action actiontype type behavior behaviour behaviortype activity
         interaction interactiontype verb ereignis ereignistyp aktion typ evenement typeevenement evento tipo
         tipoevento azione acao gebeurtenis zdarzenie handelse""",
@@ -74,6 +74,13 @@ ITEM_NAMES: Final[Mapping[str, str]] = {
 USER_NAMES: Final[Mapping[str, str]] = {"id": "id " + EVENT_NAMES["user"]}
 
 
+KEYS = frozenset({"id", "key", "uid", "uuid", "code", "number", "no", "nr", "ref"})  # stand for all of an object
+WORDS = frozenset({"name", "title", "label", "value", "amount"})  # stand for these, which are no more than a word
+WORDED = ("categories", "group", "price", "type")
+AMOUNTS = ("value", "quantity", "price", "currency")  # of whatever they are inside
+OWNERS = ("user", "visitor", "item", "categories", "group", "image")
+
+
 def plain(name: str) -> str:
     """A name without case, accents and signs.
 
@@ -92,9 +99,41 @@ def rank(name: str, role: str, names: Mapping[str, str]) -> int | None:
 
 
 def named(columns: Sequence[str], role: str, names: Mapping[str, str]) -> list[str]:
-    """The columns that may play a role by their name, the surest first."""
-    ranked = [(place, column) for column in columns if (place := rank(column, role, names)) is not None]
+    """The columns that may play a role by their name, the surest first; "product.sku" goes by its parts."""
+    ranked = [
+        (place, column)
+        for column in columns
+        if (place := _whole(column, role, names) or _within(column.split("."), role, names)) is not None
+    ]
     return [column for _, column in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def _whole(name: str, role: str, names: Mapping[str, str]) -> tuple[int, int] | None:
+    place = rank(name, role, names)
+    return None if place is None else (0, place)
+
+
+def _within(path: Sequence[str], role: str, names: Mapping[str, str]) -> tuple[int, int] | None:
+    """How sure it is that a field inside objects plays a role: less so than a column.
+
+    "data.user.id" is the user by its last two parts, "actor.key" by what it is the key of, "product.sku" the item by
+    its last part; but "user.created_at" is no time of an event, for it is the user's.
+    """
+    if len(path) < 2:
+        return None
+    *above, leaf = path
+    stands_for_all = plain(leaf) in KEYS or (plain(leaf) in WORDS and role in WORDED)
+    ways = [(1, above[-1] + leaf), (2, above[-1] if stands_for_all else ""), (3, leaf)]
+    if plain(leaf) == "id" or role not in (*AMOUNTS, _owner(above, names), role if not _owner(above, names) else ""):
+        ways.pop()
+    found = ((tier, place) for tier, name in ways if (place := rank(name, role, names)) is not None)
+    return next(found, None)
+
+
+def _owner(above: Sequence[str], names: Mapping[str, str]) -> str | None:
+    """Whom or what the nearest known object is about."""
+    owners = [role for role in OWNERS if role in names]
+    return next((role for name in reversed(above) for role in owners if rank(name, role, names) is not None), None)
 
 
 def is_known(name: str) -> bool:

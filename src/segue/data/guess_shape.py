@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ import polars as pl
 
 from segue.data.guess_names import is_known
 from segue.data.guess_times import guess_time
+from segue.data.guess_told import NAMING
 from segue.data.read import SUFFIXES, TextOrParquet, looks_like_json
 from segue.data.read_fields import WHITESPACE, Dialect, find_fields
 from segue.data.read_files import Part, inner_suffix
@@ -37,16 +39,24 @@ class Shape:
     doubts: list[str] = field(default_factory=list)
 
 
-def guess_shape(part: Part) -> Shape:
-    """The shape of one part; a `ReadError` where it is empty."""
+def guess_shape(part: Part, delimiter: str | None = None, told: Collection[str] = ()) -> Shape:
+    """The shape of one part; a `ReadError` where it is empty, or no text. `told` are columns that it surely has."""
     head = part.head(SAMPLE)
     if not head.strip():
-        raise ReadError("the file is empty", where=part.name, mend="name a file that has rows, or a header at least")
+        raise _empty(part)
     if head[:4] == b"PAR1":
         return Shape("parquet", reasons=["format: Parquet, which says its own columns and types"])
+    if _binary(head[:4096]):
+        raise ReadError(
+            "this is no table: it holds bytes that are no text, as pictures and programs do",
+            where=part.name,
+            mend=f"name a file of text or Parquet, and its columns where they are not guessed: {NAMING}",
+        )
     shape = Shape()
     _guess_encoding(part, shape)
     text = b"".join(utf8_blocks([head], shape.encoding, part.name))
+    if not text.strip():
+        raise _empty(part)
     named = SUFFIXES.get(inner_suffix(part.name))
     if looks_like_json(head):
         shape.format = "jsonl"
@@ -57,10 +67,26 @@ def guess_shape(part: Part) -> Shape:
             "the file is one JSON array", where=part.name, mend="write one object a line, such as with: jq -c '.[]'"
         )
     text = _whole_lines(text, whole=len(head) < SAMPLE)
-    _guess_delimiter(text, shape)
+    _guess_delimiter(text, shape, delimiter)
     _guess_quote(text, shape)
-    _guess_header(text, shape)
+    _guess_header(text, shape, told)
     return shape
+
+
+def _empty(part: Part) -> ReadError:
+    return ReadError("the file is empty", where=part.name, mend="name a file that has rows, or a header at least")
+
+
+def _binary(head: bytes) -> bool:
+    """Whether many of the bytes are controls, which no text has, in an encoding of one byte or of two."""
+    if bom(head)[1] is not None or _wide(head):
+        return False
+    view = np.frombuffer(head, np.uint8)
+    controls = ((view < 32) & ~np.isin(view, _IN_TEXT)).sum()
+    return bool(controls > 4 and controls > 0.03 * len(view))
+
+
+_IN_TEXT = (1, 9, 10, 11, 12, 13, 26, 27)
 
 
 def _guess_encoding(part: Part, shape: Shape) -> None:
@@ -158,8 +184,14 @@ def _whole_lines(text: bytes, *, whole: bool) -> bytes:
     return text[: text.rfind(b"\n") + 1]
 
 
-def _guess_delimiter(text: bytes, shape: Shape) -> None:
+def _guess_delimiter(text: bytes, shape: Shape, told: str | None) -> None:
     """The delimiter that gives most rows the same number of columns."""
+    if told:
+        shape.delimiter = told
+        share, columns = max(_regularity(text[: 1 << 20], told, quote) for quote in ('"', ""))
+        given = f"it gives {share:.0%} of the rows {columns} columns"
+        shape.reasons.append(f"delimiter: {_named(told)}, as you said; {given}")
+        return
     scores: dict[str, tuple[float, int]] = {}
     for delimiter in _DELIMITERS:
         scores[delimiter] = max(_regularity(text[: 1 << 20], delimiter, quote) for quote in ('"', ""))
@@ -217,9 +249,12 @@ def _misfits(text: bytes, delimiter: str, quote: str) -> int:
     return int((counts != values[np.argmax(frequency)]).sum()) if len(values) else len(counts)
 
 
-def _guess_header(text: bytes, shape: Shape) -> None:
+def _guess_header(text: bytes, shape: Shape, told: Collection[str]) -> None:
     rows = _first_rows(text, shape)
     first, rest = rows[0], rows[1:]
+    if said := [cell for cell in first if cell in told]:
+        shape.reasons.append(f"header: yes, the first line names {_listed(said)}, as you said")
+        return
     known = [cell for cell in first if is_known(cell)]
     numbers = [cell for cell in first if _is_number(cell)]
     if known and not numbers:

@@ -46,7 +46,8 @@ _LIKE = r"""
 _VIEW = r"""
     view click \bopen(s|ed|ing)?\b \bplay(s|ed|ing)?\b played listen stream \bvisit watch \bread(s|ing)?\b \bpv\b \blook
     \bseen?\b brows \brat(e|es|ed|ing|ings)\b \bevent\b
-    ansicht anseh angeseh gesehen angeschau anschau betracht \bo(e)?ffne geo(e)?ffnet aufruf aufgeruf klick gespielt abspiel
+    ansicht anseh angeseh gesehen angeschau anschau betracht \bo(e)?ffne
+    geo(e)?ffnet aufruf aufgeruf klick gespielt abspiel
     spielen \bho(e)?r(en|t)\b geho(e)?rt anho(e)?r besuch gelesen \blesen\b geschaut bewert
     \bvue?s?\b \bvoir\b consult \bouv(ert|rir|erture) cliqu \bclic \blu\b \blire\b lecture ecout \bjou(e|er|ee)\b regard
     \bnot(er|ation|ee?)\b evalu visionn
@@ -54,7 +55,8 @@ _VIEW = r"""
     calific valora puntu \ble(er|ido|ida)\b
     apert[ao]\b \baprire ascolt riprod[ou] giocat \bguarda(to|ta|re)\b votat \bvotare?\b valutat \bvoto\b \bletto\b
     abert[ao]\b \bouvi(r|u|do|da)\b escut reproduz \btoc(ar|ou|ado)\b \bjog(ar|ou|ado)\b assisti avalia
-    \ble(u|r|itura)\b bekek bekijk gezien geklikt weergave geopend luister gespeeld afspelen afgespeeld gekeken \bkijk gelezen \blezen\b
+    \ble(u|r|itura)\b bekek bekijk gezien geklikt weergave geopend luister gespeeld
+    afspelen afgespeeld gekeken \bkijk gelezen \blezen\b
     bezoek bezocht beoorde waarder"""
 _ADDING = r"""
     ^add(ed|s)?\b hinzuf(ue|u)g hinzugef(ue|u)gt \bajout agreg \banad aggiun adicion toegevoegd toevoeg"""

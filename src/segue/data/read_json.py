@@ -78,6 +78,21 @@ def fields_in(record: Mapping[str, Any]) -> Iterator[str]:
             yield key
 
 
+def decoded(text: str) -> Record | None:
+    """A JSON object, its numbers as they are written; None where the text is none."""
+    try:
+        return _OBJECTS.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+
+
+def texts(name: str, values: list[Any]) -> pl.Series:
+    """Decoded values as text: strings as they are, numbers as written, arrays and objects as JSON."""
+    found = pl.from_arrow(_plain(values))
+    assert isinstance(found, pl.Series)
+    return found.alias(name)
+
+
 def field(record: Mapping[str, Any], path: str) -> Any:
     """What an object has under this name, or, where it has none, inside its objects: "actor.id" is `id` in `actor`.
 
