@@ -92,14 +92,14 @@ def initialise(
     path = folder / FILE
     if path.exists() and not force:
         raise DeclarationError("there is a declaration here already", where=str(path), mend="edit it, or use --force")
-    guessed: dict[str, Guess[Any]] = {"events": guess_events(_met(events))}
+    told = dict(map(_pair, columns))
+    guessed: dict[str, Guess[Any]] = {"events": guess_events(_met(events), told=told, **mended)}
     if items:
         guessed["items"] = guess_items(_met(items))
     if users:
         guessed["users"] = guess_users(_met(users))
     reasons = {table: [*guess.reasons, *map(_doubt, guess.doubts)] for table, guess in guessed.items()}
     sources = {table: _placed(guess.source, folder) for table, guess in guessed.items()}
-    sources["events"] = _mended(sources["events"], columns, mended)
     split, why = _split(sources["events"])
     text = starter(
         folder.resolve().name, {table: (source, reasons[table]) for table, source in sources.items()}, split, why
@@ -160,22 +160,13 @@ def _placed(source: FileSource, folder: Path) -> FileSource:
     return msgspec.structs.replace(source, files=portable(map(Path, source.files), folder))
 
 
-def _mended(source: FileSource, columns: Sequence[str], mended: Mapping[str, str | None]) -> EventSource:
-    """The guess about the events with what the person who knows them said."""
-    assert isinstance(source, EventSource)
-    said = {name: value for name, value in mended.items() if value is not None}
-    return msgspec.structs.replace(
-        source, **said, columns=msgspec.structs.replace(source.columns, **dict(map(_pair, columns)))
-    )
-
-
-def _pair(column: str) -> tuple[str, str | None]:
+def _pair(column: str) -> tuple[str, str]:
     name, equals, value = column.partition("=")
     if not equals:
         raise DeclarationError(f"expected NAME=COLUMN, found '{column}'", where="--column", mend="e.g. user=client")
     if name not in EventColumns.__struct_fields__:
         raise unknown("column of events", name, EventColumns.__struct_fields__, where="--column")
-    return name, value or None
+    return name, value
 
 
 def _split(events: FileSource) -> tuple[str, list[str]]:
