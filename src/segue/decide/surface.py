@@ -31,7 +31,8 @@ class Surface(Settings, frozen=True):
     sources    models, best first: a later one fills the places that the earlier ones cannot
     k          how many items a list has where the request does not say
     filters    "seen" (what the person already has, by item group) and "available" (by the catalog's dates)
-    seen       the event types that make an item seen; all but impressions where empty
+    seen       the event types that make an item seen; all but impressions where empty. What weighs 0 for learning is
+               in no history and hides nothing: for ["impression"], give impressions a weight in [events.types]
     deny       item ids that are never shown here
     """
 
