@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,13 +17,14 @@ from pathlib import Path
 import pytest
 
 from segue.data import drain as draining
+from segue.data import lake_rows, state_index, tables
 from segue.data import state as histories
-from segue.data import state_index, tables
 from segue.data.drain import Drained, drain
 from segue.data.interactions import interactions
-from segue.data.journal import Pending, SQLiteJournal
+from segue.data.journal import Pending, Places, SQLiteJournal
 from segue.data.lake import Appended, Lake, Snapshot
 from segue.data.lake_lease import lease
+from segue.data.lake_rows import Trusted
 from segue.data.log import Log
 from segue.data.settings import EventSource
 from segue.data.state import UserState
@@ -407,13 +409,107 @@ def test_small_files_of_many_drains_are_merged(place: Place, monkeypatch: pytest
     assert place.lake.append_events(frame([{"id": "e3", "user": "ann", "item": "x"}]), "file").duplicates == 1
 
 
-def test_an_id_that_was_drained_twice_goes_at_compaction(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_id_that_the_journal_forgot_does_not_come_in_again(place: Place) -> None:
+    place.journal.append([event(1, time=START)], START)
+    place.drain()
+    late = START + timedelta(days=8)
+    place.journal.trim(events=1, decisions=0, indexed=1, now=late)
+    assert place.journal.append([event(1, time=late), event(2, time=late)], late) == [True, True], "it is forgotten"
+    assert sorted(Log(place.lake, place.journal).events().collect()["id"]) == ["e1", "e2"]
+    assert drain(place.lake, place.journal, place.state, late) == Drained(events=1, decisions=0, duplicates=1)
+    assert place.lake_ids() == ["e1", "e2"], "on whatever day it says that it happened"
+
+
+def test_what_the_journal_remembers_is_not_looked_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    known, read = lake_rows.known_ids, []
+
+    def looking(rows, files, path):
+        read.append(files.height)
+        return known(rows, files, path)
+
+    monkeypatch.setattr(lake_rows, "known_ids", looking)
+    for number in range(3):
+        place.journal.append([event(n) for n in (number, 9 - number)], START)
+        place.drain()
+    assert read == [0, 0]
+    late = START + timedelta(days=8)
+    place.journal.append([event(5)], late)
+    drain(place.lake, place.journal, place.state, late)
+    assert read == [0, 0, 3], "the older rows are"
+
+
+def test_a_request_that_comes_again_after_its_decision_was_let_go_is_in_the_lake_once(place: Place) -> None:
+    made = decision("d1", request="r1")
+    place.journal.record([made])
+    place.drain()
+    place.journal.trim(events=0, decisions=1, indexed=0, now=moment(60 * 24 * 999_999))
+    assert place.journal.decision("d1") is None
+    place.journal.record([made, decision("d2", request="r2")])
+    assert place.drain().decisions == 1
+    assert sorted(place.lake.snapshot().decisions().collect()["id"]) == ["d1", "d2"]
+    again = [made, decision("d3", request="r3"), decision("d3", request="r3")]
+    assert place.lake.append_decisions(again, "whole") == Appended(1, 2)
+
+
+def test_decisions_are_synced_before_they_go_into_the_lake(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    sync, commit = place.journal.sync, place.lake.commit_decisions
+    monkeypatch.setattr(draining, "DECISIONS_AT_ONCE", 3)
+
+    def synced() -> None:
+        sync()
+        order.append("sync")
+        place.journal.record([decision("late", request="late")])
+
+    def committed(made, *rest):
+        order.extend(entry.id for entry in made)
+        return commit(made, *rest)
+
+    monkeypatch.setattr(place.journal, "sync", synced)
+    monkeypatch.setattr(place.lake, "commit_decisions", committed)
+    place.journal.record([decision(f"d{n}", request=f"r{n}") for n in range(4)])
+    assert place.drain().decisions == 4
+    assert order == ["sync", "d0", "d1", "d2", "d3"], "what came in after the sync waits for the next drain"
+
+
+def test_a_journal_that_is_older_than_the_lake_goes_on_behind_it(place: Place, tmp_path: Path) -> None:
     place.journal.append([event(1)], START)
-    place.drain()
-    place.journal.trim(events=1, decisions=0, indexed=1, now=START + timedelta(days=8))
-    assert place.journal.append([event(1)], START) == [True], "after seven days an id is forgotten"
-    place.drain()
-    assert place.lake_ids() == ["e1", "e1"]
+    place.journal.record([decision("d1", request="r1")])
+    place.journal.sync()
+    shutil.copytree(tmp_path / "journal", tmp_path / "backup")
+    place.journal.append([event(n) for n in range(2, 6)], START)
+    place.journal.record([decision(f"d{n}", request=f"r{n}") for n in range(2, 6)])
+    assert place.drain() == Drained(events=5, decisions=5)
+    place.journal.close()
+    shutil.rmtree(tmp_path / "journal")
+    shutil.copytree(tmp_path / "backup", tmp_path / "journal")
+    restored = Place(tmp_path)
+    assert restored.journal.last() == Places(5, 5)
+    assert restored.journal.pending() == Pending(0, 0)
+    assert restored.journal.append([event(n) for n in (5, 6, 7)], START) == [True] * 3, "it knows nothing of e5"
+    restored.journal.record([decision(f"d{n}", request=f"r{n}") for n in (5, 6, 7)])
+    assert restored.drain() == Drained(events=2, decisions=2, duplicates=1)
+    assert_whole(restored.lake_ids(), [f"e{n}" for n in range(1, 8)])
+    assert_whole(restored.lake.snapshot().decisions().collect()["id"].to_list(), [f"d{n}" for n in range(1, 8)])
+    restored.journal.close()
+
+
+def test_a_journal_that_was_never_written_to_can_go_on_behind_a_lake(place: Place) -> None:
+    place.journal.go_on_behind(7, 3)
+    place.journal.go_on_behind(2, 1)
+    assert place.journal.last() == Places(7, 3)
+    place.journal.append([event(1)], START)
+    assert [entry.sequence for entry in place.journal.events_after(0, 5).events] == [8]
+    assert place.journal.pending() == Pending(1, 0)
+
+
+def test_ids_that_an_earlier_version_drained_twice_go_at_compaction(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tables, "SMALL_FILES", 2)
-    place.drain()
+    rows, name = frame([{"id": "e1", "user": "ann", "item": "x"}]), place.journal.name
+    for version in (1, 2):
+        place.lake.commit_events(rows, name, name, version, Trusted(name, "received", START))
+    assert place.lake_ids() == ["e1", "e1"]
+    place.lake.compact("events", name)
     assert place.lake_ids() == ["e1"]

@@ -9,10 +9,11 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from segue.data.journal import Journal, Journaled
+from segue.data.journal import DECISIONS_KEPT, IDS_REMEMBERED, Journal, Journaled
 from segue.data.lake import Lake
 from segue.data.lake_lease import lease
-from segue.data.state import UserState
+from segue.data.lake_rows import Trusted
+from segue.data.state import UserState, go_on_behind
 from segue.domain import columns
 
 AT_ONCE: Final = 50_000  # events of one commit
@@ -22,7 +23,8 @@ WAIT_S: Final = 60.0  # for a writer of the lake, such as `segue ingest`
 
 @dataclass(frozen=True)
 class Drained:
-    """How many events and decisions came into the lake, and how many events it had already from a file."""
+    """How many events and decisions came into the lake, and how many events it had already: from a file, or because
+    they were sent again when the journal had forgotten their ids."""
 
     events: int
     decisions: int
@@ -32,12 +34,16 @@ class Drained:
 def drain(lake: Lake, journal: Journal, state: UserState, now: datetime | None = None) -> Drained:
     """Bring what is in the journal now into the lake; `BusyError` where another process drains.
 
+    Nothing goes into the lake that the journal could still lose: it is synced first. An id that the lake has does not
+    come in again; rows of this journal that are younger than what it remembers are not looked at for that.
     Every step can be cut off anywhere and done again. Each commit says up to which place of the journal it goes, so
     nothing is taken twice; the journal lets go of an event only when both the lake and the index have it on disk.
     """
+    now = now or datetime.now(UTC)
     with lease(state.folder / ".drainer", "draining the journal"):
         with lake.writer(WAIT_S):
-            drained = _drain(lake, journal)
+            go_on_behind(lake, journal)
+            drained = _drain(lake, journal, now)
             lake.compact("events", journal.name)
             lake.compact("decisions", journal.decisions_name)
         snapshot = lake.snapshot()
@@ -47,26 +53,39 @@ def drain(lake: Lake, journal: Journal, state: UserState, now: datetime | None =
             events=lake.drained("events", journal.name),
             decisions=lake.drained("decisions", journal.decisions_name),
             indexed=state.through(),
-            now=now or datetime.now(UTC),
+            now=now,
         )
     return drained
 
 
-def _drain(lake: Lake, journal: Journal) -> Drained:
+def _drain(lake: Lake, journal: Journal, now: datetime) -> Drained:
     events = duplicates = decisions = 0
-    end = (
-        journal.last()
-    )  # what comes in meanwhile is for the next drain, else a busy journal would keep this one forever
+    end = journal.last()  # what comes in meanwhile is for the next drain: it is not synced, and would never end
+    journal.sync()
     name, last = journal.name, lake.drained("events", journal.name)
-    while last < end.events and (rows := journal.events_after(last, AT_ONCE).events):
+    trusted = remembered_events(journal, now)
+    while last < end.events and (rows := _until(end.events, journal.events_after(last, AT_ONCE).events)):
         last = rows[-1].sequence
-        appended = lake.commit_events(event_rows(rows), name, name, last, trusted=name)
+        appended = lake.commit_events(event_rows(rows), name, name, last, trusted)
         events, duplicates = events + appended.rows, duplicates + appended.duplicates
     name, last = journal.decisions_name, lake.drained("decisions", journal.decisions_name)
+    trusted = Trusted(name, columns.TIME, max(now - DECISIONS_KEPT, journal.remembers().decisions))
     while last < end.decisions and (made := journal.decisions_after(last, DECISIONS_AT_ONCE)):
+        made = [entry for entry in made if entry[0] <= end.decisions]
+        if not made:
+            break
         last = made[-1][0]
-        decisions += lake.commit_decisions([decision for _, decision in made], name, name, last).rows
+        decisions += lake.commit_decisions([decision for _, decision in made], name, name, last, trusted).rows
     return Drained(events, decisions, duplicates)
+
+
+def _until(end: int, rows: list[Journaled]) -> list[Journaled]:
+    return [row for row in rows if row.sequence <= end]
+
+
+def remembered_events(journal: Journal, now: datetime) -> Trusted:
+    """The rows of the lake whose ids this journal remembers, so that what it took as new is not among them."""
+    return Trusted(journal.name, columns.RECEIVED, max(now - IDS_REMEMBERED, journal.remembers().events))
 
 
 def event_rows(rows: list[Journaled]) -> pl.DataFrame:

@@ -59,12 +59,21 @@ class Places:
     decisions: int
 
 
+@dataclass(frozen=True)
+class Remembered:
+    """Since when the journal knows every id of an event (by when it was received), every decision (by its time)."""
+
+    events: datetime
+    decisions: datetime
+
+
 @runtime_checkable
 class Journal(Protocol):
     """What every journal does; `segue.testing.journal.check_journal` holds it to that.
 
-    Places are counted from 1 without a gap, in the order of commits. `name` and `decisions_name` tell this journal's
-    events and decisions from any other's: the lake notes under them the last place that it has.
+    Places are counted from 1, in the order of commits, without a gap but for `go_on_behind`. `name` and
+    `decisions_name` tell this journal's events and decisions from any other's: the lake notes under them the last place
+    that it has.
     """
 
     @property
@@ -111,6 +120,12 @@ class Journal(Protocol):
     def trim(self, events: int, decisions: int, indexed: int, now: datetime) -> None:
         """The lake has everything up to these places, the index of histories the events up to `indexed`: what both
         have may go. Drained decisions stay a day, ids seven days."""
+        ...
+
+    def remembers(self) -> Remembered: ...
+
+    def go_on_behind(self, events: int, decisions: int) -> None:
+        """Give no place up to these: a lake has them already. Changes nothing where more were given out."""
         ...
 
     def close(self) -> None: ...
@@ -229,15 +244,32 @@ class SQLiteJournal:
     def trim(self, events: int, decisions: int, indexed: int, now: datetime) -> None:
         """Forget events that both lake and index have, decisions drained a day ago, ids of more than seven days."""
         at, trimmed = microseconds(now), min(events, indexed)
+        ids_from, kept_from = at - _microseconds(IDS_REMEMBERED), at - _microseconds(DECISIONS_KEPT)
         with self._events.write() as connection:  # first, so that readers know before the first row goes
             connection.execute(_RAISE, (events, "drained"))
             connection.execute(_RAISE, (trimmed, "trimmed"))
+            connection.execute(_RAISE, (ids_from, "remembers"))
         with self._decisions.write() as connection:
             connection.execute(_RAISE, (decisions, "drained"))
+            connection.execute(_RAISE, (kept_from, "remembers"))
         _delete(self._events, "events", "sequence", "sequence <= ?", trimmed)
-        _delete(self._events, "seen", "id", "received < ?", at - _microseconds(IDS_REMEMBERED))
-        kept_from = at - _microseconds(DECISIONS_KEPT)
+        _delete(self._events, "seen", "id", "received < ?", ids_from)
         _delete(self._decisions, "decisions", "sequence", "sequence <= ? AND recorded < ?", decisions, kept_from)
+
+    def remembers(self) -> Remembered:
+        """Since when nothing was forgotten."""
+        since = "SELECT coalesce((SELECT value FROM meta WHERE name = 'remembers'), 0)"
+        found = (int(database.query(since)[0][0]) for database in (self._events, self._decisions))
+        return Remembered(*(_EPOCH + timedelta(microseconds=place) for place in found))
+
+    def go_on_behind(self, events: int, decisions: int) -> None:
+        """Give no place up to these: the file is older than the lake, from a backup or for lack of a sync."""
+        for database, table, place in ((self._events, "events", events), (self._decisions, "decisions", decisions)):
+            with database.write() as connection:
+                connection.execute(_FIRST_PLACE, (table, table))
+                connection.execute(_RAISE_PLACE, (place, table))
+                connection.execute(_RAISE, (place, "drained"))
+                connection.execute(_RAISE, (time.time_ns() // 1_000, "remembers"))
 
     def close(self) -> None:
         """Sync what is unsynced and let go of the files."""
@@ -284,7 +316,14 @@ def _microseconds(span: timedelta) -> int:
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = "SELECT coalesce((SELECT seq FROM sqlite_sequence), 0)"
 _META: Final = "SELECT value FROM meta WHERE name = ?"
-_RAISE: Final = "UPDATE meta SET value = max(value, ?) WHERE name = ?"
+_FIRST_PLACE: Final = (
+    "INSERT INTO sqlite_sequence (name, seq) SELECT ?, 0 WHERE NOT EXISTS "
+    "(SELECT 1 FROM sqlite_sequence WHERE name = ?)"
+)
+_RAISE_PLACE: Final = "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?"
+_RAISE: Final = (
+    "INSERT INTO meta (value, name) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"
+)
 _RECORD: Final = "INSERT OR IGNORE INTO decisions (id, surface, request_id, recorded, decision) VALUES (?, ?, ?, ?, ?)"
 _DECISION: Final = "SELECT decision FROM decisions"
 _EVENT: Final = msgspec.json.Decoder(Event)
@@ -316,4 +355,4 @@ def _delete(database: Database, table: str, key: str, condition: str, *values: o
             deleted = connection.execute(sql, values).rowcount
 
 
-__all__ = ["Journal", "Journaled", "Pending", "Places", "SQLiteJournal", "Tail", "microseconds"]
+__all__ = ["Journal", "Journaled", "Pending", "Places", "Remembered", "SQLiteJournal", "Tail", "microseconds"]

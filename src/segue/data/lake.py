@@ -16,7 +16,16 @@ from segue.data import lake_layouts as layouts
 from segue.data.codes import Codes
 from segue.data.lake_files import sync
 from segue.data.lake_lease import lease
-from segue.data.lake_rows import as_laid_out, decision_rows, person_keys, unknown_rows, with_day
+from segue.data.lake_replace import Replacement
+from segue.data.lake_rows import (
+    Trusted,
+    as_laid_out,
+    decision_rows,
+    file_batch,
+    person_keys,
+    unknown_rows,
+    with_day,
+)
 from segue.data.lake_snapshot import Snapshot
 from segue.data.tables import Table
 from segue.domain import columns
@@ -24,6 +33,7 @@ from segue.domain.decisions import Decision
 from segue.domain.errors import DataError
 
 Taken = Literal["events", "items", "users", "quarantine"]
+Read = Literal["events", "items", "users"]
 
 BATCH_VERSION = 1  # what a batch of a file commits under its id; a drain counts up instead
 
@@ -81,10 +91,29 @@ class Lake:
                     self._held = 0
 
     def has_batch(self, batch: str) -> bool:
-        """Whether the rows of this batch are in: events, items or users, which come after its quarantine."""
+        """Whether the rows of this batch are in: events, items or users, which come after its quarantine.
+
+        A batch of a file is not any more where the same content was read with another mapping since.
+        """
         names = ("events", "items", "users")
         with self._lock:
-            return any(self.tables[name].committed(batch) is not None for name in names)
+            return any(self._stands(self.tables[name], batch) for name in names)
+
+    def has_other_mapping(self, name: Read, batch: str) -> bool:
+        """Whether a table has the content of this batch of a file as another mapping reads it."""
+        with self._lock:
+            found = file_batch(batch)
+            return found is not None and self.tables[name].committed(found[0]) not in (None, found[1])
+
+    def replacement(self, name: Read) -> Replacement:
+        """Batches to come into a table at once, in place of what their contents were read as before."""
+
+        def place(batches: Mapping[str, pl.DataFrame], before: int) -> pl.DataFrame:
+            if name == "events":
+                return self._coded_events(self._laid_events(batches))
+            return self._laid(name, batches, before)
+
+        return Replacement(self.tables[name], place)
 
     def append_events(self, frame: pl.DataFrame, batch: str) -> Appended:
         """Events with string ids, columns as in `domain.columns`; missing columns are null, `received` is now.
@@ -93,10 +122,12 @@ class Lake:
         """
         return self.take("events", {batch: frame})[batch]
 
-    def commit_events(self, frame: pl.DataFrame, batch: str, app: str, version: int, trusted: str = "") -> Appended:
+    def commit_events(
+        self, frame: pl.DataFrame, batch: str, app: str, version: int, trusted: Trusted | None = None
+    ) -> Appended:
         """As `append_events`, committed under `app` -> `version` unless that or a later version is in.
 
-        `trusted` is the batch of earlier rows that are known to hold none of these ids, so they are not looked at.
+        `trusted` says which earlier rows are known to hold none of these ids, so that they are not looked at.
         """
         with self.writer():
             if (self.tables["events"].committed(app) or 0) >= version:
@@ -110,30 +141,34 @@ class Lake:
         """
         with self.writer():
             table = self.tables[name]
-            new = {batch: frame for batch, frame in batches.items() if table.committed(batch) is None}
+            new = {batch: frame for batch, frame in batches.items() if not self._stands(table, batch)}
             known = {batch: Appended(0, batches[batch].height) for batch in batches.keys() - new.keys()}
             if not new:
                 return known
             transactions = dict.fromkeys(new, BATCH_VERSION)
+            if name != "quarantine":
+                transactions |= dict(found for found in map(file_batch, new) if found is not None)
             if name == "events":
                 return known | self._events(new, transactions)
-            frames = self._numbered(name, new) if name in ("items", "users") else new
-            table.append(pl.concat(as_laid_out(_of(frames[batch], batch), table.layout) for batch in new), transactions)
+            table.append(self._laid(name, new, 0), transactions)
             return known | {batch: Appended(frame.height, 0) for batch, frame in new.items()}
 
     def append_decisions(self, decisions: Sequence[Decision], batch: str) -> Appended:
-        """Decisions, whole."""
+        """Decisions, whole. Those whose id the lake has already are left out and counted."""
         return self.commit_decisions(decisions, batch, batch, BATCH_VERSION)
 
-    def commit_decisions(self, decisions: Sequence[Decision], batch: str, app: str, version: int) -> Appended:
+    def commit_decisions(
+        self, decisions: Sequence[Decision], batch: str, app: str, version: int, trusted: Trusted | None = None
+    ) -> Appended:
         """As `append_decisions`, committed under `app` -> `version` unless that or a later version is in."""
         with self.writer():
             table = self.tables["decisions"]
             if (table.committed(app) or 0) >= version:
                 return Appended(0, len(decisions))
             rows = as_laid_out(with_day(decision_rows(decisions, batch)), table.layout, layouts.PEOPLE_AND_ITEM)
+            rows = unknown_rows(_first_of_each(rows), table.current(), table.path, trusted)
             table.append(self._coded(rows), {app: version})
-            return Appended(rows.height, 0)
+            return Appended(rows.height, len(decisions) - rows.height)
 
     def put_items(self, frame: pl.DataFrame, batch: str) -> Appended:
         """A catalog, or a part of it; the latest row of an id is current. `attributes` is JSON text."""
@@ -169,29 +204,48 @@ class Lake:
         return Snapshot(self.tables, as_of)
 
     def _events(
-        self, batches: Mapping[str, pl.DataFrame], transactions: Mapping[str, int], trusted: str = ""
+        self, batches: Mapping[str, pl.DataFrame], transactions: Mapping[str, int], trusted: Trusted | None = None
     ) -> dict[str, Appended]:
         """Commit what is new of the events of these batches; an id that several have is of the first."""
         table = self.tables["events"]
-        rows = pl.concat(
-            as_laid_out(with_day(_of(frame, batch)), table.layout, layouts.PEOPLE_AND_ITEM)
-            for batch, frame in batches.items()
-        )
-        first = rows[columns.ID].is_first_distinct()
-        rows = rows if first.all() else rows.filter(first)
-        rows = unknown_rows(rows, table.current(), table.path, trusted)
-        coded = self._coded(rows).with_columns(self.items_coded.encode(rows[columns.ITEM]))
-        del rows
+        coded = self._coded_events(unknown_rows(self._laid_events(batches), table.current(), table.path, trusted))
         table.append(coded, transactions)
         kept = dict(coded.group_by(columns.BATCH).len().iter_rows())
         return {
             batch: Appended(kept.get(batch, 0), frame.height - kept.get(batch, 0)) for batch, frame in batches.items()
         }
 
-    def _numbered(self, name: Taken, batches: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-        """The frames of a catalog with the order of their rows behind those of the table; users by their codes."""
-        table = self.tables[name].current()
-        first = 0 if table is None else table.count()
+    def _stands(self, table: Table, batch: str) -> bool:
+        """Whether a batch was committed to a table, and its content was not read with another mapping since."""
+        if table.committed(batch) is None:
+            return False
+        found = file_batch(batch)
+        return found is None or table.committed(found[0]) in (None, found[1])
+
+    def _laid_events(self, batches: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        """The events of these batches, not coded yet; an id that several have is of the first."""
+        layout = self.tables["events"].layout
+        return _first_of_each(
+            pl.concat(
+                as_laid_out(with_day(_of(frame, batch)), layout, layouts.PEOPLE_AND_ITEM)
+                for batch, frame in batches.items()
+            )
+        )
+
+    def _coded_events(self, rows: pl.DataFrame) -> pl.DataFrame:
+        return self._coded(rows).with_columns(self.items_coded.encode(rows[columns.ITEM]))
+
+    def _laid(self, name: Taken, batches: Mapping[str, pl.DataFrame], before: int) -> pl.DataFrame:
+        """The rows of these batches, as any table but those of events and decisions has them."""
+        frames = batches if name == "quarantine" else self._numbered(name, batches, before)
+        layout = self.tables[name].layout
+        return pl.concat(as_laid_out(_of(frame, batch), layout) for batch, frame in frames.items())
+
+    def _numbered(self, name: Taken, batches: Mapping[str, pl.DataFrame], before: int) -> dict[str, pl.DataFrame]:
+        """The frames of a catalog with the order of their rows behind those of the table and `before` more; users by
+        their codes."""
+        files = self.tables[name].files()
+        first = before + (int(files["max.order"].max()) + 1 if files.height else 0)  # type: ignore[arg-type]
         numbered = {}
         for batch, frame in batches.items():
             order = pl.int_range(first, first + frame.height, dtype=pl.Int64).alias(columns.ORDER)
@@ -213,6 +267,11 @@ class Lake:
             for place, column in enumerate(named):
                 coded[column.name] = pl.lit(codes.slice(place * len(column), len(column)).alias(column.name))
         return rows.with_columns(coded.values())
+
+
+def _first_of_each(rows: pl.DataFrame) -> pl.DataFrame:
+    first = rows[columns.ID].is_first_distinct()
+    return rows if first.all() else rows.filter(first)
 
 
 def _of(frame: pl.DataFrame, batch: str) -> pl.DataFrame:

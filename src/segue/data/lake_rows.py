@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import polars as pl
@@ -16,6 +16,9 @@ from segue.data.tables import Layout
 from segue.domain import columns
 from segue.domain.decisions import Decision
 from segue.domain.errors import DataError
+
+CONTENT_DIGITS = 32  # of the hash of a file's content, which the name of its batch begins with
+BATCH_DIGITS = 48  # content and mapping
 
 
 def as_laid_out(frame: pl.DataFrame, layout: Layout, text: Sequence[str] = ()) -> pl.DataFrame:
@@ -62,29 +65,59 @@ def person_keys(ids: pl.Series, kind: str) -> pl.Series:
     return (kind + ":" + ids).alias(ids.name)
 
 
-def unknown_rows(rows: pl.DataFrame, table: DeltaTable | None, path: Path, trusted: str = "") -> pl.DataFrame:
+class Trusted(NamedTuple):
+    """Earlier rows that are known to hold none of the ids: those of `batch` whose `column` is not before `since`."""
+
+    batch: str
+    column: str
+    since: datetime
+
+
+def unknown_rows(
+    rows: pl.DataFrame, table: DeltaTable | None, path: Path, trusted: Trusted | None = None
+) -> pl.DataFrame:
     """The rows whose id the table at `path` does not have.
 
-    Only files whose range of ids meets that of a batch of the rows are read, and none that holds only the batch
-    `trusted`.
+    Only files whose range of ids meets that of a batch of the rows are read, and none that holds only what is trusted.
     """
     if table is None or rows.is_empty():
         return rows
-    batch = pl.col(columns.BATCH) if columns.BATCH in rows.columns else pl.lit(trusted)
+    files = pl.DataFrame(table.get_add_actions(flatten=True))
+    if trusted is not None and files.height:
+        of_batch = (pl.col("min.batch") == trusted.batch) & (pl.col("max.batch") == trusted.batch)
+        since = pl.col(f"min.{trusted.column}") >= trusted.since
+        files = files.filter(~(of_batch & since).fill_null(value=False))
+    return rows.join(known_ids(rows, files, path), on=columns.ID, how="anti", maintain_order="left")
+
+
+def known_ids(rows: pl.DataFrame, files: pl.DataFrame, path: Path, gone: Sequence[str] = ()) -> pl.DataFrame:
+    """The ids of the rows that files of a table at `path` have; what is of the contents in `gone` does not count."""
+    batch = pl.col(columns.BATCH) if columns.BATCH in rows.columns else pl.lit("")
     ranges = rows.group_by(batch.alias("of")).agg(low=pl.col(columns.ID).min(), high=pl.col(columns.ID).max())
-    of_trusted = (pl.col("min.batch") == trusted) & (pl.col("max.batch") == trusted)
-    files = (
-        pl.DataFrame(table.get_add_actions(flatten=True))
-        .filter(~of_trusted)
-        .join_where(ranges, pl.col("min.id") <= pl.col("high"), pl.col("max.id") >= pl.col("low"))
-        .unique("path")
-    )
-    if files.is_empty():
-        return rows
     ids = rows.lazy().select(columns.ID)
-    lake = pl.scan_parquet([path / file for file in files["path"]], hive_partitioning=False).select(columns.ID)
-    met = lake.join(ids, on=columns.ID, how="semi").collect(engine="streaming")
-    return rows.join(met, on=columns.ID, how="anti", maintain_order="left")
+    if files.height:
+        files = files.join_where(ranges, pl.col("min.id") <= pl.col("high"), pl.col("max.id") >= pl.col("low")).unique(
+            "path"
+        )
+    if files.is_empty():
+        return rows.select(columns.ID).clear()
+    lake = pl.scan_parquet([path / file for file in files["path"]], hive_partitioning=False)
+    if gone:
+        lake = lake.filter(~content_of(pl.col(columns.BATCH)).is_in(list(gone)))
+    return lake.select(columns.ID).join(ids, on=columns.ID, how="semi").collect(engine="streaming")
+
+
+def content_of(batch: pl.Expr) -> pl.Expr:
+    """The content that a file's batch is named after."""
+    return batch.str.slice(0, CONTENT_DIGITS)
+
+
+def file_batch(batch: str) -> tuple[str, int] | None:
+    """Of the name of a file's batch, the content and (as a number below 2^63) the mapping; None for other batches."""
+    name = batch.split(".", maxsplit=1)[0]
+    if len(name) != BATCH_DIGITS or not set(name) <= set("0123456789abcdef"):
+        return None
+    return name[:CONTENT_DIGITS], int(name[CONTENT_DIGITS:], 16) >> 1
 
 
 def decision_rows(decisions: Sequence[Decision], batch: str) -> pl.DataFrame:

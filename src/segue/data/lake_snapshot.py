@@ -15,7 +15,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from segue.data.codes import dictionary, vocabulary
-from segue.data.lake_rows import unknown_rows
+from segue.data.lake_rows import Trusted, file_batch, unknown_rows
 from segue.data.tables import Table
 from segue.domain import columns
 from segue.domain.catalog import Item
@@ -126,17 +126,32 @@ class Snapshot:
         return self._decoded(latest, columns.USER, self._people()).rename({columns.USER: columns.ID})
 
     def quarantine(self) -> pl.LazyFrame:
-        """The rows that could not be taken, with file, line and reason."""
-        return self._scan("quarantine")
+        """The rows that could not be taken, with file, line and reason, as each content was read last.
+
+        What was refused of a file under a mapping that was changed since is not among them.
+        """
+        rows = self._scan("quarantine")
+        batches = rows.select(pl.col(columns.BATCH).unique()).collect()[columns.BATCH]
+        replaced = [batch for batch in batches if self._was_replaced(batch)]
+        return rows.filter(~pl.col(columns.BATCH).is_in(replaced)) if replaced else rows
 
     def catalog(self) -> dict[str, Item]:
         """The current catalog by item id."""
         rows = self.items().collect().iter_rows(named=True)
         return {row[columns.ID]: _item(row) for row in rows}
 
-    def unknown(self, rows: pl.DataFrame, trusted: str = "") -> pl.DataFrame:
-        """The rows of a frame whose event id is not here; the batch `trusted` is known to hold none."""
+    def unknown(self, rows: pl.DataFrame, trusted: Trusted | None = None) -> pl.DataFrame:
+        """The rows of a frame whose event id is not here; what is trusted is known to hold none."""
         return unknown_rows(rows, self._versions["events"], self._tables["events"].path, trusted)
+
+    def _was_replaced(self, batch: str) -> bool:
+        """Whether the content of a file's batch stands in the tables as another mapping reads it."""
+        found = file_batch(batch)
+        if found is None:
+            return False
+        tables = (self._versions[name] for name in ("events", "items", "users"))
+        stands = {table.transaction_version(found[0]) for table in tables if table is not None} - {None}
+        return bool(stands) and found[1] not in stands
 
     def _count(self, name: str) -> int:
         table = self._versions[name]

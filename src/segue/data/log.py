@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
 
 import polars as pl
 
-from segue.data.drain import event_rows
+from segue.data.drain import event_rows, remembered_events
 from segue.data.journal import Journal, Journaled
 from segue.data.lake import Lake
 from segue.data.lake_layouts import DECISIONS, EVENTS, PEOPLE_AND_ITEM
@@ -32,8 +33,9 @@ class Log:
             snapshot = self.lake.snapshot()
             tail = self._undrained_events(snapshot.transaction(self.journal.name))
         name = self.journal.name
+        trusted = remembered_events(self.journal, datetime.now(UTC))
         parts = (event_rows(tail[start : start + AT_ONCE]) for start in range(0, len(tail), AT_ONCE))
-        return _behind(snapshot.events(), [snapshot.unknown(rows, trusted=name) for rows in parts], name, EVENTS)
+        return _behind(snapshot.events(), [snapshot.unknown(rows, trusted) for rows in parts], name, EVENTS)
 
     def decisions(self) -> pl.LazyFrame:
         """The decisions, with the columns of the lake's table, in no promised order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -13,11 +14,12 @@ from typing import Final
 import numpy as np
 
 from segue.data.journal import Journal, Journaled, SQLiteJournal, microseconds
+from segue.data.lake import Lake
 from segue.data.lake_lease import lease
 from segue.data.lake_snapshot import Snapshot
 from segue.data.settings import EventSource
 from segue.data.state_index import KEPT, HistoryIndex, Past, build, foreign_digest, publish, weights_digest
-from segue.domain.errors import DataError
+from segue.domain.errors import DataError, SegueError
 from segue.domain.events import Event
 from segue.domain.requests import NO_TIME
 
@@ -41,6 +43,10 @@ class UserState:
         self.folder = Path(folder) / "state"
         self.source = source or EventSource()
         self.journal: Journal = journal or SQLiteJournal(Path(folder) / "journal")
+        try:
+            go_on_behind(Lake(Path(folder) / "lake"), self.journal)
+        except SegueError as error:  # a torn log of the lake is mended by the next writer, and a drain looks again
+            _log.warning("whether the journal is older than the lake cannot be told: %s", error)
         self._type_weights: dict[str, float] = {}
         self._opened: tuple[tuple[int, int], HistoryIndex] | None = None  # set at once: threads share it
 
@@ -48,8 +54,9 @@ class UserState:
         """What a person (as `person_key` names them) did that weighs something: the newest 1,000, oldest first.
 
         What weighs 0 is not there, so nobody can look in it for what a person was shown (impressions weigh 0 unless
-        [events.types] says otherwise). An event that came by file as well as through the journal, under one id, is
-        there twice until it is drained and the index goes beyond it; the lake keeps the one of the file.
+        [events.types] says otherwise). An event that the lake has already under its id, from a file or from before
+        the journal forgot it, is there twice until it is drained and the index goes beyond it; the lake keeps the one
+        that it had.
         """
         until = time.monotonic() + PATIENCE_S
         while True:
@@ -145,6 +152,19 @@ class UserState:
         return float(np.float32(weight))
 
 
+def go_on_behind(lake: Lake, journal: Journal) -> None:
+    """Have a journal that is older than the lake, such as one from a backup, give no place that the lake has noted.
+
+    What came under such a place would be taken for drained, and never come in.
+    """
+    events, decisions = lake.drained("events", journal.name), lake.drained("decisions", journal.decisions_name)
+    last = journal.last()
+    if last.events < events or last.decisions < decisions:
+        _log.warning("%s is older than the lake: it goes on behind what the lake has of it", journal.name)
+        journal.go_on_behind(events, decisions)
+
+
+_log: Final = logging.getLogger("segue.state")
 _LARGEST: Final = float(np.finfo(np.float32).max)
 
 

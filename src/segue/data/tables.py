@@ -113,7 +113,43 @@ class Table:
         The data files are synced before the log names them, the log entry and the folders before this returns.
         Either all rows are in the table afterwards or, where an error is raised, none.
         """
-        self._commit(self.current() or self._created(), frame, transactions, [])
+        self.commit(self.stage(frame, next(iter(transactions))), transactions)
+
+    def stage(self, frame: pl.DataFrame, name: str) -> list[Staged]:
+        """Write rows into files, synced, that are in the table once they are committed. `name` begins their names."""
+        _ = self.current() or self._created()
+        return self._write(frame, name)
+
+    def commit(
+        self, staged: Sequence[Staged], transactions: Mapping[str, int], removed: Sequence[RemoveAction] = ()
+    ) -> None:
+        """Bring staged files in and take others out, in one step; files that could not come in are deleted."""
+        table = self.current() or self._created()
+        properties = CommitProperties(app_transactions=[Transaction(*entry) for entry in transactions.items()])
+        try:
+            table.create_write_transaction(
+                [*(file.action for file in staged), *removed],
+                "append",
+                self.layout.schema,
+                [columns.DAY] if self.layout.by_day else None,
+                commit_properties=properties,
+                post_commithook_properties=_NO_HOOKS,
+            )
+        except Exception as error:
+            landed = self._landed(*next(iter(transactions.items())))
+            if landed is False:
+                discard([file.path for file in staged])
+            if not landed:
+                raise refused_write(error, self.path) from error
+        table.update_incremental()
+        self._sync_log(table.version())
+        if table.version() % CHECKPOINT_EVERY == 0:
+            self._checkpoint(table)
+
+    def files(self) -> pl.DataFrame:
+        """The files of the table and their statistics, as Delta's flattened add actions."""
+        table = self.current()
+        return pl.DataFrame() if table is None else pl.DataFrame(table.get_add_actions(flatten=True))
 
     def compact(self, batch: str) -> int:
         """Merge the small files that each day has of one batch, where there are many; how many files went.
@@ -139,39 +175,8 @@ class Table:
         day = files["partition.day"][0]
         parts = pl.concat(pl.read_parquet(path, hive_partitioning=False) for path in paths)
         rows = parts.unique(columns.ID, keep="first", maintain_order=True).with_columns(pl.lit(day).alias(columns.DAY))
-        now = int(time.time() * 1000)
-        values = {columns.DAY: day.isoformat()}
-        removed = [
-            RemoveAction(path, data_change=True, deletion_timestamp=now, size=size, partition_values=values)
-            for path, size in files.select("path", "size_bytes").iter_rows()
-        ]
-        self._commit(table, rows, {"compaction": table.version() + 1}, removed)
+        self.commit(self.stage(rows, "compaction"), {"compaction": table.version() + 1}, removals(files))
         return files.height
-
-    def _commit(
-        self, table: DeltaTable, frame: pl.DataFrame, transactions: Mapping[str, int], removed: Sequence[RemoveAction]
-    ) -> None:
-        written = self._write(frame, next(iter(transactions)))
-        properties = CommitProperties(app_transactions=[Transaction(*entry) for entry in transactions.items()])
-        try:
-            table.create_write_transaction(
-                [*(file.action for file in written), *removed],
-                "append",
-                self.layout.schema,
-                [columns.DAY] if self.layout.by_day else None,
-                commit_properties=properties,
-                post_commithook_properties=_NO_HOOKS,
-            )
-        except Exception as error:
-            landed = self._landed(*next(iter(transactions.items())))
-            if landed is False:
-                discard([file.path for file in written])
-            if not landed:
-                raise refused_write(error, self.path) from error
-        table.update_incremental()
-        self._sync_log(table.version())
-        if table.version() % CHECKPOINT_EVERY == 0:
-            self._checkpoint(table)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -206,7 +211,7 @@ class Table:
         self._writing = table
         return table
 
-    def _write(self, frame: pl.DataFrame, app: str) -> list[_File]:
+    def _write(self, frame: pl.DataFrame, app: str) -> list[Staged]:
         prefix = "".join(letter if letter.isalnum() else "-" for letter in app[:24])
         jobs = [
             (rows, day, f"{prefix}-{number:05d}-{uuid.uuid4().hex[:12]}.parquet")
@@ -225,7 +230,7 @@ class Table:
             raise refused_write(error, self.path) from error
         return written
 
-    def _write_file(self, rows: pl.DataFrame, day: date | None, name: str) -> _File:
+    def _write_file(self, rows: pl.DataFrame, day: date | None, name: str) -> Staged:
         kept = [field.name for field in self.layout.schema if not (self.layout.by_day and field.name == columns.DAY)]
         path = self.path / _folder(day) / name
         schema = pa.schema([self.layout.schema.field(name) for name in kept])
@@ -247,7 +252,7 @@ class Table:
                 _statistics(rows, self.layout.statistics), ensure_ascii=False
             ),  # escaped pairs are misread
         )
-        return _File(path, action)
+        return Staged(path, action)
 
     def _landed(self, app: str, version: int) -> bool | None:
         """Whether a commit that raised is in the table all the same; None where that cannot be told."""
@@ -272,9 +277,27 @@ class Table:
 
 
 @dataclass(frozen=True)
-class _File:
+class Staged:
+    """One Parquet file, written and synced, and the action that would bring it in."""
+
     path: Path
     action: AddAction
+
+
+def removals(files: pl.DataFrame) -> list[RemoveAction]:
+    """What takes files (flattened add actions) out of a table."""
+    now = int(time.time() * 1000)
+    days = files["partition.day"].to_list() if "partition.day" in files.columns else [None] * files.height
+    return [
+        RemoveAction(
+            path,
+            data_change=True,
+            deletion_timestamp=now,
+            size=size,
+            partition_values={columns.DAY: day.isoformat()} if day else {},
+        )
+        for path, size, day in zip(files["path"], files["size_bytes"], days, strict=True)
+    ]
 
 
 def _folder(day: date | None) -> str:

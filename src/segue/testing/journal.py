@@ -122,6 +122,11 @@ def _trims(one: Journal, other: Journal) -> None:
     one.trim(events=10, decisions=1, indexed=10, now=NOW)
     other.append([_event(99)], NOW)
     _same(one.events_after(0, 100).events[0].sequence, 11, "a place is never used again")
+    _same(one.remembers().events, NOW - timedelta(days=7), "what is older than what a trim keeps may be forgotten")
+    one.go_on_behind(20, 0)
+    other.append([_event(100)], NOW)
+    _same(one.events_after(11, 100).events[0].sequence, 21, "places that a lake has noted are not given again")
+    _same(other.last().decisions, 1, "going on behind never goes back")
 
 
 def _names(one: Journal, other: Journal) -> None:
