@@ -159,16 +159,6 @@ def test_what_weighs_how_much_is_no_part_of_the_batch() -> None:
     assert batch_id("0" * 32, ItemSource()) != batch_id("0" * 32, UserSource())
 
 
-def test_another_mapping_of_the_same_file_does_not_double_it_and_says_so(
-    lake: Lake, take: Callable[..., FileReport]
-) -> None:
-    take("user,item\na,x\n")
-    report = take("user,item\na,x\n", event_source(type="buy"))
-    assert (report.kept, report.duplicates) == (0, 1)
-    assert "another mapping" in report.note
-    assert [event["type"] for event in events(lake)] == ["event"]
-
-
 def test_ids_that_come_again_in_other_files_are_counted(lake: Lake, take: Callable[..., FileReport]) -> None:
     source = event_source(columns=EventColumns(user="user", item="item", id="id"))
     take("id,user,item\n1,a,x\n1,a,x\n2,b,x\n", source)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 import polars as pl
@@ -18,8 +18,8 @@ from segue.data.convert import Converted, convert_events
 from segue.data.convert_items import convert_items, convert_users
 from segue.data.convert_times import MOMENT
 from segue.data.ingest_report import FileReport, Tally
-from segue.data.ingest_steps import Gathering, Step
-from segue.data.lake import Appended, Lake, Snapshot
+from segue.data.ingest_steps import Gathering, Step, Take
+from segue.data.lake import Appended, Lake, Read, Snapshot
 from segue.data.read import read_part
 from segue.data.read_files import Part, parts
 from segue.data.rows import Rows
@@ -54,8 +54,9 @@ def ingest_events(
 ) -> list[FileReport]:
     """Take the events of these files into the lake. Names in reports and quarantine are relative to `root`.
 
-    Many small parts are committed together, yet each is in or out by itself, and reported by itself. Raises `ReadError`
-    where a file is damaged: none of its rows is taken then, what came before it is.
+    Many small parts are committed together, yet each is in or out by itself, and reported by itself. A content that the
+    lake has with another mapping is replaced: the old rows go as the new ones come. Raises `ReadError` where a file is
+    damaged: none of its rows is taken then; what came before it is, unless something was to be replaced.
     """
     return _ingest(lake, source, paths, root, progress, _EventSink(lake, source, now.astimezone(UTC)))
 
@@ -63,16 +64,16 @@ def ingest_events(
 def ingest_items(
     lake: Lake, source: ItemSource, paths: Sequence[Path], root: Path, now: datetime, progress: Report | None = None
 ) -> list[FileReport]:
-    """Take a catalog into the lake; the last row of an id is the current one."""
-    sink = _TableSink(lake, "items", lambda rows: convert_items(rows, source, now))
+    """Take a catalog into the lake; the last row of an id is current. What was read with another mapping goes."""
+    sink = _TableSink("items", lambda rows: convert_items(rows, source, now))
     return _ingest(lake, source, paths, root, progress, sink)
 
 
 def ingest_users(
     lake: Lake, source: UserSource, paths: Sequence[Path], root: Path, now: datetime, progress: Report | None = None
 ) -> list[FileReport]:
-    """Take a table of users into the lake; the last row of an id is the current one."""
-    sink = _TableSink(lake, "users", lambda rows: convert_users(rows, source, now))
+    """Take a table of users into the lake; the last row of an id is current. Rows read with another mapping go."""
+    sink = _TableSink("users", lambda rows: convert_users(rows, source, now))
     return _ingest(lake, source, paths, root, progress, sink)
 
 
@@ -96,9 +97,11 @@ def batches_of(paths: Sequence[Path], source: FileSource, snapshot: Snapshot) ->
 class _Sink(Protocol):
     """Where converted rows go."""
 
+    name: Read
+
     def convert(self, rows: Rows, batch: str) -> Converted: ...
 
-    def append(self, frames: Mapping[str, pl.DataFrame]) -> dict[str, Appended]: ...
+    def append(self, frames: Mapping[str, pl.DataFrame], take: Take) -> dict[str, Appended]: ...
 
     def part_done(self, lines: int) -> None: ...
 
@@ -106,15 +109,17 @@ class _Sink(Protocol):
 class _EventSink:
     """Events; where the order of lines is the order of events, later files come after earlier ones."""
 
+    name: Read = "events"
+
     def __init__(self, lake: Lake, source: EventSource, now: datetime) -> None:
-        self._lake, self._source, self._now = lake, source, now
+        self._source, self._now = source, now
         self._order = _last_order(lake) if source.order == "file" else 0
 
     def convert(self, rows: Rows, batch: str) -> Converted:
         return convert_events(rows, self._source, batch, self._order, self._now)
 
-    def append(self, frames: Mapping[str, pl.DataFrame]) -> dict[str, Appended]:
-        return self._lake.take("events", frames)
+    def append(self, frames: Mapping[str, pl.DataFrame], take: Take) -> dict[str, Appended]:
+        return take(frames)
 
     def part_done(self, lines: int) -> None:
         self._order += lines
@@ -123,18 +128,17 @@ class _EventSink:
 class _TableSink:
     """Items or users: of the rows of one id in a batch, the last is taken."""
 
-    def __init__(self, lake: Lake, name: Literal["items", "users"], convert: Callable[[Rows], Converted]) -> None:
-        self._lake: Lake = lake
-        self._name: Literal["items", "users"] = name
+    def __init__(self, name: Read, convert: Callable[[Rows], Converted]) -> None:
+        self.name: Read = name
         self._convert = convert
 
     def convert(self, rows: Rows, batch: str) -> Converted:
         del batch
         return self._convert(rows)
 
-    def append(self, frames: Mapping[str, pl.DataFrame]) -> dict[str, Appended]:
+    def append(self, frames: Mapping[str, pl.DataFrame], take: Take) -> dict[str, Appended]:
         last = {batch: frame.unique(columns.ID, keep="last", maintain_order=True) for batch, frame in frames.items()}
-        taken = self._lake.take(self._name, last)
+        taken = take(last)
         return {
             batch: Appended(taken[batch].rows, taken[batch].duplicates + frame.height - last[batch].height)
             for batch, frame in frames.items()
@@ -170,13 +174,13 @@ def _ingest(
 @contextmanager
 def _gathering(lake: Lake, sink: _Sink) -> Iterator[Gathering]:
     """Parts gathered while the block runs, all committed at its end: where a file is damaged, those before it."""
-    gathering = Gathering(lake, sink.append)
+    gathering = Gathering(lake, sink.name, sink.append)
     try:
         yield gathering
     except SegueError:
-        gathering.flush()
+        gathering.abandon()
         raise
-    gathering.flush()
+    gathering.finish()
 
 
 @dataclass(frozen=True)
@@ -210,6 +214,7 @@ def _read_part(source: FileSource, part: Part, sink: _Sink, gathering: Gathering
     if gathering.holds(tally.batch):
         tally.skipped = True
         return tally
+    gathering.expect(tally)
     for step in _steps(part, source, sink, tally, told):
         gathering.add(step)
     sink.part_done(tally.last_line)

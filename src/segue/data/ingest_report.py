@@ -14,7 +14,8 @@ class FileReport:
     quarantined  how many rows went to quarantine, by reason
     duplicates   rows whose id the lake has already, or for a catalog: earlier rows of an id within the file
     skipped      the same content was read before with the same mapping: nothing changed
-    note         what a person should know: an empty file, a file that was read before with another mapping
+    replaced     how many rows went that the same content was read as before, with another mapping
+    note         what a person should know: an empty file, rows that were replaced
     """
 
     path: str
@@ -25,6 +26,7 @@ class FileReport:
     duplicates: int = 0
     skipped: bool = False
     note: str = ""
+    replaced: int = 0
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Tally:
     duplicates: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
     skipped: bool = False
+    replaced: int | None = None  # None where nothing was to be replaced
 
     def report(self) -> FileReport:
         """The counts as they are now."""
@@ -51,6 +54,7 @@ class Tally:
             self.duplicates,
             self.skipped,
             self._note(),
+            self.replaced or 0,
         )
 
     def _rows(self) -> int:
@@ -59,10 +63,12 @@ class Tally:
     def _note(self) -> str:
         if self.skipped:
             return "these rows are in the lake already; nothing changed"
+        if self.replaced is not None:
+            return f"replaced {self.replaced:,} rows that were read with another mapping"
         if not self._rows():
             return "the file holds no rows"
         if self.duplicates and not self.kept:
-            return "all of these ids are in the lake already; what was read with another mapping is not replaced"
+            return "all of these ids are in the lake already"
         return ""
 
 
