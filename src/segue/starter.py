@@ -147,9 +147,11 @@ def _met(patterns: Sequence[str]) -> list[Path]:
 
 def _glob(pattern: str) -> list[str]:
     met = sorted(path for path in glob(pattern, recursive=True) if Path(path).is_file())
-    if not met:
-        raise DataError("there is no such file", where=pattern, mend="correct the path")
-    return met
+    if met:
+        return met
+    if Path(pattern).is_dir():
+        raise DataError("this is a folder", where=pattern, mend=f"name its files, such as '{pattern}/*.csv'")
+    raise DataError("there is no such file", where=pattern, mend="correct the path")
 
 
 def _doubt(sentence: str) -> str:

@@ -41,11 +41,12 @@ def test_an_example_from_files_to_a_list_with_reasons(tmp_path, monkeypatch, dat
     assert sum(report["kept"] for report in events) == kept
     assert sum(report["quarantined"] for report in events) == quarantined
     segue(tmp_path, "check")
-    board = {row["model"]: row for row in json.loads(segue(tmp_path, "evaluate", "--json"))}
+    evaluation = json.loads(segue(tmp_path, "evaluate", "--json"))["evaluation"]
+    assert evaluation["people"] == people
+    board = {model["model"]: model for model in evaluation["models"]}
     assert set(board) == {"popularity", "item_knn", "ease", "als"}
     for model in ("item_knn", "ease", "als"):
-        low = float(re.search(r"\((\S+) to", board[model]["against popularity"])[1])
-        assert low > 0, board[model]
+        assert board[model]["differences"]["ndcg@10"]["low"] > 0, board[model]
     segue(tmp_path, "train", "ease", "popularity")
     listed = json.loads(segue(tmp_path, "recommend", "--history", _first_items(tmp_path), "-k", "5", "--json"))
     assert len(listed["items"]) == 5
