@@ -95,6 +95,7 @@ def test_no_table_makes_a_guess_crash(rows: list[list[str]], delimiter: str, enc
     _guess_all("\n".join(delimiter.join(row) for row in rows).encode(encoding))
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=300))
 @settings(max_examples=40, deadline=None)
 @example(b"PAR1")

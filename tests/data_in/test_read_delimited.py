@@ -103,6 +103,7 @@ def test_names_of_columns_that_are_empty_or_doubled() -> None:
     assert unique_names(["a", "b", "a", " ", "a"]) == ["a", "b", "a (2)", "column_4", "a (3)"]
 
 
+@pytest.mark.slow
 def test_a_field_of_ten_megabytes_is_kept_whole() -> None:
     field = "x" * (10 << 20)
     cells, broken, _ = delimited(f'a,b\n1,{field}\n2,"{field}\n{field}"\n3,z\n'.encode(), size=1 << 20)

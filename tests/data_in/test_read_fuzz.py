@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import csv
 import io
 import json
@@ -55,6 +57,7 @@ def test_all_text_is_in_a_row_or_among_the_broken_ones(text: bytes, size: int, h
         assert joined == text.decode().replace("\n", "").replace("\r", "")[len(head) if header else 0 :]
 
 
+@pytest.mark.slow
 @given(TABLE, st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.integers(1, 64))
 @example([["", "", "\r"]], csv.QUOTE_MINIMAL, 15)
 @settings(max_examples=120, deadline=None)

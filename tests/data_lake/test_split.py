@@ -70,6 +70,7 @@ def test_train_and_test_are_all_rows_each_once(rows, splitter):
     assert len(split.test.truth.items) + sum(split.left_out.values()) == split.test_rows
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(some_rows, st.sampled_from([lambda data: split_by_time(data, 2), lambda data: split_last(data, 2)]))
 def test_nobody_sees_the_own_future(rows, splitter):
@@ -141,6 +142,7 @@ def rows_items(split: Split) -> set[int]:
     return {item for _, item, _, _ in rows_of(split.train)}
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(some_rows, st.integers(1, 3))
 def test_leave_last_out_is_what_a_loop_cuts(rows, k):

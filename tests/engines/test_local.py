@@ -101,6 +101,7 @@ def test_what_another_finished_in_the_meantime_is_not_taken_for_damaged(
     assert [os.stat(folder).st_ino] == made
 
 
+@pytest.mark.slow
 def test_many_that_prepare_in_a_small_cache_all_get_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "KEPT_ON_DISK", 1)
     seeds = [seed % 4 for seed in range(40)]

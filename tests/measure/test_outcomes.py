@@ -240,6 +240,7 @@ happenings = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(happenings, st.integers(0, 30), st.sampled_from([None, 1.0]))
 def test_outcomes_are_what_a_loop_counts(rows, since, window):
     decisions = decisions_of(decision("d1", "ann", "A", hours=since), decision("d2", "bob", "B"))

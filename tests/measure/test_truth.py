@@ -111,6 +111,7 @@ def arms(kind: str, seed: int) -> tuple[list[Sample], float]:
     return [sample(row) for row in clicks], 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["proportion", "mean", "ratio"])
 def test_intervals_are_neither_narrow_nor_wide(kind):
     (control, base), (treatment, _) = arms(kind, 1), arms(kind, 2)
@@ -124,6 +125,7 @@ def test_intervals_are_neither_narrow_nor_wide(kind):
     assert np.mean([arm.mean for arm in control]) == pytest.approx(base, rel=0.01)
 
 
+@pytest.mark.slow
 def test_leaving_out_the_controls_noise_would_be_seen():
     """A doubled mean: the difference's interval over the control's mean holds the truth far less than 95 % of times."""
     (control, _), (treatment, _) = arms("mean", 1), arms("mean", 2)

@@ -53,6 +53,7 @@ def test_it_follows_every_switch_while_it_decides(tmp_path: Path) -> None:
             assert held.decide(Ask("home", "r", NOW, history=("i01",))).release == held.id
 
 
+@pytest.mark.slow
 def test_twenty_switches_under_load_fail_no_request(tmp_path: Path) -> None:
     registry = shop(tmp_path)
     names = sorted(released(registry).id for _ in range(2))

@@ -239,6 +239,7 @@ released(module.Registry(Path(sys.argv[1])))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["written", "loaded", "publish", "_point", "replace"])
 def test_a_kill_at_any_step_leaves_the_current_release_in_service(registry: Registry, step: str) -> None:
     good = released(registry).id
