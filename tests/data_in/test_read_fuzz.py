@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 import csv
 import io
 import json
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
