@@ -20,6 +20,8 @@ from segue import Project
 from segue.declaration import FILE
 from tests.project.conftest import segue, told
 
+pytestmark = pytest.mark.slow
+
 COMMON = "user,item,time\n"
 
 
