@@ -20,7 +20,7 @@ check: ## a developer's loop: format, lint, types, import arrows, fast tests; un
 	$(PYTHON) -m ruff format --check -q src tests benchmarks examples
 	$(PYTHON) -m ruff check -q src tests benchmarks examples
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pytest -q -n 2 -m "not slow and not service and not browser and not data"
+	SEGUE_PROFILE=quick $(PYTHON) -m pytest -q -n 2 -m "not slow and not service and not browser and not data"
 
 bench: ## speed, with the peer beside it in the same run
 	@scripts/setup bench

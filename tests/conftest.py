@@ -15,7 +15,8 @@ LEFT_OUT = pytest.StashKey[set[str]]()
 
 # Machines are shared and noisy: how long one example takes says nothing.
 settings.register_profile("house", deadline=None, print_blob=True)
-settings.load_profile("house")
+settings.register_profile("quick", settings.get_profile("house"), max_examples=20)  # `make check`
+settings.load_profile(os.environ.get("SEGUE_PROFILE", "house"))
 
 
 @pytest.fixture(scope="session")
