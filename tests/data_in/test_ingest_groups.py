@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gzip
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from segue.domain.errors import MissingColumn, ReadError
 from tests.data_in.ingester import PARTS
 from tests.data_in.reading import event_source
 from tests.data_in.test_read_files import archive
+from tests.waiting import started, waiting
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 TIMED = event_source(columns=EventColumns(user="user", item="item", time="time"))
@@ -300,34 +299,6 @@ def test_however_parts_are_grouped_the_same_rows_come_in(
     assert lake.snapshot().events_count == len(owner)
 
 
-@contextmanager
-def ingester(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.data_in.ingester", str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        assert process.stdin
-        assert process.stdout
-        process.stdin.close()
-        process.stdout.close()
-
-
-def started(process: subprocess.Popen[str]) -> None:
-    assert process.stdin
-    assert process.stdout
-    assert process.stdout.readline() == "ready\n"
-    process.stdin.write("go\n")
-    process.stdin.flush()
-
-
 @pytest.mark.slow
 def test_killed_anywhere_each_part_is_in_or_out(tmp_path: Path) -> None:
     paths = day_files(tmp_path, days=70, files_of_a_day=2)
@@ -335,9 +306,9 @@ def test_killed_anywhere_each_part_is_in_or_out(tmp_path: Path) -> None:
     lake, chance = Lake(tmp_path / "lake"), random.Random(3)
     progress = []
     with ExitStack() as stack:
-        upcoming = stack.enter_context(ingester(tmp_path))
+        upcoming = stack.enter_context(waiting("tests.data_in.ingester", tmp_path))
         for _ in range(KILLS):
-            process, upcoming = upcoming, stack.enter_context(ingester(tmp_path))
+            process, upcoming = upcoming, stack.enter_context(waiting("tests.data_in.ingester", tmp_path))
             started(process)
             wanted, until = commits(lake) + chance.randint(0, 2), time.monotonic() + 30
             while commits(lake) < wanted and time.monotonic() < until and process.poll() is None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import random
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,6 +30,7 @@ from segue.domain.errors import BusyError
 from segue.domain.events import Event
 from tests.data_lake.test_journal import decision
 from tests.data_lake.world import START, event, frame, moment
+from tests.waiting import started, waiting
 
 KILLS = 25
 
@@ -244,34 +243,6 @@ def _counted(function, calls):
     return counting
 
 
-@contextmanager
-def drainer(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.data_lake.drainer", str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        assert process.stdin
-        assert process.stdout
-        process.stdin.close()
-        process.stdout.close()
-
-
-def started(process: subprocess.Popen[str]) -> None:
-    assert process.stdin
-    assert process.stdout
-    assert process.stdout.readline() == "ready\n"
-    process.stdin.write("go\n")
-    process.stdin.flush()
-
-
 class Appending(threading.Thread):
     """Appends events of a few people, and decisions, as fast as they are acknowledged; remembers what was."""
 
@@ -313,9 +284,9 @@ def test_killed_anywhere_nothing_is_lost_and_nothing_is_doubled(place: Place, tm
     appending.start()
     progress = []
     with ExitStack() as stack:
-        upcoming = stack.enter_context(drainer(tmp_path))
+        upcoming = stack.enter_context(waiting("tests.data_lake.drainer", tmp_path))
         for _ in range(KILLS):
-            process, upcoming = upcoming, stack.enter_context(drainer(tmp_path))
+            process, upcoming = upcoming, stack.enter_context(waiting("tests.data_lake.drainer", tmp_path))
             started(process)
             time.sleep(chance.uniform(0.0, 0.7))
             process.kill()
@@ -337,7 +308,7 @@ def test_killed_anywhere_nothing_is_lost_and_nothing_is_doubled(place: Place, tm
 def test_a_history_is_complete_at_every_moment_of_a_drain(place: Place, tmp_path: Path) -> None:
     appending = Appending(place.journal, people=3, size=6, pause_s=0.004)
     reads, wrong = Counter({f"p{n}": 0 for n in range(3)}), []
-    with drainer(tmp_path) as process:
+    with waiting("tests.data_lake.drainer", tmp_path) as process:
         started(process)
         appending.start()
 
