@@ -265,6 +265,7 @@ def test_a_workspace_that_is_reached_over_a_link_or_from_within(
     assert [report.path for report in reports] == ["000.csv", "001.csv"]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     ids=st.lists(st.lists(st.integers(0, 12), max_size=6), min_size=1, max_size=6),

@@ -135,6 +135,7 @@ def test_ids_of_rows_that_go_do_not_stand_in_the_way(lake: Lake, tmp_path: Path)
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_big_part_is_replaced_in_one_step(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest_steps, "STEP", 100)
     monkeypatch.setattr("segue.data.read_files.Part.blocks.__defaults__", (600,))

@@ -77,6 +77,23 @@ def test_decisions_are_synced_within_a_second(journal: SQLiteJournal, monkeypatc
     assert synced.wait(1.0)
 
 
+def test_the_log_of_decisions_is_moved_into_the_file_by_syncs_and_starts_anew(
+    journal: SQLiteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = journal.path / "decisions.db-wal"
+    monkeypatch.setattr(journal_database, "FOLDED_BYTES", 1 << 16)
+    monkeypatch.setattr(journal_database, "RESTARTED_PAGES", 100)
+    for n in range(600):
+        journal.record([decision(f"d{n}", request=f"r{n}")])
+        if n == 99:
+            assert log.stat().st_size > 300 * 4096, "no commit moves anything by itself"
+        if n % 50 == 49 and n > 99:
+            journal.sync()
+    assert log.stat().st_size < 1_000 * 4096
+    assert journal.last().decisions == 600
+    assert journal.by_request("home", "r599") is not None
+
+
 def test_a_sync_that_fails_is_said_and_tried_again(
     journal: SQLiteJournal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

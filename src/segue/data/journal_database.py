@@ -17,17 +17,22 @@ from segue.domain.errors import BusyError, DataError, ReadError, SegueError
 APPLICATION = 0x5E60E  # in the file's header: this is a journal of Segue
 FORMAT = 1
 BUSY_S = 30.0
+CHECKPOINT_PAGES = 4_000  # of a log whose writers move it into the main file themselves
+FOLDED_BYTES = 4 << 20  # the size of the log from which `sync` moves it into the main file, beside the writers
+RESTARTED_PAGES = 16_000  # of log in use: so many make the writers wait once, while the log starts anew
 
 
 class Database:
     """A SQLite file in WAL mode. Each thread reads by a connection of its own; writers queue at a lock file.
 
     SQLite's own waiting is sleep and retry, which is unfair between processes; `flock` wakes the next at once.
-    `synchronous` is "FULL" (a commit returns after its sync) or "NORMAL" (a commit is visible at once, synced later).
+    `synchronous` is "FULL" (a commit returns after its sync) or "NORMAL" (a commit is visible at once; `sync` brings it
+    to disk, and moves what the log has into the main file, so that no commit ever waits for the disk).
     """
 
     def __init__(self, path: Path, schema: str, synchronous: str) -> None:
         self.path = path
+        self._log = path.with_name(path.name + "-wal")
         self._synchronous = synchronous
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
@@ -60,9 +65,7 @@ class Database:
     def read(self) -> Iterator[sqlite3.Connection]:
         """One read transaction: all queries of the block see the same moment."""
         with self.errors():
-            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-            if connection is None:
-                connection = self._local.connection = self._connect()
+            connection = self._reader()
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -76,9 +79,10 @@ class Database:
 
     def sync(self) -> None:
         """Bring what is committed to disk. Only the log is opened: closing the main file here would drop its locks."""
-        log = self.path.with_name(self.path.name + "-wal")
-        if log.exists():
-            sync([log])
+        if self._log.exists():
+            sync([self._log])
+        if self._synchronous == "NORMAL" and self._logged() > FOLDED_BYTES:
+            self._fold()
 
     def close(self) -> None:
         """Close every connection; nothing that was committed is lost by not closing."""
@@ -97,6 +101,23 @@ class Database:
         except sqlite3.DatabaseError as error:
             raise self._in_words(error) from error
 
+    def _fold(self) -> None:
+        """Move the log into the main file while others write. What they write meanwhile lets the log grow; where it
+        has grown too long, writers wait for what is left of it, and it starts anew.
+        """
+        with self.errors():
+            _, pages, _ = self._reader().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if pages > RESTARTED_PAGES:
+                with self._alone():
+                    self._writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+
+    def _logged(self) -> int:
+        """Bytes of the log file."""
+        try:
+            return self._log.stat().st_size
+        except FileNotFoundError:
+            return 0
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         with self._writing:
@@ -106,12 +127,20 @@ class Database:
             finally:
                 fcntl.flock(self._gate, fcntl.LOCK_UN)
 
+    def _reader(self) -> sqlite3.Connection:
+        """The connection of this thread."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect()
+        return connection
+
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         self._connections.append(connection)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={self._synchronous}")
-        connection.execute("PRAGMA wal_autocheckpoint=4000")
+        pages = CHECKPOINT_PAGES if self._synchronous == "FULL" else 0
+        connection.execute(f"PRAGMA wal_autocheckpoint={pages}")
         return connection
 
     def _made(self, schema: str) -> None:
