@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from segue.data.drain import drain
-from segue.data.journal import SQLiteJournal
-from segue.data.lake import Lake
-from segue.data.state import UserState
+from segue.data.histories.state import UserState
+from segue.data.journal.drain import drain
+from segue.data.journal.journal import SQLiteJournal
+from segue.data.lake.lake import Lake
 from segue.domain.events import Event
 from segue.serve.gathering import Gathering
 

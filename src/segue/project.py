@@ -18,12 +18,12 @@ from segue.domain.decisions import CANDIDATES_KEPT
 from segue.domain.errors import DataError, DeclarationError, SegueError, UnknownName, unknown
 
 if TYPE_CHECKING:
-    from segue.data.ingest import Progress
-    from segue.data.journal import SQLiteJournal
-    from segue.data.lake import Lake, Snapshot
+    from segue.data.histories.state import UserState
+    from segue.data.ingest.ingest import Progress
+    from segue.data.journal.journal import SQLiteJournal
+    from segue.data.lake.lake import Lake, Snapshot
     from segue.data.settings import FileSource
-    from segue.data.split import Split
-    from segue.data.state import UserState
+    from segue.data.split.split import Split
     from segue.domain.catalog import Item
     from segue.domain.recommender import Recommender
     from segue.engines.engine import Dataset
@@ -74,21 +74,21 @@ class Project:
     @cached_property
     def lake(self) -> Lake:
         """The tables of the workspace."""
-        from segue.data.lake import Lake
+        from segue.data.lake.lake import Lake
 
         return Lake(self.folder / "lake")
 
     @cached_property
     def journal(self) -> SQLiteJournal:
         """What the service acknowledged and nobody drained yet."""
-        from segue.data.journal import SQLiteJournal
+        from segue.data.journal.journal import SQLiteJournal
 
         return SQLiteJournal(self.folder / "journal")
 
     @cached_property
     def state(self) -> UserState:
         """What each person did, as the service reads it."""
-        from segue.data.state import UserState
+        from segue.data.histories.state import UserState
 
         return UserState(self.folder, self.declaration.events, self.journal)
 
@@ -140,7 +140,7 @@ class Project:
         What was read before is not read twice. Raises `ReadError` where a file is damaged; rows that cannot be read go
         to quarantine with their reason.
         """
-        from segue.data.ingest import ingest_events, ingest_items, ingest_users
+        from segue.data.ingest.ingest import ingest_events, ingest_items, ingest_users
         from segue.results import Ingested
 
         said, now = self.declaration, datetime.now(UTC)
@@ -173,7 +173,7 @@ class Project:
 
     def check(self) -> Checked:
         """Hold the lake against the declared rules; against a sensible set where none are declared."""
-        from segue.data.quality import check, default_rules
+        from segue.data.quality.check import check, default_rules
         from segue.results import Checked
 
         snapshot = self.snapshot()
@@ -205,7 +205,7 @@ class Project:
 
     def split(self, method: str | None = None) -> Split:
         """The training part and the people held against it, as [evaluation] says, or by another method."""
-        from segue.data import split as splits
+        from segue.data.split import split as splits
         from segue.engines.engine import Key
 
         said = self.declaration.evaluation
@@ -374,14 +374,14 @@ class Project:
 
     def drain(self) -> dict[str, Any]:
         """Move what the service acknowledged from the journal into the lake."""
-        from segue.data.drain import drain
+        from segue.data.journal.drain import drain
 
         drained = drain(self.lake, self.journal, self.state)
         return {"events": drained.events, "decisions": drained.decisions}
 
     def experiment(self, name: str | None = None) -> list[Readout]:
         """What the log, drained or not, says about one experiment, or about every declared one."""
-        from segue.data.log import Log
+        from segue.data.journal.log import Log
         from segue.measure.experiment import readout
 
         declared = self.declaration.experiments
@@ -416,9 +416,9 @@ class Project:
         return list(dict.fromkeys(found))
 
     def _split_by_files(self) -> Split:
-        from segue.data.ingest import batches_of
+        from segue.data.ingest.ingest import batches_of
         from segue.data.interactions import interactions
-        from segue.data.split import split_files
+        from segue.data.split.split import split_files
         from segue.engines.engine import Key
 
         said, snapshot = self.declaration, self.snapshot()

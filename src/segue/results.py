@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from segue.data.ingest import FileReport
-    from segue.data.quality import RuleResult
+    from segue.data.ingest.ingest import FileReport
+    from segue.data.quality.check import RuleResult
     from segue.domain.recommender import Recommender
 
 

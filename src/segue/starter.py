@@ -16,7 +16,7 @@ from segue.declaration import FILE, loads
 from segue.domain.errors import DataError, DeclarationError, unknown
 
 if TYPE_CHECKING:
-    from segue.data.guess import Guess
+    from segue.data.guess.guess import Guess
 
 HEAD = """\
 # Segue's one declaration. Every line can be edited; `segue config show --origin` says where each value comes from.
@@ -87,7 +87,7 @@ def initialise(
     `columns` ("user=client") and `mended` (`delimiter`, `time_format`, `order`) overrule the guess about the events.
     Raises `ReadError` for a file that cannot be read, `DeclarationError` where a declaration is there already.
     """
-    from segue.data.guess import guess_events, guess_items, guess_users
+    from segue.data.guess.guess import guess_events, guess_items, guess_users
 
     path = folder / FILE
     if path.exists() and not force:

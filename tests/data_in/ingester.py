@@ -6,9 +6,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from segue.data import ingest_steps
-from segue.data.ingest import ingest_events
-from segue.data.lake import Lake
+from segue.data.ingest import steps as ingest_steps
+from segue.data.ingest.ingest import ingest_events
+from segue.data.lake.lake import Lake
 from tests.data_in.reading import event_source
 
 PARTS = 7  # of one commit

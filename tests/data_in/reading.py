@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from segue.data.read import read_rows
-from segue.data.read_delimited import read_delimited
-from segue.data.read_fields import Dialect
-from segue.data.rows import Broken, Rows
+from segue.data.read.delimited import read_delimited
+from segue.data.read.fields import Dialect
+from segue.data.read.read import read_rows
+from segue.data.read.rows import Broken, Rows
 from segue.data.settings import EventColumns, EventSource, FileSource
 
 EVENTS = EventColumns(user="user", item="item")

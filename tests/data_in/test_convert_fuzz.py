@@ -14,11 +14,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from segue.data.convert import Converted, convert_events
-from segue.data.convert_cells import NOBODY
-from segue.data.guess import guess_events, guess_items, guess_users
-from segue.data.read import read_rows
-from segue.data.rows import Rows
+from segue.data.convert.cells import NOBODY
+from segue.data.convert.events import Converted, convert_events
+from segue.data.guess.guess import guess_events, guess_items, guess_users
+from segue.data.read.read import read_rows
+from segue.data.read.rows import Rows
 from segue.data.settings import EventColumns, EventSource
 from segue.domain.errors import ReadError
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.data.convert_times import moments
+from segue.data.convert.times import moments
 from segue.domain.errors import DeclarationError
 
 

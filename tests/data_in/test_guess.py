@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from segue.data.guess import guess_events, guess_items, guess_users
-from segue.data.guess_names import EVENT_NAMES, ITEM_NAMES, named, plain
-from segue.data.guess_times import guess_time
+from segue.data.guess.guess import guess_events, guess_items, guess_users
+from segue.data.guess.names import EVENT_NAMES, ITEM_NAMES, named, plain
+from segue.data.guess.times import guess_time
 from segue.data.settings import EventColumns, ItemColumns
 from segue.domain.errors import ReadError
 from segue.simulate.world import World

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from segue.data.guess import guess_events, guess_items
-from segue.data.read import read_rows
+from segue.data.guess.guess import guess_events, guess_items
+from segue.data.read.read import read_rows
 from segue.data.settings import EventColumns, EventSource, ItemColumns
 from segue.domain.errors import DataError, ReadError, UnknownName
 from tests.data_in.reading import read_all

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from segue.data.guess import guess_events
-from segue.data.guess_types import type_weight
+from segue.data.guess.guess import guess_events
+from segue.data.guess.types import type_weight
 
 WORDS = {
     0.0: """impression;return;refund;cancelled;remove_from_cart;dislike;skip;search;search_query;hide;logout;

@@ -12,10 +12,18 @@ import msgspec
 import polars as pl
 import pytest
 
-from segue.data import ingest_steps
-from segue.data.guess import guess_events
-from segue.data.ingest import FileReport, Progress, batch_id, batches_of, ingest_events, ingest_items, ingest_users
-from segue.data.lake import Appended, Lake, Taken
+from segue.data.guess.guess import guess_events
+from segue.data.ingest import steps as ingest_steps
+from segue.data.ingest.ingest import (
+    FileReport,
+    Progress,
+    batch_id,
+    batches_of,
+    ingest_events,
+    ingest_items,
+    ingest_users,
+)
+from segue.data.lake.lake import Appended, Lake, Taken
 from segue.data.settings import EventColumns, EventSource, ItemColumns, ItemSource, UserColumns, UserSource
 from segue.domain.errors import MissingColumn, ReadError
 from segue.simulate.world import World
@@ -208,8 +216,8 @@ def test_big_files_come_in_by_steps_that_a_crash_does_not_double(
     path = tmp_path / "a.jsonl"
     rows = "".join(f'{{"user": "u{number}", "item": "{"x" if number % 10 else ""}"}}\n' for number in range(1000))
     path.write_text(rows)
-    monkeypatch.setattr("segue.data.read_files.BLOCK", 2000)
-    monkeypatch.setattr("segue.data.read_files.Part.blocks.__defaults__", (2000,))
+    monkeypatch.setattr("segue.data.read.files.BLOCK", 2000)
+    monkeypatch.setattr("segue.data.read.files.Part.blocks.__defaults__", (2000,))
     take, calls = lake.take, []
 
     def fails_at_the_third(name: Taken, batches: Mapping[str, pl.DataFrame]) -> dict[str, Appended]:

@@ -16,12 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segue.data import ingest_steps, lake_rows
-from segue.data.ingest import batch_id, batches_of, ingest_events, ingest_items, ingest_users
-from segue.data.ingest_report import FileReport
+from segue.data.ingest import steps as ingest_steps
+from segue.data.ingest.ingest import batch_id, batches_of, ingest_events, ingest_items, ingest_users
+from segue.data.ingest.report import FileReport
 from segue.data.interactions import interactions
-from segue.data.lake import Appended, Lake, Taken
-from segue.data.read_files import parts
+from segue.data.lake import rows as lake_rows
+from segue.data.lake.lake import Appended, Lake, Taken
+from segue.data.read.files import parts
 from segue.data.settings import EventColumns, EventSource, ItemColumns, ItemSource, UserColumns, UserSource
 from segue.domain.errors import MissingColumn, ReadError
 from tests.data_in.ingester import PARTS
@@ -193,7 +194,7 @@ def test_a_new_day_costs_its_own_rows_only(lake: Lake, tmp_path: Path, monkeypat
 
 def test_a_big_part_between_small_ones(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest_steps, "STEP", 50)
-    monkeypatch.setattr("segue.data.read_files.Part.blocks.__defaults__", (300,))
+    monkeypatch.setattr("segue.data.read.files.Part.blocks.__defaults__", (300,))
     paths = day_files(tmp_path, days=4)
     rows = "".join(f"big{n},i,2026-01-02\n" for n in range(230))
     paths[1].write_text(f"user,item,time\n{rows}")

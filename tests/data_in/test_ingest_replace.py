@@ -14,13 +14,13 @@ import msgspec
 import polars as pl
 import pytest
 
-from segue.data import ingest_steps
-from segue.data.ingest import batches_of, ingest_events, ingest_items, ingest_users
-from segue.data.ingest_report import FileReport
-from segue.data.lake import Lake
-from segue.data.lake_snapshot import Snapshot
+from segue.data.histories.state import UserState
+from segue.data.ingest import steps as ingest_steps
+from segue.data.ingest.ingest import batches_of, ingest_events, ingest_items, ingest_users
+from segue.data.ingest.report import FileReport
+from segue.data.lake.lake import Lake
+from segue.data.lake.snapshot import Snapshot
 from segue.data.settings import EventColumns, EventSource, ItemColumns, ItemSource, UserColumns, UserSource
-from segue.data.state import UserState
 from segue.domain.errors import ReadError
 from tests.data_in.reading import event_source
 
@@ -138,7 +138,7 @@ def test_ids_of_rows_that_go_do_not_stand_in_the_way(lake: Lake, tmp_path: Path)
 @pytest.mark.slow
 def test_a_big_part_is_replaced_in_one_step(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest_steps, "STEP", 100)
-    monkeypatch.setattr("segue.data.read_files.Part.blocks.__defaults__", (600,))
+    monkeypatch.setattr("segue.data.read.files.Part.blocks.__defaults__", (600,))
     paths = [*dated(tmp_path, files=1, rows=700), tmp_path / "ids.csv"]
     paths[1].write_text("user,item,event,order\n" + "".join(f"u,i,{n % 500},{n}\n" for n in range(600)))
     take(lake, paths[:1], WRONG)
@@ -199,8 +199,8 @@ def test_a_catalog_and_users_of_a_wrong_mapping_go(lake: Lake, tmp_path: Path) -
 INGEST = """
 import sys
 from pathlib import Path
-from segue.data import ingest_steps
-from segue.data.lake import Lake
+from segue.data.ingest import steps as ingest_steps
+from segue.data.lake.lake import Lake
 from tests.data_in.test_ingest_replace import RIGHT, WRONG, take
 ingest_steps.PARTS = 4
 folder = Path(sys.argv[1])

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from segue.data.lake import Lake, Snapshot
-from segue.data.quality import check, default_rules
+from segue.data.lake.lake import Lake, Snapshot
+from segue.data.quality.check import check, default_rules
 from segue.data.settings import Rule
 from segue.domain.errors import DeclarationError, MissingColumn
 

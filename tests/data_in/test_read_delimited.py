@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from segue.data import read_delimited as module
-from segue.data.read_delimited import unique_names
+from segue.data.read import delimited as module
+from segue.data.read.delimited import unique_names
 from segue.domain.errors import ReadError
 from tests.data_in.reading import delimited, lines_of
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from segue.data.read import read_rows
-from segue.data.read_files import Part, inner_suffix, parts
+from segue.data.read.files import Part, inner_suffix, parts
+from segue.data.read.read import read_rows
 from segue.data.settings import FileSource
 from segue.domain.errors import MissingColumn, ReadError
 from tests.data_in.reading import event_source, read_all
@@ -149,7 +149,7 @@ def test_a_line_without_end_is_refused_by_the_name_of_its_file(tmp_path: Path, m
     for name, module in (("a.csv", "read_delimited"), ("a.jsonl", "read_json")):
         monkeypatch.setattr(f"segue.data.{module}.LONGEST", 1000)
         (tmp_path / name).write_bytes(b"x" * 5000)
-        monkeypatch.setattr("segue.data.read_files.Part.blocks.__defaults__", (500,))
+        monkeypatch.setattr("segue.data.read.files.Part.blocks.__defaults__", (500,))
         with pytest.raises(ReadError, match=rf"{name}: a line is longer"):
             read_all(tmp_path / name, event_source())
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from segue.data.read_careful import careful_fields
-from segue.data.read_fields import Dialect, find_fields
-from segue.data.read_json import read_json_lines
-from segue.data.read_text import readable, utf8_blocks
+from segue.data.read.careful import careful_fields
+from segue.data.read.fields import Dialect, find_fields
+from segue.data.read.json_lines import read_json_lines
+from segue.data.read.text import readable, utf8_blocks
 from tests.data_in.reading import blocks_of, delimited, everything, lines_of
 
 MESSY = st.text(st.sampled_from('ab1 ,;"\n\r'), max_size=60).map(str.encode)

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from segue.data.convert_items import convert_items
-from segue.data.read import looks_like_json, read_rows
-from segue.data.read_json import read_json_lines
-from segue.data.read_parquet import parquet_types
+from segue.data.convert.items import convert_items
+from segue.data.read.json_lines import read_json_lines
+from segue.data.read.parquet import parquet_types
+from segue.data.read.read import looks_like_json, read_rows
 from segue.data.settings import EventColumns, EventSource, ItemColumns, ItemSource
 from segue.domain.errors import MissingColumn, ReadError
 from tests.data_in.reading import event_source, everything, read_all

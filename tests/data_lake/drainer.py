@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from segue.data import drain as draining
-from segue.data import journal as journaling
-from segue.data import state as histories
-from segue.data import tables
-from segue.data.journal import SQLiteJournal
-from segue.data.lake import Lake
-from segue.data.state import UserState
+from segue.data.histories import state as histories
+from segue.data.histories.state import UserState
+from segue.data.journal import drain as draining
+from segue.data.journal import journal as journaling
+from segue.data.journal.journal import SQLiteJournal
+from segue.data.lake import tables
+from segue.data.lake.lake import Lake
 
 
 def main(folder: Path) -> None:

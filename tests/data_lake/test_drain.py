@@ -14,18 +14,20 @@ from pathlib import Path
 
 import pytest
 
-from segue.data import drain as draining
-from segue.data import lake_rows, state_index, tables
-from segue.data import state as histories
-from segue.data.drain import Drained, drain
+from segue.data.histories import index as state_index
+from segue.data.histories import state as histories
+from segue.data.histories.state import UserState
 from segue.data.interactions import interactions
-from segue.data.journal import Pending, Places, SQLiteJournal
-from segue.data.lake import Appended, Lake, Snapshot
-from segue.data.lake_lease import lease
-from segue.data.lake_rows import Trusted
-from segue.data.log import Log
+from segue.data.journal import drain as draining
+from segue.data.journal.drain import Drained, drain
+from segue.data.journal.journal import Pending, Places, SQLiteJournal
+from segue.data.journal.log import Log
+from segue.data.lake import rows as lake_rows
+from segue.data.lake import tables
+from segue.data.lake.lake import Appended, Lake, Snapshot
+from segue.data.lake.lease import lease
+from segue.data.lake.rows import Trusted
 from segue.data.settings import EventSource
-from segue.data.state import UserState
 from segue.domain.errors import BusyError
 from segue.domain.events import Event
 from tests.data_lake.test_journal import decision

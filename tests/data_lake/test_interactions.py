@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segue.data import tables
 from segue.data.interactions import NO_ORDER, Interactions, interactions, weigh
-from segue.data.lake import Lake
+from segue.data.lake import tables
+from segue.data.lake.lake import Lake
 from segue.data.settings import EventSource
 from segue.domain.errors import DataError
 from segue.domain.requests import NO_TIME

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from segue.data import journal as journaling
-from segue.data import journal_database
-from segue.data.journal import Journal, Pending, SQLiteJournal, microseconds
+from segue.data.journal import database as journal_database
+from segue.data.journal import journal as journaling
+from segue.data.journal.journal import Journal, Pending, SQLiteJournal, microseconds
 from segue.domain.decisions import Candidate, Decision, Drop, Reason, Shown
 from segue.domain.errors import BusyError, DataError, ReadError
 from segue.domain.events import Event
@@ -122,7 +122,7 @@ def test_events_are_synced_before_they_are_acknowledged(journal: SQLiteJournal) 
 WRITER = """
 import sys
 from pathlib import Path
-from segue.data.journal import SQLiteJournal
+from segue.data.journal.journal import SQLiteJournal
 from tests.data_lake.world import START, event
 journal = SQLiteJournal(Path(sys.argv[1]))
 for n in range(200):
@@ -260,7 +260,7 @@ def test_microseconds_are_exact() -> None:
 ENDLESS = """
 import sys
 from pathlib import Path
-from segue.data.journal import SQLiteJournal
+from segue.data.journal.journal import SQLiteJournal
 from tests.data_lake.world import START, event
 journal = SQLiteJournal(Path(sys.argv[1]))
 number = journal.last().events

@@ -22,9 +22,9 @@ from deltalake import DeltaTable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from segue.data import tables
-from segue.data.lake import Appended, Lake
-from segue.data.lake_lease import lease
+from segue.data.lake import tables
+from segue.data.lake.lake import Appended, Lake
+from segue.data.lake.lease import lease
 from segue.domain.catalog import Item
 from segue.domain.errors import BusyError, DataError, ReadError
 from tests.data_lake.world import START, frame, moment

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.data.interactions import NO_ORDER
-from segue.data.split import Split, allowed, split_by_time, split_files, split_last, split_random
-from segue.data.split_view import Rows
+from segue.data.split.split import Split, allowed, split_by_time, split_files, split_last, split_random
+from segue.data.split.view import Rows
 from segue.domain.errors import DataError, MissingColumn
 from segue.domain.items import Items
 from segue.domain.requests import NO_TIME

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segue.data import state as histories
-from segue.data import state_index
-from segue.data.drain import drain
+from segue.data.histories import index as state_index
+from segue.data.histories import state as histories
+from segue.data.histories.state import HistoryIndex, Past, UserState
 from segue.data.interactions import weigh
-from segue.data.journal import SQLiteJournal, microseconds
-from segue.data.lake import Lake
+from segue.data.journal.drain import drain
+from segue.data.journal.journal import SQLiteJournal, microseconds
+from segue.data.lake.lake import Lake
 from segue.data.settings import EventSource
-from segue.data.state import HistoryIndex, Past, UserState
 from segue.domain.errors import BusyError, DataError
 from segue.domain.events import Event
 from segue.domain.requests import NO_TIME

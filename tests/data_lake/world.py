@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from segue.data.interactions import Interactions, interactions
-from segue.data.lake import Lake
+from segue.data.lake.lake import Lake
 from segue.data.settings import EventSource
 from segue.domain.events import Event
 from segue.engines.engine import Dataset, Key

@@ -13,34 +13,35 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "segue"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 # room -> the rooms of Segue that it may import besides itself
-LINE = ("domain", "engines", "data", "learn", "find", "decide", "operate", "serve", "project", "cli")
+LINE = ("domain", "engines", "data", "learn", "find", "decide", "operate", "serve", "project", "commands", "cli")
 ARROWS = {room: set(LINE[:place]) for place, room in enumerate(LINE)}
 ARROWS["measure"] = {"domain", "engines", "data"}
 ARROWS["simulate"] = {"domain"}
 ARROWS["testing"] = {"domain", "engines", "data", "learn", "decide"}
-for above in ("operate", "serve", "project", "cli"):
+for above in ("operate", "serve", "project", "commands", "cli"):
     ARROWS[above] |= {"measure"}
 ARROWS["project"] |= {"simulate"}
+ARROWS["commands"] |= {"simulate"}
 ARROWS["cli"] |= {"simulate"}
 ARROWS["domain"] = set()
 
 # files at the top, and the demo, belong to the room of the line that they are part of
 PLACED = dict.fromkeys(("declaration", "starter", "recommendations", "results", "project"), "project")
-PLACED |= dict.fromkeys(("cli", "terminal", "demo", "__main__", "__init__"), "cli")
+PLACED |= {"demo": "commands"} | dict.fromkeys(("cli", "__main__", "__init__"), "cli")
 
 THIRD_PARTIES = {
     "numpy": set(LINE) | {"measure", "simulate", "testing"},
     "msgspec": set(LINE) | {"measure", "simulate", "testing"},
     "pyarrow": {"engines", "data", "learn", "measure", "project", "testing"},
-    "polars": {"data", "measure", "operate", "serve", "project", "cli", "testing"},
+    "polars": {"data", "measure", "operate", "serve", "project", "commands", "cli", "testing"},
     "deltalake": {"data"},
     "scipy": {"learn", "measure", "testing"},
     "numba": {"learn", "find"},
     "granian": {"serve"},
     "jinja2": {"serve"},
     "markupsafe": {"serve"},
-    "click": {"cli"},
-    "rich": {"cli"},
+    "click": {"commands", "cli"},
+    "rich": {"commands", "cli"},
 }
 
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segue.data.drain import drain
-from segue.data.journal import SQLiteJournal
-from segue.data.lake import Lake
-from segue.data.log import Log
-from segue.data.state import UserState
+from segue.data.histories.state import UserState
+from segue.data.journal.drain import drain
+from segue.data.journal.journal import SQLiteJournal
+from segue.data.journal.log import Log
+from segue.data.lake.lake import Lake
 from segue.domain.decisions import Decision
 from segue.domain.events import Event
 from segue.domain.experiment import Experiment, Metric, Variant

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from segue.data.split import Held, split_by_time, split_random
+from segue.data.split.split import Held, split_by_time, split_random
 from segue.domain.errors import UnknownName
 from segue.domain.items import Items
 from segue.domain.requests import Histories

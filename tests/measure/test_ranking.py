@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.data.split import Held
+from segue.data.split.split import Held
 from segue.domain.items import Items
 from segue.domain.requests import Histories
 from segue.measure import ranking

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from segue.data.histories.state import UserState
 from segue.data.interactions import interactions
-from segue.data.lake import Lake
+from segue.data.lake.lake import Lake
 from segue.data.settings import EventSource
-from segue.data.state import UserState
 from segue.decide.surface import Exploration, Surface
 from segue.domain.experiment import Experiment, Metric, Variant
 from segue.engines.local import LocalEngine

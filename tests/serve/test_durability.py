@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.data.lake import Lake
+from segue.data.lake.lake import Lake
 from tests.serve.service import Service, command, metric, running, started, wait_until
 from tests.serve.shop import keys
 from tests.serve.stream import Stream

@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from segue.data.journal import SQLiteJournal
+from segue.data.journal.journal import SQLiteJournal
 from segue.domain.events import Event
 from tests.serve.conftest import Running
 
@@ -68,8 +68,8 @@ def decision(browser: webdriver.Chrome) -> str:
 
 def sent(up: Running, person: str) -> list[Event]:
     """What of a person the journal or the lake has, in the order of arrival."""
-    from segue.data.lake import Lake
-    from segue.data.log import Log
+    from segue.data.journal.log import Log
+    from segue.data.lake.lake import Lake
 
     journal = SQLiteJournal(up.workspace / "journal")
     rows = Log(Lake(up.workspace / "lake"), journal).events().collect().to_dicts()

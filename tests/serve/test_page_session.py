@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from segue.data.lake import Lake
+from segue.data.lake.lake import Lake
 from segue.measure.outcomes import exposures
 from tests.serve.conftest import Running
 from tests.serve.service import Answer, Client, metric, wait_until

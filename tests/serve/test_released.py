@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from segue.data.lake import Lake
+from segue.data.lake.lake import Lake
 from segue.domain.errors import BusyError, DeclarationError
 from segue.operate.registry import Registry
 from segue.serve.problems import Problem

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.data.state import Past
+from segue.data.histories.state import Past
 from segue.domain.catalog import Item
 from segue.domain.decisions import Decision, Reason, Shown
 from segue.domain.requests import NO_TIME

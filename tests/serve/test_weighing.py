@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from segue.data.journal import SQLiteJournal
-from segue.data.lake import Lake
+from segue.data.histories.index import weights_digest
+from segue.data.histories.state import UserState
+from segue.data.journal.journal import SQLiteJournal
+from segue.data.lake.lake import Lake
 from segue.data.settings import EventSource
-from segue.data.state import UserState
-from segue.data.state_index import weights_digest
 from segue.domain.events import Event
 from segue.operate.registry import Registry
 from segue.serve.weighing import Weighing

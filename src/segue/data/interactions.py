@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from segue.data.lake_snapshot import Snapshot
+from segue.data.lake.snapshot import Snapshot
 from segue.data.settings import EventSource
 from segue.domain import columns
 from segue.domain.errors import DataError

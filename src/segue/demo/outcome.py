@@ -92,7 +92,7 @@ def old_and_new(
     source of the surface. Popularity is not beside it: people can only open what they were shown, and half of them
     were shown what is popular.
     """
-    from segue.data.split import split_by_time
+    from segue.data.split.split import split_by_time
     from segue.engines.engine import Key
     from segue.measure.leaderboard import leaderboard
     from segue.measure.offline import evaluate

@@ -35,7 +35,7 @@ def readout(name: str, experiment: Experiment, decisions: pl.LazyFrame, events: 
     """Read an experiment from the log.
 
     `decisions` has the columns id, time, surface, user, visitor, assignments; `events` id, user, visitor, type, time,
-    received, value, quantity, decision (those of `data.log.Log`); ids are strings and times are in UTC. The first
+    received, value, quantity, decision (those of `data.journal.log.Log`); ids are strings, times in UTC. The first
     declared variant is the control, the first metric the one that the verdict goes by.
     """
     exposed = exposures(decisions, name, experiment)

@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
 
-from segue.data.lake_files import sync
-from segue.data.lake_lease import lease
+from segue.data.lake.files import sync
+from segue.data.lake.lease import lease
 from segue.domain.errors import DataError
 
 PREFIX = ".draft-"

@@ -19,8 +19,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from segue.data.lake_files import replace
-from segue.data.lake_lease import lease
+from segue.data.lake.files import replace
+from segue.data.lake.lease import lease
 from segue.data.settings import EventSource
 from segue.decide.surface import Surface
 from segue.decide.variants import Variants

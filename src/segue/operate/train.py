@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from segue.data.lake_files import replace
-from segue.data.lake_lease import lease
+from segue.data.lake.files import replace
+from segue.data.lake.lease import lease
 from segue.domain.errors import DeclarationError, ModelError, unknown
 from segue.engines.engine import Dataset, Engine
 from segue.learn.learner import Learner, Validate

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from segue.data.journal import Journal
-from segue.data.lake import Lake
-from segue.data.lake_rows import as_decision
+from segue.data.journal.journal import Journal
+from segue.data.lake.lake import Lake
+from segue.data.lake.rows import as_decision
 from segue.domain.columns import ID
 from segue.domain.decisions import Decision
 from segue.serve.access import Access

@@ -78,9 +78,9 @@ def keep_draining(workspace: Path, seconds: float, source: EventSource) -> None:
 
     Histories are indexed under the weights of the current release, under those of `source` where it does not say.
     """
-    from segue.data.drain import drain
-    from segue.data.journal import SQLiteJournal
-    from segue.data.lake import Lake
+    from segue.data.journal.drain import drain
+    from segue.data.journal.journal import SQLiteJournal
+    from segue.data.lake.lake import Lake
     from segue.operate.registry import Registry
     from segue.serve.weighing import Weighing
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import chain
 
-from segue.data.journal import Journal
+from segue.data.journal.journal import Journal
 from segue.domain.errors import SegueError
 from segue.domain.events import Event
 from segue.serve.access import Access

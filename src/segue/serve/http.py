@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from segue.data.journal import SQLiteJournal
+from segue.data.journal.journal import SQLiteJournal
 from segue.data.settings import EventSource
 from segue.domain.errors import RequestError
 from segue.learn.warm import warm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segue.data.journal import Journal
+from segue.data.journal.journal import Journal
 from segue.domain.decisions import Decision
 from segue.domain.events import IMPRESSION, Event
 from segue.serve.problems import Refusal

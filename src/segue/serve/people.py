@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from segue.data.lake import Lake
+from segue.data.lake.lake import Lake
 from segue.domain.columns import CODE, ID, USER, VISITOR
 
 KEPT = 100_000  # those who did most, where there are more

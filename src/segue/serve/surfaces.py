@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from segue.data.journal import Journal
+from segue.data.journal.journal import Journal
 from segue.decide.ask import Ask as Question
 from segue.domain.decisions import Decision
 from segue.domain.errors import SegueError

@@ -6,7 +6,7 @@ import time
 
 import msgspec
 
-from segue.data.journal import Journal
+from segue.data.journal.journal import Journal
 from segue.serve.exchange import Request, Response, answer
 from segue.serve.messages import Health
 from segue.serve.metrics import MEDIA_TYPE, Board, exposition

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from segue.data.state import Past
+from segue.data.histories.state import Past
 from segue.domain.catalog import Item
 from segue.domain.decisions import Decision, Shown
 from segue.domain.requests import NO_TIME

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segue.data.journal import Journal
+from segue.data.histories.state import UserState
+from segue.data.journal.journal import Journal
 from segue.data.settings import EventSource
-from segue.data.state import UserState
 
 
 class Weighing:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from segue.data.journal import Journal, Pending, Places
+from segue.data.journal.journal import Journal, Pending, Places
 from segue.domain.decisions import Decision
 from segue.domain.events import Event
 
@@ -24,7 +24,7 @@ def check_journal(make: Callable[[Path], Journal], folder: Path | None = None) -
     - the first decision of a (surface, request) stands, and every opener sees it at once;
     - trimming takes what both the lake and the index have, and says so; what is left is as it was.
 
-    >>> from segue.data.journal import SQLiteJournal
+    >>> from segue.data.journal.journal import SQLiteJournal
     >>> check_journal(SQLiteJournal)
     """
     with tempfile.TemporaryDirectory(dir=folder) as place:

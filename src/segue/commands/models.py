@@ -1,0 +1,95 @@
+"""The commands that learn, judge and recommend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segue.commands.shell import Place, as_json, show, show_json
+from segue.domain.errors import SegueError
+
+
+@click.command()
+@click.argument("models", nargs=-1)
+@as_json
+@click.pass_obj
+def train(place: Place, models: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
+    """Train the declared models, or those named."""
+    from segue.commands.terminal import progress
+
+    with progress("training") as advance:
+        trained = place.project().train(models, progress=advance)
+    show([each.row() for each in trained], as_json, title="trained")
+    if not as_json:
+        place.say_next("evaluate", "recommend --user ID --explain", "release")
+
+
+@click.command()
+@click.argument("models", nargs=-1)
+@click.option("--split", type=click.Choice(["time", "last", "random", "files"]), help="Instead of the declared one.")
+@as_json
+@click.pass_obj
+def evaluate(place: Place, models: tuple[str, ...], split: str | None, as_json: bool) -> None:  # noqa: FBT001
+    """Train on the past, rank all items, and hold the lists against what people did next."""
+    from segue.commands.terminal import progress
+
+    with progress("evaluating") as advance:
+        board = place.project().evaluate(models, split=split, progress=advance)
+    if as_json:
+        return show_json({"title": board.title, "sentence": board.sentence(), "evaluation": board.evaluation})
+    show(board.rows(), as_json, title=board.title)
+    click.echo(board.sentence())
+    return None
+
+
+@click.command()
+@click.argument("models", nargs=-1)
+@click.option("--attribute", default="categories", help="Which attribute of the items. [categories]")
+@as_json
+@click.pass_obj
+def affinity(place: Place, models: tuple[str, ...], attribute: str, as_json: bool) -> None:  # noqa: FBT001
+    """The share of each person's top 10 in the person's own genres or tags, against popularity's."""
+    show(
+        place.project().affinity(models, attribute=attribute), as_json, title="top 10 in the person's own " + attribute
+    )
+
+
+@click.command()
+@click.option("--user", metavar="ID", help="A person of the log.")
+@click.option("--history", metavar="ITEM,ITEM,…", help="What someone did, oldest first, instead of a person.")
+@click.option("--all", "everyone", is_flag=True, help="Everybody of the log; needs --out.")
+@click.option("--model", help="Which model; the first source of the first surface where none is named.")
+@click.option("-k", default=20, show_default=True, type=click.IntRange(1, 200), help="How many items.")
+@click.option("--explain", is_flag=True, help="Give the reason for each.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write to a .csv, .jsonl or .parquet file.")
+@as_json
+@click.pass_obj
+def recommend(place: Place, /, as_json: bool, **options: Any) -> None:  # noqa: FBT001
+    """What to show next, and why."""
+    from segue.commands.terminal import progress
+
+    project = place.project()
+    everyone, out = options.pop("everyone"), options.pop("out")
+    history, explain = options.pop("history"), options.pop("explain")
+    if everyone:
+        if options.pop("user") is not None or history is not None:
+            raise SegueError("--all is everybody: it goes with neither --user nor --history", mend="leave one out")
+        with progress("lists") as advance:
+            made = project.recommend_all(out, progress=advance, **options)
+        return show_json({"path": str(made.path), "people": made.people}) if as_json else click.echo(made.sentence())
+    listed = project.recommend(history=history.split(",") if history is not None else None, **options)
+    if out is not None:
+        listed.write(out)
+    if as_json:
+        return show_json(listed.as_dict())
+    if out is not None:
+        return click.echo(f"wrote {out}")
+    show(listed.rows(explain=explain), as_json, title=listed.title)
+    if listed.fallback:
+        click.echo(listed.fallback)
+    return None
+
+
+COMMANDS = (train, evaluate, affinity, recommend)

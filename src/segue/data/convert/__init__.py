@@ -1,0 +1,1 @@
+"""From text cells to typed columns, with a reason for each row that cannot be taken."""

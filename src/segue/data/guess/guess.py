@@ -1,0 +1,170 @@
+"""Guesses how files are to be read, and says why, and what could be otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+import polars as pl
+
+from segue.data.guess.catalog import ItemRoles, user_id
+from segue.data.guess.cells import filled, holds_json, quoted
+from segue.data.guess.columns import EventRoles
+from segue.data.guess.nested import opened
+from segue.data.guess.shape import Shape, guess_shape
+from segue.data.guess.told import Told
+from segue.data.read.files import Part, parts
+from segue.data.read.read import read_part
+from segue.data.settings import EventSource, FileSource, ItemSource, UserSource
+from segue.domain.errors import ReadError
+
+SAMPLE_ROWS = 200_000  # rows that columns are told from
+
+Source = TypeVar("Source", bound=FileSource)
+
+
+@dataclass(frozen=True)
+class Guess(Generic[Source]):
+    """How to read some files.
+
+    source   what goes into segue.toml; `files` are the paths as they were given
+    reasons  why, a line for each thing that was told, with the evidence
+    doubts   what could be otherwise, and what to change then
+    sample   the first rows as the file has them, the fields of objects as columns
+    """
+
+    source: Source
+    reasons: list[str]
+    doubts: list[str]
+    sample: pl.DataFrame
+
+
+@dataclass
+class Look:
+    """What was seen of the first file: a sample of its rows, and what has been said so far.
+
+    `roots` are the columns that the fields of objects are in, `name` is what the file is called.
+    """
+
+    shape: Shape
+    sample: pl.DataFrame
+    reasons: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    roots: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+
+
+def guess_events(
+    paths: Sequence[Path],
+    *,
+    told: Mapping[str, str] | None = None,
+    delimiter: str | None = None,
+    time_format: str | None = None,
+    order: str | None = None,
+) -> Guess[EventSource]:
+    """How to read files of events.
+
+    What is said goes before what is guessed: `told` maps roles ("user") to the file's columns ("" where none has the
+    role). Raises `ReadError` where the first file is empty or damaged, or has no column that could be the person or
+    the item; `DataError` where it is not as it was said to be.
+    """
+    said = Told(told or {}, _sign(delimiter), time_format, order)
+    look = _look(paths, said)
+    roles = EventRoles(look.sample, look.reasons, look.doubts, said, look.name)
+    source = msgspec.structs.replace(_file_source(EventSource, look.shape, paths), **roles.settings())
+    return Guess(source, look.reasons, look.doubts, look.sample.head(5))
+
+
+def guess_items(paths: Sequence[Path]) -> Guess[ItemSource]:
+    """How to read files of the catalog. Raises `ReadError` where the first file is empty or damaged."""
+    look = _with_ids(_look(paths))
+    roles = ItemRoles(look.sample, look.reasons, look.doubts, look.roots)
+    source = msgspec.structs.replace(_file_source(ItemSource, look.shape, paths), **roles.settings())
+    return Guess(source, look.reasons, look.doubts, look.sample.head(5))
+
+
+def guess_users(paths: Sequence[Path]) -> Guess[UserSource]:
+    """How to read files of users. Raises `ReadError` where the first file is empty or damaged."""
+    look = _with_ids(_look(paths))
+    settings = user_id(look.sample, look.reasons, look.doubts)
+    source = msgspec.structs.replace(_file_source(UserSource, look.shape, paths), **settings)
+    return Guess(source, look.reasons, look.doubts, look.sample.head(5))
+
+
+def _sign(delimiter: str | None) -> str | None:
+    """A tab as shells hand it over."""
+    return "\t" if delimiter in ("\\t", "tab") else delimiter
+
+
+def _look(paths: Sequence[Path], told: Told | None = None) -> Look:
+    if not paths:
+        raise ReadError("no file was named", mend="name one or more files")
+    told = told or Told()
+    part, shape, sample = _first(paths[0], told)
+    doubts = [doubt for path in paths[1:20] if (doubt := _unlike(path, shape, sample, part.name, told))]
+    if told.delimiter and shape.format != "csv":
+        doubts.append(f"a delimiter was said, but {part.name} is no table of text")
+    found = opened(sample)
+    return Look(shape, found.frame, shape.reasons, shape.doubts + doubts + found.doubts(), found.roots, part.name)
+
+
+def _with_ids(look: Look) -> Look:
+    """Refuses a table of which no column could be an id."""
+    if all(holds_json(filled(cells)) for cells in look.sample):
+        seen = quoted(look.sample.columns[:20]) or "none"
+        raise ReadError(
+            f"no column could be an id, for all hold objects or lists: {seen}",
+            where=look.name,
+            mend="name a file with a column of ids",
+        )
+    return look
+
+
+def _first(path: Path, told: Told) -> tuple[Part, Shape, pl.DataFrame]:
+    """The first part of a path, looked at while it can be read."""
+    for part in parts(path):
+        shape = guess_shape(part, told.delimiter, frozenset(told.columns.values()))
+        return part, shape, _sample(part, shape)
+    raise ReadError("the archive holds no files", where=str(path), mend="name an archive that does")
+
+
+def _sample(part: Part, shape: Shape) -> pl.DataFrame:
+    frames: list[pl.DataFrame] = []
+    rows = 0
+    for chunk in read_part(part, _file_source(FileSource, shape, ())):
+        frames.append(_plain(chunk.frame, chunk.fragments))
+        rows += len(chunk)
+        if rows >= SAMPLE_ROWS:
+            break
+    return pl.concat(frames, how="diagonal_relaxed").head(SAMPLE_ROWS) if frames else pl.DataFrame()
+
+
+def _plain(frame: pl.DataFrame, fragments: frozenset[str]) -> pl.DataFrame:
+    """JSON texts as the text in them: "abc" without its quotes, null as nothing."""
+    texts = [
+        pl.when(pl.col(name).str.starts_with('"')).then(pl.col(name).str.slice(1).str.head(-1)).otherwise(pl.col(name))
+        for name in fragments
+    ]
+    return frame.with_columns(texts).with_columns(pl.col(name).replace("null", None) for name in fragments)
+
+
+def _file_source(kind: type[Source], shape: Shape, paths: Sequence[Path]) -> Source:
+    return kind(
+        files=tuple(str(path) for path in paths),
+        format=shape.format if shape.format == "parquet" else ("auto" if shape.format == "jsonl" else "csv"),
+        delimiter=shape.delimiter,
+        encoding=shape.encoding,
+        header=shape.header,
+        quote='"' if shape.quote else "",
+    )
+
+
+def _unlike(path: Path, shape: Shape, sample: pl.DataFrame, first: str, told: Told) -> str | None:
+    """What is said of a further file whose columns are not those of the first."""
+    _, other, rows = _first(path, told)
+    if other.format == shape.format and rows.columns == sample.columns:
+        return None
+    return f"{path} has other columns than {first}: {', '.join(rows.columns)}; read it by a declaration of its own"

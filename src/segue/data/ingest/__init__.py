@@ -1,0 +1,1 @@
+"""Files come into the lake: in steps, once, and reported."""

@@ -1,0 +1,248 @@
+"""Brings files into the lake: each row once, kept or quarantined; what is in already is left alone, and said so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import polars as pl
+
+from segue.data.convert.events import Converted, convert_events
+from segue.data.convert.items import convert_items, convert_users
+from segue.data.convert.times import MOMENT
+from segue.data.ingest import steps as ingest_steps
+from segue.data.ingest.report import FileReport, Tally
+from segue.data.ingest.steps import Gathering, Step, Take
+from segue.data.lake.lake import Appended, Lake, Read, Snapshot
+from segue.data.read.files import Part, parts
+from segue.data.read.read import read_part
+from segue.data.read.rows import Rows
+from segue.data.settings import EventSource, FileSource, ItemSource, UserSource
+from segue.domain import columns
+from segue.domain.errors import SegueError
+
+# What of a source does not change the rows that come out of it.
+_OUTSIDE_MAPPING = ("files", "types", "weight")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an ingestion is: the part that is being read, and its rows so far; bytes of all files, those done."""
+
+    path: str
+    rows: int
+    bytes_done: int
+    bytes_all: int
+
+
+Report = Callable[[Progress], None]
+
+
+def ingest_events(
+    lake: Lake,
+    source: EventSource,
+    paths: Sequence[Path],
+    root: Path,
+    now: datetime,
+    progress: Report | None = None,
+) -> list[FileReport]:
+    """Take the events of these files into the lake. Names in reports and quarantine are relative to `root`.
+
+    Many small parts are committed together, yet each is in or out by itself, and reported by itself. A content that the
+    lake has with another mapping is replaced: the old rows go as the new ones come. Raises `ReadError` where a file is
+    damaged: none of its rows is taken then; what came before it is, unless something was to be replaced.
+    """
+    return _ingest(lake, source, paths, root, progress, _EventSink(lake, source, now.astimezone(UTC)))
+
+
+def ingest_items(
+    lake: Lake, source: ItemSource, paths: Sequence[Path], root: Path, now: datetime, progress: Report | None = None
+) -> list[FileReport]:
+    """Take a catalog into the lake; the last row of an id is current. What was read with another mapping goes."""
+    sink = _TableSink("items", lambda rows: convert_items(rows, source, now))
+    return _ingest(lake, source, paths, root, progress, sink)
+
+
+def ingest_users(
+    lake: Lake, source: UserSource, paths: Sequence[Path], root: Path, now: datetime, progress: Report | None = None
+) -> list[FileReport]:
+    """Take a table of users into the lake; the last row of an id is current. Rows read with another mapping go."""
+    sink = _TableSink("users", lambda rows: convert_users(rows, source, now))
+    return _ingest(lake, source, paths, root, progress, sink)
+
+
+def batch_id(content: str, source: FileSource) -> str:
+    """The name of a batch: 32 hex digits of the content's hash, 16 of the mapping's.
+
+    What a source says about learning (types' weights) and where its files lie is no part of the mapping.
+    """
+    said = {name: getattr(source, name) for name in source.__struct_fields__ if name not in _OUTSIDE_MAPPING}
+    mapping = msgspec.json.encode([type(source).__name__, msgspec.to_builtins(said)], order="deterministic")
+    return content + blake2b(mapping, digest_size=8).hexdigest()
+
+
+def batches_of(paths: Sequence[Path], source: FileSource, snapshot: Snapshot) -> list[str]:
+    """The batches in the lake's events that came from these files; a big file has several, named alike."""
+    wanted = {batch_id(part.digest(), source) for path in paths for part in parts(path)}
+    known = snapshot.coded_events().select(pl.col(columns.BATCH).unique()).collect().to_series()
+    return sorted(batch for batch in known if batch.split(".")[0] in wanted)
+
+
+class _Sink(Protocol):
+    """Where converted rows go."""
+
+    name: Read
+
+    def convert(self, rows: Rows, batch: str) -> Converted: ...
+
+    def append(self, frames: Mapping[str, pl.DataFrame], take: Take) -> dict[str, Appended]: ...
+
+    def part_done(self, lines: int) -> None: ...
+
+
+class _EventSink:
+    """Events; where the order of lines is the order of events, later files come after earlier ones."""
+
+    name: Read = "events"
+
+    def __init__(self, lake: Lake, source: EventSource, now: datetime) -> None:
+        self._source, self._now = source, now
+        self._order = _last_order(lake) if source.order == "file" else 0
+
+    def convert(self, rows: Rows, batch: str) -> Converted:
+        return convert_events(rows, self._source, batch, self._order, self._now)
+
+    def append(self, frames: Mapping[str, pl.DataFrame], take: Take) -> dict[str, Appended]:
+        return take(frames)
+
+    def part_done(self, lines: int) -> None:
+        self._order += lines
+
+
+class _TableSink:
+    """Items or users: of the rows of one id in a batch, the last is taken."""
+
+    def __init__(self, name: Read, convert: Callable[[Rows], Converted]) -> None:
+        self.name: Read = name
+        self._convert = convert
+
+    def convert(self, rows: Rows, batch: str) -> Converted:
+        del batch
+        return self._convert(rows)
+
+    def append(self, frames: Mapping[str, pl.DataFrame], take: Take) -> dict[str, Appended]:
+        last = {batch: frame.unique(columns.ID, keep="last", maintain_order=True) for batch, frame in frames.items()}
+        taken = take(last)
+        return {
+            batch: Appended(taken[batch].rows, taken[batch].duplicates + frame.height - last[batch].height)
+            for batch, frame in frames.items()
+        }
+
+    def part_done(self, lines: int) -> None:
+        del lines  # a catalog has no order
+
+
+def _last_order(lake: Lake) -> int:
+    if not lake.root.is_dir():
+        return 0
+    last = lake.snapshot().coded_events().select(pl.col(columns.ORDER).max()).collect().item()
+    return int(last or 0)
+
+
+def _ingest(
+    lake: Lake, source: FileSource, paths: Sequence[Path], root: Path, progress: Report | None, sink: _Sink
+) -> list[FileReport]:
+    total, done = sum(path.stat().st_size for path in paths if path.is_file()), 0
+    tallies: list[Tally] = []
+    with lake.writer(), _gathering(lake, sink) as gathering:
+        for path in paths:
+            for part in parts(path, _shown(path, root)):
+                told = _Teller(progress, part, done, total)
+                tallies.append(_read_part(source, part, sink, gathering, told))
+            done += path.stat().st_size
+            if progress is not None and tallies:
+                progress(Progress(tallies[-1].path, tallies[-1].read, done, total))
+    return [tally.report() for tally in tallies]
+
+
+@contextmanager
+def _gathering(lake: Lake, sink: _Sink) -> Iterator[Gathering]:
+    """Parts gathered while the block runs, all committed at its end: where a file is damaged, those before it."""
+    gathering = Gathering(lake, sink.name, sink.append)
+    try:
+        yield gathering
+    except SegueError:
+        gathering.abandon()
+        raise
+    gathering.finish()
+
+
+@dataclass(frozen=True)
+class _Teller:
+    """Tells how far one part is."""
+
+    report: Report | None
+    part: Part
+    done: int
+    total: int
+
+    def __call__(self, rows: int) -> None:
+        if self.report is not None:
+            self.report(Progress(self.part.name, rows, self.done + self.part.position(), self.total))
+
+
+def _shown(path: Path, root: Path) -> str:
+    """The path as people know it: relative to the workspace where it lies or was declared in it, else as given.
+
+    A link in the workspace goes by its own name, not by that of what it points to.
+    """
+    for full, folder in ((path, root), (path.absolute(), root.absolute()), (path.resolve(), root.resolve())):
+        if full.is_relative_to(folder):
+            return str(full.relative_to(folder))
+    return str(path)
+
+
+def _read_part(source: FileSource, part: Part, sink: _Sink, gathering: Gathering, told: _Teller) -> Tally:
+    """Convert the rows of a part and have them wait to be committed."""
+    tally = Tally(part.name, batch_id(part.digest(), source))
+    if gathering.holds(tally.batch):
+        tally.skipped = True
+        return tally
+    gathering.expect(tally)
+    for step in _steps(part, source, sink, tally, told):
+        gathering.add(step)
+    sink.part_done(tally.last_line)
+    return tally
+
+
+def _steps(part: Part, source: FileSource, sink: _Sink, tally: Tally, told: _Teller) -> Iterator[Step]:
+    step, number = Step(tally.batch, tally), 0
+    for chunk in read_part(part, source):
+        converted = sink.convert(chunk, tally.batch)
+        if step.rows >= ingest_steps.STEP:
+            step.batch = f"{tally.batch}.{number}"
+            yield step
+            step, number = Step(tally.batch, tally), number + 1
+        step.add(converted.frame, converted.broken)
+        tally.read += len(chunk) + len(chunk.broken)
+        tally.last_line = max([tally.last_line, *chunk.lines[-1:].tolist()])
+        told(tally.read)
+    yield step
+
+
+__all__ = [
+    "MOMENT",
+    "FileReport",
+    "Progress",
+    "batch_id",
+    "batches_of",
+    "ingest_events",
+    "ingest_items",
+    "ingest_users",
+]

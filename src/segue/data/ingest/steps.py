@@ -1,0 +1,131 @@
+"""Rows that wait to be committed: many small parts go into the lake together, a big one in several steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import polars as pl
+
+from segue.data.ingest.report import Tally
+from segue.data.lake.lake import Appended, Lake, Read
+from segue.data.lake.replace import Replacement
+from segue.data.lake.rows import CONTENT_DIGITS
+from segue.data.read.rows import BROKEN, Broken
+from segue.domain import columns
+
+STEP = 500_000  # rows that are committed at a time
+PARTS = 1_000  # and parts
+
+Take = Callable[[Mapping[str, pl.DataFrame]], dict[str, Appended]]
+Append = Callable[[Mapping[str, pl.DataFrame], Take], dict[str, Appended]]
+
+
+@dataclass
+class Step:
+    """Rows of one part that go in together. The last step of a part carries the batch's own name: then all is in."""
+
+    batch: str
+    tally: Tally
+    frames: list[pl.DataFrame] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+    rows: int = 0
+
+    def add(self, frame: pl.DataFrame, broken: Sequence[Broken]) -> None:
+        """Take in what became of some rows; a column that holds nothing in them takes no memory while they wait."""
+        self.frames.append(frame.select(column.name for column in frame if column.null_count() < frame.height))
+        self.broken += broken
+        self.rows += frame.height + len(broken)
+
+    def frame(self) -> pl.DataFrame:
+        """The rows that are kept, with the columns that hold something in one of them."""
+        return pl.concat([pl.DataFrame(schema={columns.ID: pl.String}), *self.frames], how="diagonal")
+
+    def quarantined(self) -> pl.DataFrame:
+        """The rows that are not, as quarantine has them."""
+        frame = pl.DataFrame(self.broken, schema=BROKEN, orient="row")
+        return frame.with_columns(pl.lit(self.batch).alias(columns.BATCH), pl.lit(self.tally.path).alias("file"))
+
+
+class Gathering:
+    """Steps that wait. They are committed once they are `STEP` rows or `PARTS` parts, each known by its own name.
+
+    A process that dies loses what waits, and nothing else: the next ingestion reads those parts again. From the first
+    part on that the lake has with another mapping, everything comes in at the end, in one commit with what goes.
+    """
+
+    def __init__(self, lake: Lake, name: Read, append: Append) -> None:
+        self._lake, self._name, self._append = lake, name, append
+        self._steps: dict[str, Step] = {}
+        self._replacement: Replacement | None = None
+        self._aside: dict[str, Tally] = {}  # whose rows are written aside, by batch
+
+    def holds(self, batch: str) -> bool:
+        """Whether the batch is in the lake, or waits for it."""
+        return batch in self._steps or self._lake.has_batch(batch)
+
+    def expect(self, tally: Tally) -> None:
+        """Get ready for the steps of a part, which the lake may have with another mapping."""
+        if self._lake.has_other_mapping(self._name, tally.batch):
+            tally.replaced = 0
+            if self._replacement is None:
+                self.flush()
+                self._replacement = self._lake.replacement(self._name)
+
+    def add(self, step: Step) -> None:
+        """Take in a step, and commit what waits where it is enough."""
+        if self._rows() + step.rows > STEP:
+            self.flush()
+        self._steps[step.batch] = step
+        if self._rows() >= STEP or len(self._steps) >= PARTS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what waits: quarantine first, so that a batch that is in is in with all that was wrong in it."""
+        steps, self._steps = self._steps, {}
+        self._lake.take("quarantine", {name: step.quarantined() for name, step in steps.items() if step.broken})
+        frames = {}
+        for name, step in steps.items():
+            step.tally.quarantined.update(row.reason for row in step.broken)
+            if name != step.tally.batch and self._lake.has_batch(name):
+                step.tally.kept += step.rows - len(step.broken)  # an ingestion that was broken off had come this far
+            else:
+                frames[name] = step.frame()
+                step.frames.clear()
+        take = self._write_aside if self._replacement else partial(self._lake.take, self._name)
+        for name, appended in self._append(frames, take).items():
+            steps[name].tally.kept += appended.rows
+            steps[name].tally.duplicates += appended.duplicates
+            self._aside[name] = steps[name].tally
+
+    def finish(self) -> None:
+        """Commit all that waits, and what was written aside."""
+        self.flush()
+        if self._replacement is None:
+            return
+        replaced = self._replacement.commit()
+        for name, count in replaced.dropped.items():
+            self._aside[name].kept -= count
+            self._aside[name].duplicates += count
+        for tally in self._aside.values():
+            if tally.replaced is not None:
+                tally.replaced = replaced.gone.get(tally.batch[:CONTENT_DIGITS], 0)
+
+    def abandon(self) -> None:
+        """Where a part cannot be read: commit the parts before it, but replace nothing unless all is there."""
+        if self._replacement is None:
+            self.flush()
+        else:
+            self._replacement.discard()
+
+    def _write_aside(self, frames: Mapping[str, pl.DataFrame]) -> dict[str, Appended]:
+        assert self._replacement is not None
+        rows = self._replacement.add(frames)
+        return {name: Appended(rows.get(name, 0), frame.height - rows.get(name, 0)) for name, frame in frames.items()}
+
+    def _rows(self) -> int:
+        return sum(step.rows for step in self._steps.values())
+
+
+__all__ = ["Gathering", "Step"]

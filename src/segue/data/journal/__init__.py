@@ -1,0 +1,1 @@
+"""The journal of what was just done and decided, and its way into the lake."""

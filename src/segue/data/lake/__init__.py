@@ -1,0 +1,1 @@
+"""The lake: Delta tables with one writer, and snapshots of them."""

@@ -1,0 +1,68 @@
+"""The dictionaries of the lake: one code for each id, given out once, in the order in which ids are first met."""
+
+from __future__ import annotations
+
+import polars as pl
+from deltalake import DeltaTable
+
+from segue.data.lake.tables import Table
+from segue.domain import columns
+from segue.domain.errors import ReadError
+from segue.domain.items import Items
+
+
+class Codes:
+    """An append-only dictionary with one writer: a code never changes meaning.
+
+    The dictionary is committed before the rows that use it. A crash in between leaves codes that nothing uses yet,
+    and the same ids get the same codes when the work is done again.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._frame = table.layout.empty
+        self._version = -1
+
+    def encode(self, ids: pl.Series) -> pl.Series:
+        """int32 codes of the ids, null where an id is null. Ids that were never met are given the next codes first."""
+        known = self._known()
+        new = ids.drop_nulls().unique(maintain_order=True).to_frame(columns.ID)
+        new = new.join(known, on=columns.ID, how="anti", maintain_order="left")
+        if new.height:
+            known = self._add(known, new)
+        name = ids.name
+        coded = ids.to_frame(columns.ID).join(known, on=columns.ID, how="left", maintain_order="left")
+        return coded[columns.CODE].alias(name)
+
+    def _known(self) -> pl.DataFrame:
+        table = self.table.current()
+        version = -1 if table is None else table.version()
+        if version != self._version:
+            self._frame, self._version = dictionary(self.table, table), version
+        return self._frame
+
+    def _add(self, known: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+        first = known.height
+        rows = new.with_columns(pl.int_range(first, first + new.height, dtype=pl.Int32).alias(columns.CODE))
+        self.table.append(rows, {"codes": first + new.height})
+        table = self.table.current()
+        assert table is not None
+        self._frame, self._version = pl.concat([known, rows]), table.version()
+        return self._frame
+
+
+def dictionary(table: Table, version: DeltaTable | None) -> pl.DataFrame:
+    """Ids in the order of their codes, which are 0, 1, 2, ... without a gap."""
+    frame = table.scan(version).select(columns.ID, columns.CODE).sort(columns.CODE).collect()
+    if frame.height and not (frame[columns.CODE] == pl.int_range(frame.height, dtype=pl.Int32, eager=True)).all():
+        raise ReadError(
+            "the dictionary is damaged: its codes are not 0, 1, 2, ... each once",
+            where=str(table.path),
+            mend="restore the lake from a backup; a code must never change its meaning",
+        )
+    return frame
+
+
+def vocabulary(frame: pl.DataFrame) -> Items:
+    """The ids as a vocabulary: the position of an id is its code."""
+    return Items(frame[columns.ID].to_list())

@@ -1,0 +1,281 @@
+"""The lake: Delta tables of events, decisions, catalog, people and quarantine, appended to by one writer at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from segue.data.lake import layouts
+from segue.data.lake.codes import Codes
+from segue.data.lake.files import sync
+from segue.data.lake.lease import lease
+from segue.data.lake.replace import Replacement
+from segue.data.lake.rows import (
+    Trusted,
+    as_laid_out,
+    decision_rows,
+    file_batch,
+    person_keys,
+    unknown_rows,
+    with_day,
+)
+from segue.data.lake.snapshot import Snapshot
+from segue.data.lake.tables import Table
+from segue.domain import columns
+from segue.domain.decisions import Decision
+from segue.domain.errors import DataError
+
+Taken = Literal["events", "items", "users", "quarantine"]
+Read = Literal["events", "items", "users"]
+
+BATCH_VERSION = 1  # what a batch of a file commits under its id; a drain counts up instead
+
+
+@dataclass(frozen=True)
+class Appended:
+    """How many rows came into a table, and how many were left out because their id was there already."""
+
+    rows: int
+    duplicates: int
+
+
+class Lake:
+    """The tables in one folder. Every append is one commit under the batch's id: the same batch twice changes nothing.
+
+    Appends take the writer lease for themselves; `writer()` holds it over several of them.
+
+    >>> import tempfile
+    >>> lake = Lake(Path(tempfile.mkdtemp()) / "lake")
+    >>> frame = pl.DataFrame({"id": ["a", "b"], "user": ["ann", "bob"], "item": ["x", "x"], "type": ["view", "view"]})
+    >>> lake.append_events(frame, "first")
+    Appended(rows=2, duplicates=0)
+    >>> lake.append_events(frame, "second")
+    Appended(rows=0, duplicates=2)
+    >>> lake.snapshot().events().select("user", "item").collect().rows()
+    [('ann', 'x'), ('bob', 'x')]
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self.tables = {layout.name: Table(self.root, layout) for layout in layouts.TABLES}
+        self.items_coded = Codes(self.tables["item_ids"])
+        self.people_coded = Codes(self.tables["person_ids"])
+        self._lock = threading.RLock()
+        self._held = 0
+
+    @contextmanager
+    def writer(self, wait_s: float = 0.0) -> Iterator[Lake]:
+        """Be the one writer while the block runs; `BusyError` if another process is still it after `wait_s` seconds."""
+        with self._lock:
+            if self._held:
+                self._held += 1
+                try:
+                    yield self
+                finally:
+                    self._held -= 1
+                return
+            with lease(self.root / ".writer", "writing to the lake", wait_s), ExitStack() as stack:
+                for table in self.tables.values():
+                    stack.enter_context(table.held())
+                self._held = 1
+                try:
+                    yield self
+                finally:
+                    self._held = 0
+
+    def has_batch(self, batch: str) -> bool:
+        """Whether the rows of this batch are in: events, items or users, which come after its quarantine.
+
+        A batch of a file is not any more where the same content was read with another mapping since.
+        """
+        names = ("events", "items", "users")
+        with self._lock:
+            return any(self._stands(self.tables[name], batch) for name in names)
+
+    def has_other_mapping(self, name: Read, batch: str) -> bool:
+        """Whether a table has the content of this batch of a file as another mapping reads it."""
+        with self._lock:
+            found = file_batch(batch)
+            return found is not None and self.tables[name].committed(found[0]) not in (None, found[1])
+
+    def replacement(self, name: Read) -> Replacement:
+        """Batches to come into a table at once, in place of what their contents were read as before."""
+
+        def place(batches: Mapping[str, pl.DataFrame], before: int) -> pl.DataFrame:
+            if name == "events":
+                return self._coded_events(self._laid_events(batches))
+            return self._laid(name, batches, before)
+
+        return Replacement(self.tables[name], place)
+
+    def append_events(self, frame: pl.DataFrame, batch: str) -> Appended:
+        """Events with string ids, columns as in `domain.columns`; missing columns are null, `received` is now.
+
+        Events whose id the lake has already are left out and counted. Times are timestamps, `context` is JSON text.
+        """
+        return self.take("events", {batch: frame})[batch]
+
+    def commit_events(
+        self, frame: pl.DataFrame, batch: str, app: str, version: int, trusted: Trusted | None = None
+    ) -> Appended:
+        """As `append_events`, committed under `app` -> `version` unless that or a later version is in.
+
+        `trusted` says which earlier rows are known to hold none of these ids, so that they are not looked at.
+        """
+        with self.writer():
+            if (self.tables["events"].committed(app) or 0) >= version:
+                return Appended(0, frame.height)
+            return self._events({batch: frame}, {app: version}, trusted)[batch]
+
+    def take(self, name: Taken, batches: Mapping[str, pl.DataFrame]) -> dict[str, Appended]:
+        """Several batches in one commit: all of them are in afterwards or none, each known by its own name.
+
+        The frames are as the method for one batch takes them; a batch that is in already is left out.
+        """
+        with self.writer():
+            table = self.tables[name]
+            new = {batch: frame for batch, frame in batches.items() if not self._stands(table, batch)}
+            known = {batch: Appended(0, batches[batch].height) for batch in batches.keys() - new.keys()}
+            if not new:
+                return known
+            transactions = dict.fromkeys(new, BATCH_VERSION)
+            if name != "quarantine":
+                transactions |= dict(found for found in map(file_batch, new) if found is not None)
+            if name == "events":
+                return known | self._events(new, transactions)
+            table.append(self._laid(name, new, 0), transactions)
+            return known | {batch: Appended(frame.height, 0) for batch, frame in new.items()}
+
+    def append_decisions(self, decisions: Sequence[Decision], batch: str) -> Appended:
+        """Decisions, whole. Those whose id the lake has already are left out and counted."""
+        return self.commit_decisions(decisions, batch, batch, BATCH_VERSION)
+
+    def commit_decisions(
+        self, decisions: Sequence[Decision], batch: str, app: str, version: int, trusted: Trusted | None = None
+    ) -> Appended:
+        """As `append_decisions`, committed under `app` -> `version` unless that or a later version is in."""
+        with self.writer():
+            table = self.tables["decisions"]
+            if (table.committed(app) or 0) >= version:
+                return Appended(0, len(decisions))
+            rows = as_laid_out(with_day(decision_rows(decisions, batch)), table.layout, layouts.PEOPLE_AND_ITEM)
+            rows = unknown_rows(_first_of_each(rows), table.current(), table.path, trusted)
+            table.append(self._coded(rows), {app: version})
+            return Appended(rows.height, len(decisions) - rows.height)
+
+    def put_items(self, frame: pl.DataFrame, batch: str) -> Appended:
+        """A catalog, or a part of it; the latest row of an id is current. `attributes` is JSON text."""
+        return self.take("items", {batch: frame})[batch]
+
+    def put_users(self, frame: pl.DataFrame, batch: str) -> Appended:
+        """People's attributes by user `id`; the latest row of an id is current. `attributes` is JSON text."""
+        return self.take("users", {batch: frame})[batch]
+
+    def quarantine(self, frame: pl.DataFrame, batch: str) -> Appended:
+        """Rows that could not be taken, with the file, the line and the reason."""
+        return self.take("quarantine", {batch: frame})[batch]
+
+    def compact(self, name: Literal["events", "decisions"], journal: str) -> int:
+        """Merge the many small files that drains of a journal left; how many files went."""
+        with self.writer():
+            return self.tables[name].compact(journal)
+
+    def drained(self, name: Literal["events", "decisions"], journal: str) -> int:
+        """The last place of a journal that a table has; 0 where it has none."""
+        with self._lock:
+            return self.tables[name].committed(journal) or 0
+
+    def sync(self) -> None:
+        """Nothing is left to sync after an append; this makes the lake's own folder durable."""
+        if self.root.is_dir():
+            sync([self.root, self.root.parent])
+
+    def snapshot(self, as_of: datetime | None = None) -> Snapshot:
+        """The lake as it is now, or what it knew at a moment: rows that were received by then."""
+        if as_of is not None and as_of.tzinfo is None:
+            raise DataError("as_of has no time zone", where=str(as_of), mend="give one, such as 2026-01-31T00:00:00Z")
+        return Snapshot(self.tables, as_of)
+
+    def _events(
+        self, batches: Mapping[str, pl.DataFrame], transactions: Mapping[str, int], trusted: Trusted | None = None
+    ) -> dict[str, Appended]:
+        """Commit what is new of the events of these batches; an id that several have is of the first."""
+        table = self.tables["events"]
+        coded = self._coded_events(unknown_rows(self._laid_events(batches), table.current(), table.path, trusted))
+        table.append(coded, transactions)
+        kept = dict(coded.group_by(columns.BATCH).len().iter_rows())
+        return {
+            batch: Appended(kept.get(batch, 0), frame.height - kept.get(batch, 0)) for batch, frame in batches.items()
+        }
+
+    def _stands(self, table: Table, batch: str) -> bool:
+        """Whether a batch was committed to a table, and its content was not read with another mapping since."""
+        if table.committed(batch) is None:
+            return False
+        found = file_batch(batch)
+        return found is None or table.committed(found[0]) in (None, found[1])
+
+    def _laid_events(self, batches: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        """The events of these batches, not coded yet; an id that several have is of the first."""
+        layout = self.tables["events"].layout
+        return _first_of_each(
+            pl.concat(
+                as_laid_out(with_day(_of(frame, batch)), layout, layouts.PEOPLE_AND_ITEM)
+                for batch, frame in batches.items()
+            )
+        )
+
+    def _coded_events(self, rows: pl.DataFrame) -> pl.DataFrame:
+        return self._coded(rows).with_columns(self.items_coded.encode(rows[columns.ITEM]))
+
+    def _laid(self, name: Taken, batches: Mapping[str, pl.DataFrame], before: int) -> pl.DataFrame:
+        """The rows of these batches, as any table but those of events and decisions has them."""
+        frames = batches if name == "quarantine" else self._numbered(name, batches, before)
+        layout = self.tables[name].layout
+        return pl.concat(as_laid_out(_of(frame, batch), layout) for batch, frame in frames.items())
+
+    def _numbered(self, name: Taken, batches: Mapping[str, pl.DataFrame], before: int) -> dict[str, pl.DataFrame]:
+        """The frames of a catalog with the order of their rows behind those of the table and `before` more; users by
+        their codes."""
+        files = self.tables[name].files()
+        first = before + (int(files["max.order"].max()) + 1 if files.height else 0)  # type: ignore[arg-type]
+        numbered = {}
+        for batch, frame in batches.items():
+            order = pl.int_range(first, first + frame.height, dtype=pl.Int64).alias(columns.ORDER)
+            numbered[batch] = (self._by_code(frame) if name == "users" else frame).with_columns(order)
+            first += frame.height
+        return numbered
+
+    def _by_code(self, users: pl.DataFrame) -> pl.DataFrame:
+        keys = person_keys(users[columns.ID].cast(pl.String), "u")
+        return users.drop(columns.ID).with_columns(self.people_coded.encode(keys).alias(columns.USER))
+
+    def _coded(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows with codes in place of people's ids, given out for users and visitors at once."""
+        keys = [person_keys(rows[columns.USER], "u"), person_keys(rows[columns.VISITOR], "v")]
+        named = [column for column in keys if column.null_count() < len(column)]
+        coded = {column.name: pl.lit(None, pl.Int32).alias(column.name) for column in keys}
+        if named:
+            codes = self.people_coded.encode(pl.concat(named))
+            for place, column in enumerate(named):
+                coded[column.name] = pl.lit(codes.slice(place * len(column), len(column)).alias(column.name))
+        return rows.with_columns(coded.values())
+
+
+def _first_of_each(rows: pl.DataFrame) -> pl.DataFrame:
+    first = rows[columns.ID].is_first_distinct()
+    return rows if first.all() else rows.filter(first)
+
+
+def _of(frame: pl.DataFrame, batch: str) -> pl.DataFrame:
+    return frame.with_columns(pl.lit(batch).alias(columns.BATCH))
+
+
+__all__ = ["Appended", "Lake", "Snapshot"]

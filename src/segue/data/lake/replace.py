@@ -1,0 +1,151 @@
+"""Replacing what files were read as before: the new rows are written aside, and come in as the old ones go."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from segue.data.lake.files import discard
+from segue.data.lake.rows import content_of, file_batch, known_ids
+from segue.data.lake.tables import Staged, Table, removals
+from segue.domain import columns
+
+Place = Callable[[Mapping[str, pl.DataFrame], int], pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """What a replacement did.
+
+    dropped  by batch, how many of its rows did not come in, because another row has their id
+    gone     by content (the first digits of a file's batch), how many rows of an earlier mapping went
+    """
+
+    dropped: Mapping[str, int]
+    gone: Mapping[str, int]
+
+
+class Replacement:
+    """Batches of files that take the place of what the same contents were read as before, all in one commit.
+
+    A process that dies before the commit leaves the old rows, after it the new ones, never both. `place` makes rows as
+    the table has them, given how many came before. Ids are looked for at the end, when it is known which rows go.
+    """
+
+    def __init__(self, table: Table, place: Place) -> None:
+        self._table, self._place = table, place
+        self._groups: list[list[Staged]] = []
+        self._batches: list[str] = []
+        self._rows = 0
+
+    def add(self, batches: Mapping[str, pl.DataFrame]) -> dict[str, int]:
+        """Write the rows aside; by batch, how many there are with an id of their own."""
+        if not batches:
+            return {}
+        rows = self._place(batches, self._rows)
+        self._rows += rows.height
+        self._batches += batches
+        self._groups.append(self._table.stage(rows, next(iter(batches))))
+        return dict(rows.group_by(columns.BATCH).len().iter_rows())
+
+    def discard(self) -> None:
+        """Take back what was written aside: the lake stays as it is."""
+        discard([file.path for group in self._groups for file in group])
+        self._groups.clear()
+
+    def commit(self) -> Replaced:
+        """Bring in what was written, and take out every earlier row of the same contents."""
+        named = [found for found in map(file_batch, self._batches) if found is not None]
+        contents = dict(named)
+        dropped = self._each_id_once(list(contents)) if self._table.layout.by_day else Counter()
+        old, gone = self._old(list(contents))
+        transactions = {batch: (self._table.committed(batch) or 0) + 1 for batch in self._batches}
+        staged = [file for group in self._groups for file in group]
+        self._table.commit(staged, transactions | contents, removals(old))
+        return Replaced(dropped, gone)
+
+    def _each_id_once(self, contents: Sequence[str]) -> Counter[str]:
+        """Leave out rows whose id the lake has in rows that stay, or a group before; by batch, how many."""
+        dropped: Counter[str] = Counter()
+        lake, before = self._staying(contents), pl.DataFrame()
+        for number, group in enumerate(self._groups):
+            if not group:
+                continue
+            rows = pl.read_parquet(
+                [file.path for file in group], columns=[columns.ID, columns.BATCH], hive_partitioning=False
+            )
+            known = [known_ids(rows, files, self._table.path, gone) for files, gone in ((lake, contents), (before, ()))]
+            met = pl.concat(known).unique()
+            if met.height:
+                lost = rows.join(met, on=columns.ID, how="semi").group_by(columns.BATCH).len()
+                dropped.update(dict(lost.iter_rows()))
+                self._groups[number] = self._without(group, met)
+            before = pl.concat([before, _ranges(self._groups[number])], how="diagonal")
+        return dropped
+
+    def _staying(self, contents: Sequence[str]) -> pl.DataFrame:
+        """The files that hold a row that stays, as far as statistics say."""
+        files = self._table.files()
+        if files.is_empty():
+            return files
+        low, high = content_of(pl.col("min.batch")), content_of(pl.col("max.batch"))
+        return files.filter(~((low == high) & low.is_in(list(contents))))
+
+    def _without(self, group: Sequence[Staged], ids: pl.DataFrame) -> list[Staged]:
+        """The files of a group written again without some ids."""
+        rows = [self._read(file.path, file.action.path).join(ids, on=columns.ID, how="anti") for file in group]
+        again = self._table.stage(pl.concat(rows), group[0].path.name[:24])
+        discard([file.path for file in group])
+        return again
+
+    def _old(self, contents: Sequence[str]) -> tuple[pl.DataFrame, Counter[str]]:
+        """The files that hold earlier rows of these contents, and how many; their other rows are written aside."""
+        gone: Counter[str] = Counter()
+        files = self._table.files()
+        if files.is_empty():
+            return files, gone
+        wanted = pl.DataFrame({"low": contents, "high": [f"{content}~" for content in contents]})
+        met = files.join_where(wanted, pl.col("min.batch") <= pl.col("high"), pl.col("max.batch") >= pl.col("low"))
+        held = []
+        for path in met["path"].unique(maintain_order=True):
+            of_file = pl.read_parquet(self._table.path / path, columns=[columns.BATCH], hive_partitioning=False)
+            here = of_file.select(content_of(pl.col(columns.BATCH)).alias("content")).filter(
+                pl.col("content").is_in(contents)
+            )
+            if here.is_empty():
+                continue
+            held.append(path)
+            gone.update(dict(here.group_by("content").len().iter_rows()))
+            if here.height < of_file.height:
+                stays = ~content_of(pl.col(columns.BATCH)).is_in(contents)
+                rows = self._read(self._table.path / path, path).filter(stays)
+                self._groups.append(self._table.stage(rows, Path(path).name[:24]))
+        return files.filter(pl.col("path").is_in(held)), gone
+
+    def _read(self, path: Path, named: str) -> pl.DataFrame:
+        """The rows of a file, with the day that its folder says."""
+        rows = pl.read_parquet(path, hive_partitioning=False)
+        if not self._table.layout.by_day:
+            return rows
+        day = named.split("/", maxsplit=1)[0].removeprefix(f"{columns.DAY}=")
+        return rows.with_columns(pl.lit(day).str.to_date().alias(columns.DAY))
+
+
+def _ranges(group: Sequence[Staged]) -> pl.DataFrame:
+    """Files that are not in the table yet, with the range of their ids."""
+    stats = [json.loads(file.action.stats) for file in group]
+    return pl.DataFrame(
+        {
+            "path": [file.action.path for file in group],
+            "min.id": [said["minValues"][columns.ID] for said in stats],
+            "max.id": [said["maxValues"][columns.ID] for said in stats],
+        }
+    )
+
+
+__all__ = ["Replaced", "Replacement"]

@@ -1,0 +1,329 @@
+"""The Delta tables of the lake: their columns, and appending to one of them so that what is committed is on disk."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.transaction import AddAction, PostCommitHookProperties, RemoveAction
+
+from segue.data.lake.files import discard, mended, refused_write, sync
+from segue.domain import columns
+from segue.domain.errors import ReadError
+
+CHECKPOINT_EVERY = 100  # commits; a checkpoint only saves time when the table is opened
+ROW_GROUP = 65_536
+SMALL_BYTES = 8 << 20  # a file of a drain that is smaller is merged with others of its day,
+SMALL_FILES = 64  # once there are so many
+KEPT_HOURS = 24 * 7  # that a file which was merged stays on disk
+WRITERS = 8  # threads that write and sync files: they wait for the disk, not for a core
+
+_NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+_log = logging.getLogger("segue.lake")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One table: its name, its columns, and which of them may leave their smallest and largest value in statistics.
+
+    A column that says who somebody is has no statistics: they outlive the rows. `by_day` tables are partitioned by
+    the UTC day in the column `day`.
+    """
+
+    name: str
+    schema: pa.Schema
+    statistics: tuple[str, ...]
+    by_day: bool = False
+
+    @property
+    def empty(self) -> pl.DataFrame:
+        """No rows, with the columns as polars reads them."""
+        frame = pl.from_arrow(self.schema.empty_table())
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+
+class Table:
+    """One Delta table in a folder of the lake. It comes into being with its first commit.
+
+    Who calls `append` holds the lake's writer lease. Reading needs no lease.
+    """
+
+    def __init__(self, root: Path, layout: Layout) -> None:
+        self.layout = layout
+        self.path = root / layout.name
+        self._writing: DeltaTable | None = None
+        self._alone = False  # the lease is held,
+        self._seen = False  # and the handle was brought up to date since
+
+    def open(self, version: int | None = None) -> DeltaTable | None:
+        """The table as it is now, or as it was at `version`; None where nothing was ever written to it."""
+        if not (self.path / "_delta_log").is_dir():
+            return None
+        try:
+            return DeltaTable(self.path, version=version)
+        except deltalake.exceptions.TableNotFoundError:
+            return None
+        except Exception as error:
+            raise ReadError(
+                f"the table cannot be opened: {str(error).splitlines()[0]}",
+                where=str(self.path),
+                mend="a cut-off last log entry is mended by the next writer (`segue ingest`); else restore a backup",
+            ) from error
+
+    def scan(self, version: DeltaTable | None) -> pl.LazyFrame:
+        """The rows of an opened table, in no promised order."""
+        return self.layout.empty.lazy() if version is None else pl.scan_delta(version)
+
+    def current(self) -> DeltaTable | None:
+        """The writer's own handle, brought up to date; while the lease is held nobody else changes the table."""
+        if self._writing is None:
+            self._writing = self.open()
+        elif not (self._alone and self._seen):
+            try:
+                self._writing.update_incremental()
+            except Exception:  # `open` says in words what is wrong
+                self._writing = self.open()
+        self._seen = True
+        return self._writing
+
+    def committed(self, app: str) -> int | None:
+        """The last version that was committed under an application's id, or None."""
+        table = self.current()
+        return None if table is None else table.transaction_version(app)
+
+    def append(self, frame: pl.DataFrame, transactions: Mapping[str, int]) -> None:
+        """Commit the rows (possibly none) and, by application id, versions; returns when all of it is on disk.
+
+        The data files are synced before the log names them, the log entry and the folders before this returns.
+        Either all rows are in the table afterwards or, where an error is raised, none.
+        """
+        self.commit(self.stage(frame, next(iter(transactions))), transactions)
+
+    def stage(self, frame: pl.DataFrame, name: str) -> list[Staged]:
+        """Write rows into files, synced, that are in the table once they are committed. `name` begins their names."""
+        _ = self.current() or self._created()
+        return self._write(frame, name)
+
+    def commit(
+        self, staged: Sequence[Staged], transactions: Mapping[str, int], removed: Sequence[RemoveAction] = ()
+    ) -> None:
+        """Bring staged files in and take others out, in one step; files that could not come in are deleted."""
+        table = self.current() or self._created()
+        properties = CommitProperties(app_transactions=[Transaction(*entry) for entry in transactions.items()])
+        try:
+            table.create_write_transaction(
+                [*(file.action for file in staged), *removed],
+                "append",
+                self.layout.schema,
+                [columns.DAY] if self.layout.by_day else None,
+                commit_properties=properties,
+                post_commithook_properties=_NO_HOOKS,
+            )
+        except Exception as error:
+            landed = self._landed(*next(iter(transactions.items())))
+            if landed is False:
+                discard([file.path for file in staged])
+            if not landed:
+                raise refused_write(error, self.path) from error
+        table.update_incremental()
+        self._sync_log(table.version())
+        if table.version() % CHECKPOINT_EVERY == 0:
+            self._checkpoint(table)
+
+    def files(self) -> pl.DataFrame:
+        """The files of the table and their statistics, as Delta's flattened add actions."""
+        table = self.current()
+        return pl.DataFrame() if table is None else pl.DataFrame(table.get_add_actions(flatten=True))
+
+    def compact(self, batch: str) -> int:
+        """Merge the small files that each day has of one batch, where there are many; how many files went.
+
+        Ids that come twice in them are kept once. Files that were merged stay on disk a week, for who still reads them.
+        """
+        table = self.current()
+        if table is None:
+            return 0
+        small = pl.DataFrame(table.get_add_actions(flatten=True)).filter(
+            (pl.col("min.batch") == batch) & (pl.col("max.batch") == batch) & (pl.col("size_bytes") < SMALL_BYTES)
+        )
+        gone = 0
+        for files in small.sort("modification_time").partition_by("partition.day"):
+            if files.height >= SMALL_FILES:
+                gone += self._merge(table, files)
+        if gone:
+            table.vacuum(retention_hours=KEPT_HOURS, dry_run=False)
+        return gone
+
+    def _merge(self, table: DeltaTable, files: pl.DataFrame) -> int:
+        paths = [self.path / path for path in files["path"]]
+        day = files["partition.day"][0]
+        parts = pl.concat(pl.read_parquet(path, hive_partitioning=False) for path in paths)
+        rows = parts.unique(columns.ID, keep="first", maintain_order=True).with_columns(pl.lit(day).alias(columns.DAY))
+        self.commit(self.stage(rows, "compaction"), {"compaction": table.version() + 1}, removals(files))
+        return files.height
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The table while the caller holds the lake's lease: mended, and looked at anew once."""
+        self._mend()
+        self._alone, self._seen = True, False
+        try:
+            yield
+        finally:
+            self._alone = False
+
+    def _mend(self) -> None:
+        """Set aside a last log entry that a power cut left cut off: its commit was never acknowledged."""
+        if (aside := mended(self.path / "_delta_log")) is not None:
+            _log.warning("%s: the last commit was cut off by a crash; set aside as %s", self.path, aside.name)
+            self._writing = None
+
+    def _created(self) -> DeltaTable:
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            table = DeltaTable.create(
+                self.path,
+                self.layout.schema,
+                mode="ignore",
+                partition_by=[columns.DAY] if self.layout.by_day else None,
+                configuration={"delta.dataSkippingStatsColumns": ",".join(self.layout.statistics)},
+            )
+        except Exception as error:
+            raise refused_write(error, self.path) from error
+        self._sync_log(0)
+        sync([self.path, self.path.parent, self.path.parent.parent])
+        self._writing = table
+        return table
+
+    def _write(self, frame: pl.DataFrame, app: str) -> list[Staged]:
+        prefix = "".join(letter if letter.isalnum() else "-" for letter in app[:24])
+        jobs = [
+            (rows, day, f"{prefix}-{number:05d}-{uuid.uuid4().hex[:12]}.parquet")
+            for number, (day, rows) in enumerate(_days(frame, self.layout))
+        ]
+        folders = {self.path / _folder(day) for _, day, _ in jobs}
+        paths = [self.path / _folder(day) / name for _, day, name in jobs]
+        try:
+            for folder in folders:
+                folder.mkdir(exist_ok=True)
+            with ThreadPoolExecutor(WRITERS) as pool:
+                written = list(pool.map(lambda job: self._write_file(*job), jobs))
+            sync([*folders, self.path])
+        except Exception as error:
+            discard(paths)
+            raise refused_write(error, self.path) from error
+        return written
+
+    def _write_file(self, rows: pl.DataFrame, day: date | None, name: str) -> Staged:
+        kept = [field.name for field in self.layout.schema if not (self.layout.by_day and field.name == columns.DAY)]
+        path = self.path / _folder(day) / name
+        schema = pa.schema([self.layout.schema.field(name) for name in kept])
+        with path.open("wb") as file:
+            with pq.ParquetWriter(
+                file, schema, compression="zstd", write_statistics=list(self.layout.statistics)
+            ) as writer:
+                for group in rows.select(kept).iter_slices(ROW_GROUP):
+                    writer.write_table(group.to_arrow().cast(schema))
+            file.flush()
+            os.fsync(file.fileno())
+        action = AddAction(
+            path=f"{_folder(day)}/{name}" if day else name,
+            size=path.stat().st_size,
+            partition_values={columns.DAY: day.isoformat()} if day else {},
+            modification_time=int(time.time() * 1000),
+            data_change=True,
+            stats=json.dumps(
+                _statistics(rows, self.layout.statistics), ensure_ascii=False
+            ),  # escaped pairs are misread
+        )
+        return Staged(path, action)
+
+    def _landed(self, app: str, version: int) -> bool | None:
+        """Whether a commit that raised is in the table all the same; None where that cannot be told."""
+        self._writing = None
+        try:
+            found = self.committed(app)
+        except ReadError:
+            return None
+        return found is not None and found >= version
+
+    def _sync_log(self, version: int) -> None:
+        log = self.path / "_delta_log"
+        sync([log / f"{version:020d}.json", log])
+
+    def _checkpoint(self, table: DeltaTable) -> None:
+        log = self.path / "_delta_log"
+        try:
+            table.create_checkpoint()
+            sync([*log.glob(f"{table.version():020d}.checkpoint*"), log / "_last_checkpoint", log])
+        except Exception as error:  # the table is whole without it
+            _log.warning("%s: no checkpoint could be written: %s", self.path, error)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """One Parquet file, written and synced, and the action that would bring it in."""
+
+    path: Path
+    action: AddAction
+
+
+def removals(files: pl.DataFrame) -> list[RemoveAction]:
+    """What takes files (flattened add actions) out of a table."""
+    now = int(time.time() * 1000)
+    days = files["partition.day"].to_list() if "partition.day" in files.columns else [None] * files.height
+    return [
+        RemoveAction(
+            path,
+            data_change=True,
+            deletion_timestamp=now,
+            size=size,
+            partition_values={columns.DAY: day.isoformat()} if day else {},
+        )
+        for path, size, day in zip(files["path"], files["size_bytes"], days, strict=True)
+    ]
+
+
+def _folder(day: date | None) -> str:
+    return f"{columns.DAY}={day.isoformat()}" if day else ""
+
+
+def _days(frame: pl.DataFrame, layout: Layout) -> list[tuple[date | None, pl.DataFrame]]:
+    if frame.is_empty():
+        return []
+    if not layout.by_day:
+        return [(None, frame)]
+    parts = frame.partition_by(columns.DAY, maintain_order=True, as_dict=True)
+    return [(key[0], part) for key, part in sorted(parts.items(), key=lambda pair: pair[0])]
+
+
+def _statistics(rows: pl.DataFrame, names: Sequence[str]) -> dict[str, Any]:
+    """The `stats` of a Delta add action (Delta protocol, per-file statistics)."""
+    smallest = rows.select(pl.col(names).min()).row(0, named=True)
+    largest = rows.select(pl.col(names).max()).row(0, named=True)
+    return {
+        "numRecords": rows.height,
+        "minValues": {name: _plain(value) for name, value in smallest.items() if value is not None},
+        "maxValues": {name: _plain(value) for name, value in largest.items() if value is not None},
+        "nullCount": {name: rows[name].null_count() for name in names},
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value

@@ -1,0 +1,1 @@
+"""What the lake is held to."""

@@ -1,0 +1,1 @@
+"""From files to rows of text cells, with the place of each."""
