@@ -146,8 +146,8 @@ def test_bytes_that_the_encoding_does_not_know_break_their_row(tmp_path: Path) -
 
 
 def test_a_line_without_end_is_refused_by_the_name_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, module in (("a.csv", "read_delimited"), ("a.jsonl", "read_json")):
-        monkeypatch.setattr(f"segue.data.{module}.LONGEST", 1000)
+    for name, module in (("a.csv", "delimited"), ("a.jsonl", "json_lines")):
+        monkeypatch.setattr(f"segue.data.read.{module}.LONGEST", 1000)
         (tmp_path / name).write_bytes(b"x" * 5000)
         monkeypatch.setattr("segue.data.read.files.Part.blocks.__defaults__", (500,))
         with pytest.raises(ReadError, match=rf"{name}: a line is longer"):
