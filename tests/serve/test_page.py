@@ -160,6 +160,8 @@ def test_nothing_is_wider_than_the_window(browser: webdriver.Chrome, up: Running
     opened(browser, up, "?user=u21")
     try:
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        browser.execute_script("document.body.style.letterSpacing = '1px'")  # as with a wider font than is here
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
