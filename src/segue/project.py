@@ -180,13 +180,15 @@ class Project:
         rules = self.declaration.rules or default_rules(snapshot)
         return Checked(tuple(check(snapshot, rules, datetime.now(UTC))))
 
-    def train(self, models: Sequence[str] = (), *, progress: Advance = _silent) -> list[TrainedModel]:
-        """Train the declared models, or those named, on all that is in the lake."""
+    def train(
+        self, models: Sequence[str] = (), *, as_of: datetime | None = None, progress: Advance = _silent
+    ) -> list[TrainedModel]:
+        """Train the declared models, or those named, on all that is in the lake, or on what was received by `as_of`."""
         from segue.operate.train import train
 
         names = self._names(models)
         learners = {name: self.learner(name) for name in names}
-        snapshot = self.snapshot()
+        snapshot = self.snapshot(as_of)
         dataset = self.dataset(snapshot)
         trained = []
         for number, name in enumerate(names):
@@ -198,21 +200,25 @@ class Project:
                 dataset,
                 self.folder / "models",
                 now=datetime.now(UTC),
+                as_of=as_of,
                 fingerprint=snapshot.fingerprint,
             )
             trained.append(made)
         return trained
 
-    def split(self, method: str | None = None) -> Split:
-        """The training part and the people held against it, as [evaluation] says, or by another method."""
+    def split(self, method: str | None = None, as_of: datetime | None = None) -> Split:
+        """The training part and the people held against it, as [evaluation] says, or by another method.
+
+        Where `as_of` is given, of what was received by then.
+        """
         from segue.data.split import split as splits
         from segue.engines.engine import Key
 
         said = self.declaration.evaluation
         method = method or said.split
         if method == "files":
-            return self._split_by_files()
-        prepared = self.engine.prepare(self.dataset(), Key.USER)
+            return self._split_by_files(self.snapshot(as_of))
+        prepared = self.engine.prepare(self.dataset(self.snapshot(as_of)), Key.USER)
         match method:
             case "time":
                 return splits.split_by_time(prepared, said.test_days, said.test_fraction)
@@ -234,9 +240,16 @@ class Project:
         return Fitted(fitted, seconds)
 
     def evaluate(
-        self, models: Sequence[str] = (), *, split: str | None = None, progress: Advance = _silent
+        self,
+        models: Sequence[str] = (),
+        *,
+        split: str | None = None,
+        as_of: datetime | None = None,
+        progress: Advance = _silent,
     ) -> Leaderboard:
         """Train on the past part of the log, rank all items, and hold the lists against what people did next.
+
+        Where `as_of` is given, on what was received by then.
 
         The baseline of [evaluation] takes part whether it is named or not, so that every model is compared with it.
         """
@@ -246,7 +259,7 @@ class Project:
 
         said = self.declaration.evaluation
         names = self._with_baseline(models)
-        parts = self.split(split)
+        parts = self.split(split, as_of)
         fitted = self.fit(names, parts, progress=progress)
         evaluation = evaluate(
             fitted.models,
@@ -415,13 +428,13 @@ class Project:
             found += [path for path in met if path.is_file()]
         return list(dict.fromkeys(found))
 
-    def _split_by_files(self) -> Split:
+    def _split_by_files(self, snapshot: Snapshot) -> Split:
         from segue.data.ingest.ingest import batches_of
         from segue.data.interactions import interactions
         from segue.data.split.split import split_files
         from segue.engines.engine import Key
 
-        said, snapshot = self.declaration, self.snapshot()
+        said = self.declaration
         if not said.evaluation.test_files:
             raise DeclarationError(
                 "a split by files needs to know which are the test",

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from segue.commands.shell import Place, as_json, show, show_json
+from segue.commands.shell import Place, as_json, as_of, show, show_json
 from segue.domain.errors import SegueError
 
 
 @click.command()
 @click.argument("models", nargs=-1)
+@as_of
 @as_json
 @click.pass_obj
-def train(place: Place, models: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
+def train(place: Place, models: tuple[str, ...], as_of: datetime | None, as_json: bool) -> None:  # noqa: FBT001
     """Train the declared models, or those named."""
     from segue.commands.terminal import progress
 
     with progress("training") as advance:
-        trained = place.project().train(models, progress=advance)
+        trained = place.project().train(models, as_of=as_of, progress=advance)
     show([each.row() for each in trained], as_json, title="trained")
     if not as_json:
         place.say_next("evaluate", "recommend --user ID --explain", "release")
@@ -29,17 +31,25 @@ def train(place: Place, models: tuple[str, ...], as_json: bool) -> None:  # noqa
 @click.command()
 @click.argument("models", nargs=-1)
 @click.option("--split", type=click.Choice(["time", "last", "random", "files"]), help="Instead of the declared one.")
+@as_of
 @as_json
 @click.pass_obj
-def evaluate(place: Place, models: tuple[str, ...], split: str | None, as_json: bool) -> None:  # noqa: FBT001
+def evaluate(
+    place: Place,
+    models: tuple[str, ...],
+    split: str | None,
+    as_of: datetime | None,
+    as_json: bool,  # noqa: FBT001
+) -> None:
     """Train on the past, rank all items, and hold the lists against what people did next."""
     from segue.commands.terminal import progress
 
     with progress("evaluating") as advance:
-        board = place.project().evaluate(models, split=split, progress=advance)
+        board = place.project().evaluate(models, split=split, as_of=as_of, progress=advance)
     if as_json:
-        return show_json({"title": board.title, "sentence": board.sentence(), "evaluation": board.evaluation})
-    show(board.rows(), as_json, title=board.title)
+        told = {"title": board.title, "sentence": board.sentence(), "evaluation": board.evaluation}
+        return show_json(told | ({} if as_of is None else {"as_of": as_of}))
+    show(board.rows(), as_json, title=board.title + ("" if as_of is None else f", as of {as_of.isoformat()}"))
     click.echo(board.sentence())
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -69,6 +70,25 @@ class WithDefault(click.Group):
         return super().parse_args(ctx, args)
 
 
+def _moment(ctx: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+    """A moment that is past: ISO 8601, in UTC where it names no zone."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        problem = f"'{value}' is no ISO 8601 time, such as 2026-01-31T09:00:00Z or 2026-01-31"
+        raise click.BadParameter(problem, ctx, parameter) from error
+    moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    if moment > datetime.now(UTC):
+        problem = f"{moment.isoformat()} is yet to come: what will have arrived by then cannot be told"
+        raise click.BadParameter(problem, ctx, parameter)
+    return moment
+
+
+as_of = click.option(
+    "--as-of", metavar="TIME", callback=_moment, help="Only what had arrived by this time, as if it were that moment."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 

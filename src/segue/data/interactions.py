@@ -76,6 +76,9 @@ class Interactions:
         self._batches = batches
         self.items: Items = snapshot.item_ids
         self.users: int = snapshot.people_count
+        self._places: npt.NDArray[np.int32] | None = None  # by code, the position in `items` where that is another
+        if snapshot.as_of is not None:
+            self.items, self._places, self.users = _met(snapshot)
 
     @property
     def schema(self) -> pa.Schema:
@@ -196,7 +199,7 @@ class Interactions:
             keep = pc.and_(keep, pc.is_in(batch.column(columns.BATCH), pa.array(sorted(self._batches), pa.string())))
         makers: dict[str, Callable[[], Any]] = {
             columns.USER: lambda: person,
-            columns.ITEM: lambda: batch.column(columns.ITEM),
+            columns.ITEM: lambda: _placed(batch.column(columns.ITEM), self._places),
             columns.TYPE: lambda: pa.array(codes, pa.int8()),
             columns.WEIGHT: lambda: pa.array(weights),
             columns.TIME: lambda: batch.column(columns.TIME).cast(pa.int64()).fill_null(int(NO_TIME)),
@@ -210,6 +213,24 @@ class _RowGroup:
     path: Path
     number: int
     rows: int
+
+
+def _met(snapshot: Snapshot) -> tuple[Items, npt.NDArray[np.int32], int]:
+    """What was met by the snapshot's moment: its items, by code their positions (-1: met later), how many people."""
+    coded = snapshot.coded_events()
+    codes = coded.select(pl.col(columns.ITEM).drop_nulls().unique().sort()).collect()[columns.ITEM]
+    people = coded.select(pl.max_horizontal(pl.col(columns.USER).max(), pl.col(columns.VISITOR).max())).collect().item()
+    known = snapshot.item_ids
+    places = np.full(len(known), -1, np.int32)
+    places[codes.to_numpy()] = np.arange(len(codes), dtype=np.int32)
+    return Items(known.take(codes.to_numpy())), places, 0 if people is None else int(people) + 1
+
+
+def _placed(codes: pa.Array, places: npt.NDArray[np.int32] | None) -> pa.Array:
+    """The positions of items in the vocabulary; -1, on rows that are left out, where an item has none."""
+    if places is None:
+        return codes
+    return pa.array(np.append(places, np.int32(-1))[codes.fill_null(-1).to_numpy(zero_copy_only=False)], pa.int32())
 
 
 def _type_codes(column: pa.DictionaryArray, types: tuple[str, ...]) -> npt.NDArray[np.int8]:

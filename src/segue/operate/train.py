@@ -56,6 +56,7 @@ class TrainedModel(msgspec.Struct, frozen=True):
             "items": self.items,
             "seconds": round(self.fit_seconds, 3),
             "megabytes": round(self.nbytes / 1e6, 2),
+            **({} if self.as_of is None else {"as_of": self.as_of.isoformat()}),
             "run": self.run,
         }
 
