@@ -58,7 +58,7 @@ class Lake:
     Appended(rows=2, duplicates=0)
     >>> lake.append_events(frame, "second")
     Appended(rows=0, duplicates=2)
-    >>> lake.snapshot().events().select("user", "item").collect().rows()
+    >>> lake.snapshot().events().select("user", "item").sort("user").collect().rows()
     [('ann', 'x'), ('bob', 'x')]
     """
 
@@ -113,7 +113,7 @@ class Lake:
                 return self._coded_events(self._laid_events(batches))
             return self._laid(name, batches, before)
 
-        return Replacement(self.tables[name], place)
+        return Replacement(self.tables[name], self.tables["quarantine"], place)
 
     def append_events(self, frame: pl.DataFrame, batch: str) -> Appended:
         """Events with string ids, columns as in `domain.columns`; missing columns are null, `received` is now.

@@ -6,14 +6,18 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
 from segue.data.lake.files import discard
 from segue.data.lake.rows import content_of, file_batch, known_ids
-from segue.data.lake.tables import Staged, Table, removals
+from segue.data.lake.tables import REWRITTEN, Staged, Table, removals
 from segue.domain import columns
+
+MOMENT: Final = pl.Datetime("us", "UTC")
 
 Place = Callable[[Mapping[str, pl.DataFrame], int], pl.DataFrame]
 
@@ -35,10 +39,13 @@ class Replacement:
 
     A process that dies before the commit leaves the old rows, after it the new ones, never both. `place` makes rows as
     the table has them, given how many came before. Ids are looked for at the end, when it is known which rows go.
+
+    A content was received when it first came: read anew, its rows keep that moment, so that the past stays readable.
     """
 
-    def __init__(self, table: Table, place: Place) -> None:
-        self._table, self._place = table, place
+    def __init__(self, table: Table, quarantine: Table, place: Place) -> None:
+        self._table, self._quarantine, self._place = table, quarantine, place
+        self._arrived: dict[str, datetime | None] = {}
         self._groups: list[list[Staged]] = []
         self._batches: list[str] = []
         self._rows = 0
@@ -47,7 +54,7 @@ class Replacement:
         """Write the rows aside; by batch, how many there are with an id of their own."""
         if not batches:
             return {}
-        rows = self._place(batches, self._rows)
+        rows = self._place({batch: self._as_received(batch, batches[batch]) for batch in batches}, self._rows)
         self._rows += rows.height
         self._batches += batches
         self._groups.append(self._table.stage(rows, next(iter(batches))))
@@ -66,8 +73,20 @@ class Replacement:
         old, gone = self._old(list(contents))
         transactions = {batch: (self._table.committed(batch) or 0) + 1 for batch in self._batches}
         staged = [file for group in self._groups for file in group]
-        self._table.commit(staged, transactions | contents, removals(old))
+        rewritten = {REWRITTEN: (self._table.committed(REWRITTEN) or 0) + 1}
+        self._table.commit(staged, transactions | contents | rewritten, removals(old))
         return Replaced(dropped, gone)
+
+    def _as_received(self, batch: str, frame: pl.DataFrame) -> pl.DataFrame:
+        """The rows with the moment at which their content first came, where that is known."""
+        content, _ = file_batch(batch) or ("", 0)
+        if content not in self._arrived:
+            moments = (_first_received(table, content) for table in (self._table, self._quarantine))
+            self._arrived[content] = min((moment for moment in moments if moment is not None), default=None)
+        arrived = self._arrived[content]
+        if arrived is None or columns.RECEIVED not in frame.columns:
+            return frame
+        return frame.with_columns(pl.min_horizontal(columns.RECEIVED, pl.lit(arrived, MOMENT)).alias(columns.RECEIVED))
 
     def _each_id_once(self, contents: Sequence[str]) -> Counter[str]:
         """Leave out rows whose id the lake has in rows that stay, or a group before; by batch, how many."""
@@ -134,6 +153,20 @@ class Replacement:
             return rows
         day = named.split("/", maxsplit=1)[0].removeprefix(f"{columns.DAY}=")
         return rows.with_columns(pl.lit(day).str.to_date().alias(columns.DAY))
+
+
+def _first_received(table: Table, content: str) -> datetime | None:
+    """When the first row of a content came into a table, None where it has none."""
+    files = table.files()
+    if not content or files.is_empty():
+        return None
+    held = files.filter((pl.col("min.batch") <= f"{content}~") & (pl.col("max.batch") >= content))
+    if held.is_empty():
+        return None
+    rows = pl.scan_parquet([table.path / path for path in held["path"]], hive_partitioning=False)
+    first = rows.filter(content_of(pl.col(columns.BATCH)) == content).select(pl.col(columns.RECEIVED).min())
+    found: datetime | None = first.collect().item()
+    return found
 
 
 def _ranges(group: Sequence[Staged]) -> pl.DataFrame:

@@ -14,6 +14,7 @@ import msgspec
 import polars as pl
 from deltalake import DeltaTable
 
+from segue.data.lake.changes import changes, latest, met
 from segue.data.lake.codes import dictionary, vocabulary
 from segue.data.lake.rows import Trusted, file_batch, unknown_rows
 from segue.data.lake.tables import Table
@@ -118,12 +119,28 @@ class Snapshot:
 
     def items(self) -> pl.LazyFrame:
         """The current row of each item of the catalog."""
-        return self._latest(self._scan("items"), columns.ID)
+        return latest(self._scan("items"), columns.ID)
+
+    def item_changes(self) -> pl.LazyFrame:
+        """What each item's catalog row said, from `valid_from` until just before `valid_to` (null: still)."""
+        return changes(self._scan("items"), columns.ID)
+
+    def user_changes(self) -> pl.LazyFrame:
+        """What was said of each user by `id`, from `valid_from` until just before `valid_to` (null: still)."""
+        changed = changes(self._scan("users"), columns.USER)
+        return self._decoded(changed, columns.USER, self._people()).rename({columns.USER: columns.ID})
+
+    def events_with_items(self) -> pl.LazyFrame:
+        """The events, and in `item_...` what the catalog said of the item when the event was received; sorted by that.
+
+        Nothing that came into the catalog later is in it: learning from it is learning from what could be known.
+        """
+        return met(self.events(), self.item_changes())
 
     def users(self) -> pl.LazyFrame:
         """The current attributes of each user, by `id`."""
-        latest = self._latest(self._scan("users"), columns.USER)
-        return self._decoded(latest, columns.USER, self._people()).rename({columns.USER: columns.ID})
+        current = latest(self._scan("users"), columns.USER)
+        return self._decoded(current, columns.USER, self._people()).rename({columns.USER: columns.ID})
 
     def quarantine(self) -> pl.LazyFrame:
         """The rows that could not be taken, with file, line and reason, as each content was read last.
@@ -176,9 +193,6 @@ class Snapshot:
         named = ids.select(pl.col(columns.CODE).alias(column), pl.col(columns.ID).alias("decoded"))
         joined = rows.join(named, on=column, how="left").with_columns(pl.col("decoded").alias(column))
         return joined.select(names)
-
-    def _latest(self, rows: pl.LazyFrame, by: str) -> pl.LazyFrame:
-        return rows.sort(columns.RECEIVED, columns.ORDER).unique(by, keep="last", maintain_order=True)
 
     def _data_file(self, row: dict[str, Any]) -> DataFile:
         timed = row["null_count.time"] == 0

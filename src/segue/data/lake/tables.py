@@ -31,6 +31,7 @@ ROW_GROUP = 65_536
 SMALL_BYTES = 8 << 20  # a file of a drain that is smaller is merged with others of its day,
 SMALL_FILES = 64  # once there are so many
 KEPT_HOURS = 24 * 7  # that a file which was merged stays on disk
+REWRITTEN = "rewritten"  # under this, a table counts how often rows that it had were changed or taken out
 WRITERS = 8  # threads that write and sync files: they wait for the disk, not for a core
 
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
