@@ -13,9 +13,10 @@ from typing import Any
 
 import msgspec
 
+from segue.data.maps.registry import resolved
 from segue.data.settings import EventSource, ItemSource, Rule, UserSource
 from segue.decide.surface import Surface
-from segue.domain.errors import DeclarationError, unknown
+from segue.domain.errors import DeclarationError, UnknownName, unknown
 from segue.domain.experiment import Experiment
 from segue.domain.settings import Settings
 from segue.measure.settings import EvaluationSettings
@@ -134,12 +135,23 @@ def loads(text: str, where: str = FILE, environment: Mapping[str, str] | None = 
         declaration = msgspec.convert(raw, Declaration)
     except msgspec.ValidationError as error:
         raise _typed(error, raw, lines, overrides, where) from error
+    declaration = _with_maps(declaration, where)
     for name in declaration.models:
         declaration.model(name)
     for kind, name, path, known in _references(declaration, raw):
         if name not in known:
             raise unknown(kind, name, known, where=overrides.get(path) or _place(path, lines, where))
     return Loaded(declaration, raw, lines, overrides)
+
+
+def _with_maps(said: Declaration, where: str) -> Declaration:
+    """The declaration with what the import maps that it names say of the files."""
+    if said.events.map is None and said.items.map is None:
+        return said
+    try:
+        return msgspec.structs.replace(said, events=resolved(said.events), items=resolved(said.items))
+    except UnknownName as error:
+        raise UnknownName(error.problem, where=where, mend=error.mend) from error
 
 
 def _references(said: Declaration, raw: dict[str, Any]) -> Iterator[tuple[str, str, KeyPath, Iterable[str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,8 @@ class Ingested:
                 "kept": report.kept,
                 "quarantined": sum(report.quarantined.values()),
                 "duplicates": report.duplicates,
-                "note": report.note or "; ".join(f"{why} ({count})" for why, count in report.quarantined.items()),
+                "left out": sum(report.left_out.values()),
+                "note": report.note or _counted(report.quarantined | report.left_out),
             }
             for report in self.files
         ]
@@ -48,15 +50,30 @@ class Ingested:
 
     @property
     def nothing_kept(self) -> bool:
-        """Whether there were rows, and all of them are in quarantine."""
-        return self.rows_read > 0 and sum(self.quarantined.values()) == self.rows_read
+        """Whether there were rows, and all of them are in quarantine, but for those that an import map left out."""
+        held = sum(self.quarantined.values())
+        return held > 0 and held == self.rows_read - sum(self.left_out.values())
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many records of import maps are nothing that Segue keeps, by reason."""
+        reasons: Counter[str] = Counter()
+        for report in self.files:
+            reasons.update(report.left_out)
+        return dict(reasons.most_common())
 
     def sentence(self) -> str:
         """All files in one line."""
         kept, held = sum(report.kept for report in self.files), sum(self.quarantined.values())
         skipped = sum(report.skipped for report in self.files)
         again = f", {skipped} files were in already" if skipped else ""
-        return f"kept {kept:,} rows of {len(self.files)} files, quarantined {held:,}{again}"
+        left = sum(self.left_out.values())
+        out = f", left out {left:,}" if left else ""
+        return f"kept {kept:,} rows of {len(self.files)} files, quarantined {held:,}{out}{again}"
+
+
+def _counted(reasons: Mapping[str, int]) -> str:
+    return "; ".join(f"{why} ({count:,})" for why, count in reasons.items())
 
 
 @dataclass(frozen=True)

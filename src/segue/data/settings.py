@@ -14,7 +14,10 @@ Severity = Literal["error", "warning"]
 
 
 class EventColumns(Settings, frozen=True):
-    """Which column of the files holds what. Only `item` and one of `user` and `visitor` are needed."""
+    """Which column of the files holds what. Only `item` and one of `user` and `visitor` are needed.
+
+    `context` is a column of JSON objects, kept as they are; with a map, "*" is all that no other column takes.
+    """
 
     user: str | None = None
     visitor: str | None = None
@@ -27,6 +30,7 @@ class EventColumns(Settings, frozen=True):
     session: str | None = None
     decision: str | None = None
     position: str | None = None
+    context: str | None = None
 
 
 class ItemColumns(Settings, frozen=True):
@@ -77,6 +81,7 @@ class FileSource(Settings, frozen=True):
 class EventSource(FileSource, frozen=True):
     """Where the events are and how to read them.
 
+    map            the name of a well-known shape of data (docs/maps.md): it says all that is not said here
     time_format    "iso", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", or a strptime pattern
     timezone       of times that do not carry one
     order          "file" if the order of the rows is the order in which things happened
@@ -86,6 +91,7 @@ class EventSource(FileSource, frozen=True):
     weight         what the type's weight is multiplied by: nothing ("type"), or the event's `value` or `quantity`
     """
 
+    map: str | None = None
     columns: EventColumns = EventColumns()
     time_format: str = "iso"
     timezone: str = "UTC"
@@ -101,8 +107,12 @@ class EventSource(FileSource, frozen=True):
 
 
 class ItemSource(FileSource, frozen=True):
-    """Where the catalog is and how to read it. `category_separator` parts the categories of one cell."""
+    """Where the catalog is and how to read it. `category_separator` parts the categories of one cell.
 
+    map  the name of a well-known shape of catalog (docs/maps.md): it says all that is not said here
+    """
+
+    map: str | None = None
     columns: ItemColumns = ItemColumns()
     category_separator: str = "|"
     time_format: str = "iso"

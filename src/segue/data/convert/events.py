@@ -10,6 +10,7 @@ import polars as pl
 
 from segue.data.convert.cells import Faults, identifiers, missing, numbers
 from segue.data.convert.times import MOMENT, moments
+from segue.data.read.json_lines import decoded
 from segue.data.read.rows import Broken, Rows
 from segue.data.settings import EventSource
 from segue.domain import columns
@@ -58,6 +59,7 @@ def convert_events(rows: Rows, source: EventSource, batch: str, order: int, now:
             columns.SESSION: cells.identifier("session"),
             columns.DECISION: cells.identifier("decision"),
             columns.POSITION: cells.position(),
+            columns.CONTEXT: cells.context(),
         }
     ).with_columns(pl.lit(now, dtype=MOMENT).alias(columns.RECEIVED))
     return Converted(frame.filter(pl.Series(~faults.rows)), faults.broken(rows))
@@ -110,18 +112,30 @@ class _Cells:
         )
         return places.zip_with(~wrong.fill_null(value=False), pl.Series([None], dtype=pl.Float64)).cast(pl.Int32)
 
+    def context(self) -> pl.Series:
+        """JSON objects as they are written, null where there is none."""
+        cells = self.cells("context")
+        text = cells.struct.json_encode() if isinstance(cells.dtype, pl.Struct) else cells.cast(pl.String)
+        text = text.set(missing(text), None)
+        wrong = pl.Series([cell is not None and decoded(cell) is None for cell in text], dtype=pl.Boolean)
+        self.faults.add(wrong, "the context is no JSON object", self.column("context"))
+        return text
+
 
 def _ids(cells: _Cells, batch: str) -> pl.Series:
     """Ids of events; where there is none, one of the file's content and the line, the same at every reading.
 
-    Lines have ten digits, so that ids sort as lines do and the lake need not look for them in its other files.
+    Lines have ten digits, so that ids sort as lines do and the lake need not look for them in its other files. Where a
+    line holds several events (import maps), their places in it come after its number.
     """
     given = cells.identifier("id")
     if not given.has_nulls():
         return given
-    return given.zip_with(
-        given.is_not_null(), f"{batch[:16]}-" + pl.Series(cells.rows.lines).cast(pl.String).str.zfill(10)
-    )
+    lines = pl.DataFrame({"line": cells.rows.lines})
+    names = lines["line"].cast(pl.String).str.zfill(10)
+    if (lines["line"] == lines["line"].shift(1)).any():
+        names += "." + lines.select(pl.int_range(pl.len()).over("line").cast(pl.String).str.zfill(6)).to_series()
+    return given.zip_with(given.is_not_null(), f"{batch[:16]}-" + names)
 
 
 def _order(cells: _Cells, order: int) -> pl.Series:

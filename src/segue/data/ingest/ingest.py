@@ -20,6 +20,7 @@ from segue.data.ingest import steps as ingest_steps
 from segue.data.ingest.report import FileReport, Tally
 from segue.data.ingest.steps import Gathering, Step, Take
 from segue.data.lake.lake import Appended, Lake, Read, Snapshot
+from segue.data.maps.registry import resolved, table_map
 from segue.data.read.files import Part, parts
 from segue.data.read.read import read_part
 from segue.data.read.rows import Rows
@@ -58,6 +59,7 @@ def ingest_events(
     lake has with another mapping is replaced: the old rows go as the new ones come. Raises `ReadError` where a file is
     damaged: none of its rows is taken then; what came before it is, unless something was to be replaced.
     """
+    source = resolved(source)
     return _ingest(lake, source, paths, root, progress, _EventSink(lake, source, now.astimezone(UTC)))
 
 
@@ -65,6 +67,7 @@ def ingest_items(
     lake: Lake, source: ItemSource, paths: Sequence[Path], root: Path, now: datetime, progress: Report | None = None
 ) -> list[FileReport]:
     """Take a catalog into the lake; the last row of an id is current. What was read with another mapping goes."""
+    source = resolved(source)
     sink = _TableSink("items", lambda rows: convert_items(rows, source, now))
     return _ingest(lake, source, paths, root, progress, sink)
 
@@ -210,7 +213,11 @@ def _shown(path: Path, root: Path) -> str:
 
 def _read_part(source: FileSource, part: Part, sink: _Sink, gathering: Gathering, told: _Teller) -> Tally:
     """Convert the rows of a part and have them wait to be committed."""
+    by_name = table_map(source)
     tally = Tally(part.name, batch_id(part.digest(), source))
+    if by_name is not None and not by_name.wants(part.name):
+        tally.unwanted = True
+        return tally
     if gathering.holds(tally.batch):
         tally.skipped = True
         return tally
@@ -231,6 +238,7 @@ def _steps(part: Part, source: FileSource, sink: _Sink, tally: Tally, told: _Tel
             step, number = Step(tally.batch, tally), number + 1
         step.add(converted.frame, converted.broken)
         tally.read += len(chunk) + len(chunk.broken)
+        tally.left_out.update(chunk.left_out)
         tally.last_line = max([tally.last_line, *chunk.lines[-1:].tolist()])
         told(tally.read)
     yield step

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 class FileReport:
     """What became of one file, or one member of an archive.
 
-    rows         how many it has; `kept` + all of `quarantined` + `duplicates`
+    rows         how many it has; `kept` + all of `quarantined` + `duplicates` + all of `left_out`
     quarantined  how many rows went to quarantine, by reason
     duplicates   rows whose id the lake has already, or for a catalog: earlier rows of an id within the file
     skipped      the same content was read before with the same mapping: nothing changed
     replaced     how many rows went that the same content was read as before, with another mapping
+    left_out     how many records of an import map are no events of an item, such as page views, by reason
     note         what a person should know: an empty file, rows that were replaced
     """
 
@@ -27,6 +28,7 @@ class FileReport:
     skipped: bool = False
     note: str = ""
     replaced: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -42,6 +44,8 @@ class Tally:
     quarantined: Counter[str] = field(default_factory=Counter)
     skipped: bool = False
     replaced: int | None = None  # None where nothing was to be replaced
+    left_out: Counter[str] = field(default_factory=Counter)
+    unwanted: bool = False  # by the import map
 
     def report(self) -> FileReport:
         """The counts as they are now."""
@@ -55,14 +59,17 @@ class Tally:
             self.skipped,
             self._note(),
             self.replaced or 0,
+            dict(self.left_out.most_common()),
         )
 
     def _rows(self) -> int:
-        return self.kept + self.duplicates + self.quarantined.total()
+        return self.kept + self.duplicates + self.quarantined.total() + self.left_out.total()
 
     def _note(self) -> str:
         if self.skipped:
             return "these rows are in the lake already; nothing changed"
+        if self.unwanted:
+            return "the map reads no such file; it was left out"
         if self.replaced is not None:
             return f"replaced {self.replaced:,} rows that were read with another mapping"
         if not self._rows():

@@ -93,6 +93,11 @@ def texts(name: str, values: list[Any]) -> pl.Series:
     return found.alias(name)
 
 
+def fragments(name: str, values: list[Any]) -> pl.Series:
+    """Decoded values as JSON texts, each as it would stand in a file; None stays nothing."""
+    return pl.Series(name, [None if value is None else _json(value) for value in values], dtype=pl.String)
+
+
 def field(record: Mapping[str, Any], path: str) -> Any:
     """What an object has under this name, or, where it has none, inside its objects: "actor.id" is `id` in `actor`.
 

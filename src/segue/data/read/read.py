@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from segue.data.maps.registry import table_map
 from segue.data.read.delimited import read_delimited
 from segue.data.read.fields import Dialect
 from segue.data.read.files import Part, inner_suffix, parts
@@ -40,9 +41,13 @@ def read_rows(path: Path, source: FileSource) -> Iterator[Rows]:
 
 
 def read_part(part: Part, source: FileSource) -> Iterator[Rows]:
-    """The rows of one part."""
+    """The rows of one part, through the map that the source names where it names one."""
+    by_name = table_map(source)
     try:
-        yield from _read_part(part, source)
+        if by_name is not None and isinstance(source, EventSource | ItemSource):
+            yield from by_name.read(part, source)
+        else:
+            yield from _read_part(part, source)
     except ReadError as error:
         raise ReadError(error.problem, where=error.where or part.name, mend=error.mend) from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ class Rows:
     raw        the text of the rows at these positions, as quarantine keeps it
     broken     the rows between them that could not be read
     fragments  columns whose cells are JSON texts rather than plain text
+    left_out   how many records of an import map are nothing that Segue keeps, by reason
     """
 
     frame: pl.DataFrame
@@ -38,6 +39,7 @@ class Rows:
     raw: Callable[[npt.NDArray[np.int64]], list[str]]
     broken: list[Broken] = field(default_factory=list)
     fragments: frozenset[str] = frozenset()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.lines)

@@ -1,0 +1,1 @@
+"""Import maps: well-known shapes of data by name, and what becomes of each in Segue's words."""
