@@ -9,7 +9,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -617,3 +617,36 @@ def test_a_lease_that_cannot_be_had_says_why(lake: Lake, monkeypatch: pytest.Mon
     with pytest.raises(DataError, match=r"cannot be written|disk is full") as error:
         lake.append_events(views("ann"), "b")
     assert error.value.mend
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _hollow(path: Path) -> None:
+    """A hole of zeros before a footer that is whole, as a power cut leaves pages that were not written yet."""
+    content = path.read_bytes()
+    path.write_bytes(content[:100] + bytes(1_500) + content[1_600:])
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("harm", [_cut, _hollow, _empty, Path.unlink])
+@pytest.mark.parametrize("what", ["*10.checkpoint.parquet", "_last_checkpoint"])
+def test_a_checkpoint_cut_off_by_a_power_cut_is_set_aside(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, harm: Callable[[Path], None], what: str
+) -> None:
+    monkeypatch.setattr(tables, "CHECKPOINT_EVERY", 5)
+    for number in range(12):
+        lake.append_events(views("ann", first=number), f"b{number}")
+    log = lake.root / "events/_delta_log"
+    for entry in sorted(log.glob("*.json"))[:5]:
+        entry.unlink()  # so that the log cannot do without any checkpoint
+    harm(next(log.glob(what)))
+    again = Lake(lake.root)
+    assert again.append_events(views("bob", first=99), "after").rows == 1
+    assert again.append_events(views("ann", first=3), "b3") == Appended(0, 1)
+    assert len(ids(Lake(lake.root))) == 13
+    assert pl.read_delta(str(lake.root / "events")).height == 13

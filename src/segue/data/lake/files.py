@@ -9,6 +9,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from segue.domain.errors import DataError
 
 
@@ -51,6 +54,27 @@ def mended(log: Path) -> Path | None:
     return aside
 
 
+def checkpoint_of(log: Path) -> Path | None:
+    """The newest checkpoint of a Delta log, or None."""
+    return max(log.glob("[0-9]*.checkpoint.parquet"), default=None)
+
+
+def mended_checkpoint(log: Path) -> Path | None:
+    """Rename a newest checkpoint that cannot be read whole; its new path, or None.
+
+    The table is then read from the checkpoint before it and the entries, which say the same. A hint that names it, or is cut off itself, goes as well: without one the checkpoints are looked for.
+    """
+    aside, checkpoint = None, checkpoint_of(log)
+    if checkpoint is not None and not _readable(checkpoint):
+        aside = checkpoint.with_suffix(".parquet.torn")
+        checkpoint.replace(aside)
+    hint = log / "_last_checkpoint"
+    if hint.exists() and (aside is not None or not _leads(hint)):
+        hint.unlink()
+        sync([log])
+    return aside
+
+
 def refused_write(error: Exception, where: Path) -> Exception:
     """The error to raise for a write that failed: in words where the disk or its rights are the reason, else itself."""
     number = error.errno if isinstance(error, OSError) else None
@@ -68,6 +92,24 @@ def refused_write(error: Exception, where: Path) -> Exception:
             mend="run as who owns the workspace, or make it writable",
         )
     return error
+
+
+def _readable(checkpoint: Path) -> bool:
+    """Whether every page can be read: a power cut may leave holes before a footer that is whole."""
+    try:
+        pq.read_table(checkpoint)
+    except (pa.ArrowException, OSError):
+        return False
+    return True
+
+
+def _leads(hint: Path) -> bool:
+    """Whether the hint names a checkpoint that is there."""
+    try:
+        version = json.loads(hint.read_bytes())["version"]
+        return (hint.parent / f"{version:020d}.checkpoint.parquet").exists()
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _whole(entry: Path) -> bool:

@@ -20,9 +20,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, PostCommitHookProperties, RemoveAction
 
-from segue.data.lake.files import discard, mended, refused_write, sync
+from segue.data.lake.files import checkpoint_of, discard, mended, mended_checkpoint, refused_write, sync
 from segue.domain import columns
 from segue.domain.errors import ReadError
 
@@ -71,6 +72,7 @@ class Table:
         self._writing: DeltaTable | None = None
         self._alone = False  # the lease is held,
         self._seen = False  # and the handle was brought up to date since
+        self._checked = ""  # the checkpoint that was read whole
 
     def open(self, version: int | None = None) -> DeltaTable | None:
         """The table as it is now, or as it was at `version`; None where nothing was ever written to it."""
@@ -80,11 +82,11 @@ class Table:
             return DeltaTable(self.path, version=version)
         except deltalake.exceptions.TableNotFoundError:
             return None
-        except Exception as error:
+        except (DeltaError, OSError) as error:
             raise ReadError(
                 f"the table cannot be opened: {str(error).splitlines()[0]}",
                 where=str(self.path),
-                mend="a cut-off last log entry is mended by the next writer (`segue ingest`); else restore a backup",
+                mend="what a crash cut off is mended by the next writer (`segue lake compact`); else restore a backup",
             ) from error
 
     def scan(self, version: DeltaTable | None) -> pl.LazyFrame:
@@ -98,7 +100,7 @@ class Table:
         elif not (self._alone and self._seen):
             try:
                 self._writing.update_incremental()
-            except Exception:  # `open` says in words what is wrong
+            except (DeltaError, OSError):  # `open` says in words what is wrong
                 self._writing = self.open()
         self._seen = True
         return self._writing
@@ -136,7 +138,7 @@ class Table:
                 commit_properties=properties,
                 post_commithook_properties=_NO_HOOKS,
             )
-        except Exception as error:
+        except Exception as error:  # whatever was raised, the files must be taken back or kept as the log says
             landed = self._landed(*next(iter(transactions.items())))
             if landed is False:
                 discard([file.path for file in staged])
@@ -190,10 +192,19 @@ class Table:
             self._alone = False
 
     def _mend(self) -> None:
-        """Set aside a last log entry that a power cut left cut off: its commit was never acknowledged."""
-        if (aside := mended(self.path / "_delta_log")) is not None:
+        """Set aside what a power cut left cut off: a last log entry, whose commit was never acknowledged, and a
+        checkpoint, which says nothing that the entries do not say."""
+        log = self.path / "_delta_log"
+        if (aside := mended(log)) is not None:
             _log.warning("%s: the last commit was cut off by a crash; set aside as %s", self.path, aside.name)
             self._writing = None
+        checkpoint = checkpoint_of(log)
+        if checkpoint is not None and checkpoint.name == self._checked and (log / "_last_checkpoint").exists():
+            return
+        if (aside := mended_checkpoint(log)) is not None:
+            _log.warning("%s: a checkpoint was cut off by a crash; set aside as %s", self.path, aside.name)
+            self._writing = None
+        self._checked = checkpoint.name if checkpoint is not None else ""
 
     def _created(self) -> DeltaTable:
         self.path.mkdir(parents=True, exist_ok=True)
@@ -205,7 +216,7 @@ class Table:
                 partition_by=[columns.DAY] if self.layout.by_day else None,
                 configuration={"delta.dataSkippingStatsColumns": ",".join(self.layout.statistics)},
             )
-        except Exception as error:
+        except (DeltaError, OSError) as error:
             raise refused_write(error, self.path) from error
         self._sync_log(0)
         sync([self.path, self.path.parent, self.path.parent.parent])
@@ -226,7 +237,7 @@ class Table:
             with ThreadPoolExecutor(WRITERS) as pool:
                 written = list(pool.map(lambda job: self._write_file(*job), jobs))
             sync([*folders, self.path])
-        except Exception as error:
+        except Exception as error:  # of polars, Arrow or the system: no file of this batch is left either way
             discard(paths)
             raise refused_write(error, self.path) from error
         return written
@@ -273,7 +284,7 @@ class Table:
         try:
             table.create_checkpoint()
             sync([*log.glob(f"{table.version():020d}.checkpoint*"), log / "_last_checkpoint", log])
-        except Exception as error:  # the table is whole without it
+        except (DeltaError, OSError) as error:  # the table is whole without it
             _log.warning("%s: no checkpoint could be written: %s", self.path, error)
 
 
