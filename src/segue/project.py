@@ -18,6 +18,9 @@ from segue.domain.decisions import CANDIDATES_KEPT
 from segue.domain.errors import DataError, DeclarationError, SegueError, UnknownName, unknown
 
 if TYPE_CHECKING:
+    from segue.data.explore.person import Person
+    from segue.data.explore.sql import Answer
+    from segue.data.explore.table import LazyTable
     from segue.data.histories.state import UserState
     from segue.data.ingest.ingest import Progress
     from segue.data.journal.journal import SQLiteJournal
@@ -131,6 +134,45 @@ class Project:
         except SegueError as error:
             error.where = f"{FILE} [models.{name}]"
             raise type(error)(error.problem, where=error.where, mend=error.mend) from error
+
+    # The tables, to be looked at.
+
+    @property
+    def events(self) -> LazyTable:
+        """What people did, with the ids of people and items."""
+        return self._table("events")
+
+    @property
+    def items(self) -> LazyTable:
+        """The catalog: one row an item."""
+        return self._table("items")
+
+    @property
+    def users(self) -> LazyTable:
+        """The user table: one row a person."""
+        return self._table("users")
+
+    @property
+    def decisions(self) -> LazyTable:
+        """What was decided, as far as it was drained."""
+        return self._table("decisions")
+
+    @property
+    def quarantine(self) -> LazyTable:
+        """The rows that could not be taken, with file, line and reason."""
+        return self._table("quarantine")
+
+    def sql(self, query: str) -> Answer:
+        """Ask the lake in SQL: events, items, users, decisions and quarantine are tables. Needs `segue[duckdb]`."""
+        from segue.data.explore.sql import sql
+
+        return sql(self.snapshot(), query, self.folder / "cache" / "sql")
+
+    def describe(self, user: str) -> Person:
+        """All that is known of one person, a user or a visitor: history, sessions, categories, what models see."""
+        from segue.data.explore.person import describe
+
+        return describe(self.snapshot(), self.state, user)
 
     # The main job, in the order in which people meet it.
 
@@ -412,6 +454,11 @@ class Project:
         from segue.serve.auth import create_key
 
         return create_key(self.folder, role)
+
+    def _table(self, name: str) -> LazyTable:
+        from segue.data.explore.table import LazyTable
+
+        return LazyTable(self.snapshot(), name)
 
     def _sources(self) -> dict[str, FileSource]:
         said = self.declaration

@@ -35,6 +35,8 @@ THIRD_PARTIES = {
     "pyarrow": {"engines", "data", "learn", "measure", "project", "testing"},
     "polars": {"data", "measure", "operate", "serve", "project", "commands", "cli", "testing"},
     "deltalake": {"data"},
+    "narwhals": {"data"},  # called by narwhals itself
+    "duckdb": {"data"},
     "scipy": {"learn", "measure", "testing"},
     "numba": {"learn", "find"},
     "granian": {"serve"},

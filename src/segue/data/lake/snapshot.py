@@ -68,6 +68,16 @@ class Snapshot:
         table = self._versions[name]
         return 0 if table is None else table.transaction_version(app) or 0
 
+    def parquet_files(self, name: Literal["events", "decisions"]) -> list[str]:
+        """The files that hold the rows of a table, no more and no fewer, for an engine that reads Parquet by itself.
+
+        None where there are no rows, or where another writer marked rows as deleted beside the files.
+        """
+        table = self._versions[name]
+        if table is None or "deletionVectors" in (table.protocol().reader_features or ()):
+            return []
+        return sorted(table.file_uris())
+
     @property
     def events_count(self) -> int:
         """How many events there are."""
@@ -110,8 +120,11 @@ class Snapshot:
 
     def events(self) -> pl.LazyFrame:
         """The events with the ids of people and items in place of codes, in no promised order."""
-        coded = self._with_people(self._scan("events"))
-        return self._decoded(coded, columns.ITEM, self._scan("item_ids"))
+        return self.decoded(self._scan("events"))
+
+    def decoded(self, coded: pl.LazyFrame) -> pl.LazyFrame:
+        """Coded events, or some of them, with the ids of people and items in place of codes."""
+        return self._decoded(self._with_people(coded), columns.ITEM, self._scan("item_ids"))
 
     def decisions(self) -> pl.LazyFrame:
         """The decisions that were drained, with the ids of people."""

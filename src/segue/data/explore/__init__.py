@@ -1,0 +1,1 @@
+"""Looking at what the lake holds: lazy tables, SQL, samples, and one person's whole story."""
