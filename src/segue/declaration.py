@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from segue.data.maps.registry import resolved
-from segue.data.settings import EventSource, ItemSource, Rule, UserSource
+from segue.data.settings import EventSource, ItemSource, LakeSettings, Rule, UserSource
 from segue.decide.surface import Surface
 from segue.domain.errors import DeclarationError, UnknownName, unknown
 from segue.domain.experiment import Experiment
@@ -49,6 +49,7 @@ class Declaration(Settings, frozen=True):
     events: EventSource = EventSource()
     items: ItemSource = ItemSource()
     users: UserSource = UserSource()
+    lake: LakeSettings = LakeSettings()
     rules: tuple[Rule, ...] = ()
     models: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     evaluation: EvaluationSettings = EvaluationSettings()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from segue.data.ingest.ingest import Progress
     from segue.data.journal.journal import SQLiteJournal
     from segue.data.lake.lake import Lake, Snapshot
+    from segue.data.lake.upkeep import Upkeep
+    from segue.data.profile.profile import Profile
     from segue.data.settings import FileSource
     from segue.data.split.split import Split
     from segue.domain.catalog import Item
@@ -80,6 +82,13 @@ class Project:
         from segue.data.lake.lake import Lake
 
         return Lake(self.folder / "lake")
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """What keeps the lake small and quick: status, compaction, retention, vacuum."""
+        from segue.data.lake.upkeep import Upkeep
+
+        return Upkeep(self.lake, self.declaration.lake)
 
     @cached_property
     def journal(self) -> SQLiteJournal:
@@ -167,6 +176,12 @@ class Project:
         from segue.data.explore.sql import sql
 
         return sql(self.snapshot(), query, self.folder / "cache" / "sql")
+
+    def profile(self) -> Profile:
+        """What the lake holds, as aggregates; each part is computed when it is first asked for."""
+        from segue.data.profile.profile import Profile
+
+        return Profile(self.snapshot(), self.declaration.events.timezone)
 
     def describe(self, user: str) -> Person:
         """All that is known of one person, a user or a visitor: history, sessions, categories, what models see."""
@@ -433,6 +448,10 @@ class Project:
 
         drained = drain(self.lake, self.journal, self.state)
         return {"events": drained.events, "decisions": drained.decisions}
+
+    def index(self) -> None:
+        """Build the index of each person's history from the lake, whole."""
+        self.state.rebuild(self.snapshot())
 
     def experiment(self, name: str | None = None) -> list[Readout]:
         """What the log, drained or not, says about one experiment, or about every declared one."""

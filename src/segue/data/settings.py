@@ -124,6 +124,24 @@ class UserSource(FileSource, frozen=True):
     columns: UserColumns = UserColumns()
 
 
+Days = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class LakeSettings(Settings, frozen=True):
+    """How long the lake keeps what; `segue lake retain` and `segue lake vacuum` go by it.
+
+    keep_events_days      events of a day that is longer past leave; nothing leaves where it is not said
+    keep_decisions_days   the same of decisions
+    keep_quarantine_days  the same of rows that could not be taken, by when they came
+    keep_files_days       how long files that no version needs stay, for who still reads them, and old log entries
+    """
+
+    keep_events_days: Days | None = None
+    keep_decisions_days: Days | None = None
+    keep_quarantine_days: Days | None = None
+    keep_files_days: Annotated[float, msgspec.Meta(ge=0)] = 7.0
+
+
 class Rule(Settings, frozen=True):
     """One declared rule of `segue check`.
 

@@ -81,6 +81,19 @@ class UserState:
                 return
             publish(self.folder, build(snapshot, self.source, self.journal.name, self.folder))
 
+    def rebuild(self, snapshot: Snapshot, wait_s: float = 60.0) -> None:
+        """Build the whole index of a snapshot, unless the current one goes further."""
+        with self.writer(wait_s):
+            if self.through() > snapshot.transaction(self.journal.name):
+                return
+            publish(self.folder, build(snapshot, self.source, self.journal.name, self.folder))
+
+    def told(self) -> dict[str, int]:
+        """How many events and people the index holds."""
+        index = self._current()
+        made = index and index.manifest
+        return {"events": made.events if made else 0, "people": made.people if made else 0}
+
     def is_behind(self, snapshot: Snapshot) -> bool:
         """Whether the index misses files that were ingested, weighs differently, or leaves the tail too much."""
         index = self._current()

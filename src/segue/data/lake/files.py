@@ -62,7 +62,8 @@ def checkpoint_of(log: Path) -> Path | None:
 def mended_checkpoint(log: Path) -> Path | None:
     """Rename a newest checkpoint that cannot be read whole; its new path, or None.
 
-    The table is then read from the checkpoint before it and the entries, which say the same. A hint that names it, or is cut off itself, goes as well: without one the checkpoints are looked for.
+    The table is then read from the checkpoint before it and the entries, which say the same. A hint that names it,
+    or is cut off itself, goes as well: without one the checkpoints are looked for.
     """
     aside, checkpoint = None, checkpoint_of(log)
     if checkpoint is not None and not _readable(checkpoint):

@@ -12,8 +12,9 @@ from typing import Literal
 
 import polars as pl
 
-from segue.data.lake import layouts
+from segue.data.lake import layouts, tables
 from segue.data.lake.codes import Codes
+from segue.data.lake.compact import merge
 from segue.data.lake.files import sync
 from segue.data.lake.lease import lease
 from segue.data.lake.replace import Replacement
@@ -183,9 +184,16 @@ class Lake:
         return self.take("quarantine", {batch: frame})[batch]
 
     def compact(self, name: Literal["events", "decisions"], journal: str) -> int:
-        """Merge the many small files that drains of a journal left; how many files went."""
+        """Merge the many small files that drains of a journal left; how many files went.
+
+        Files that were merged stay on disk a week, for who still reads them.
+        """
         with self.writer():
-            return self.tables[name].compact(journal)
+            table = self.tables[name]
+            gone = merge(table, tables.SMALL_FILES, journal).before
+            if gone:
+                table.expire(tables.KEPT_HOURS)
+            return gone
 
     def drained(self, name: Literal["events", "decisions"], journal: str) -> int:
         """The last place of a journal that a table has; 0 where it has none."""

@@ -117,7 +117,7 @@ class Replacement:
 
     def _without(self, group: Sequence[Staged], ids: pl.DataFrame) -> list[Staged]:
         """The files of a group written again without some ids."""
-        rows = [self._read(file.path, file.action.path).join(ids, on=columns.ID, how="anti") for file in group]
+        rows = [self._table.read(file.action.path).join(ids, on=columns.ID, how="anti") for file in group]
         again = self._table.stage(pl.concat(rows), group[0].path.name[:24])
         discard([file.path for file in group])
         return again
@@ -142,17 +142,9 @@ class Replacement:
             gone.update(dict(here.group_by("content").len().iter_rows()))
             if here.height < of_file.height:
                 stays = ~content_of(pl.col(columns.BATCH)).is_in(contents)
-                rows = self._read(self._table.path / path, path).filter(stays)
+                rows = self._table.read(path).filter(stays)
                 self._groups.append(self._table.stage(rows, Path(path).name[:24]))
         return files.filter(pl.col("path").is_in(held)), gone
-
-    def _read(self, path: Path, named: str) -> pl.DataFrame:
-        """The rows of a file, with the day that its folder says."""
-        rows = pl.read_parquet(path, hive_partitioning=False)
-        if not self._table.layout.by_day:
-            return rows
-        day = named.split("/", maxsplit=1)[0].removeprefix(f"{columns.DAY}=")
-        return rows.with_columns(pl.lit(day).str.to_date().alias(columns.DAY))
 
 
 def _first_received(table: Table, content: str) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import time
 import uuid
@@ -30,7 +31,9 @@ from segue.domain.errors import ReadError
 CHECKPOINT_EVERY = 100  # commits; a checkpoint only saves time when the table is opened
 ROW_GROUP = 65_536
 SMALL_BYTES = 8 << 20  # a file of a drain that is smaller is merged with others of its day,
-SMALL_FILES = 64  # once there are so many
+SMALL_FILES = 64  # once there are so many,
+MERGED_BYTES = 32 << 20  # into files of about this size
+LOG = "_delta_log"
 KEPT_HOURS = 24 * 7  # that a file which was merged stays on disk
 REWRITTEN = "rewritten"  # under this, a table counts how often rows that it had were changed or taken out
 WRITERS = 8  # threads that write and sync files: they wait for the disk, not for a core
@@ -154,32 +157,60 @@ class Table:
         table = self.current()
         return pl.DataFrame() if table is None else pl.DataFrame(table.get_add_actions(flatten=True))
 
-    def compact(self, batch: str) -> int:
-        """Merge the small files that each day has of one batch, where there are many; how many files went.
+    def read(self, path: str) -> pl.DataFrame:
+        """The rows of one file, as the log names it, with the day that its folder says."""
+        rows = pl.read_parquet(self.path / path, hive_partitioning=False)
+        if not self.layout.by_day:
+            return rows
+        day = path.split("/", maxsplit=1)[0].removeprefix(f"{columns.DAY}=")
+        return rows.with_columns(pl.lit(day).str.to_date().alias(columns.DAY))
 
-        Ids that come twice in them are kept once. Files that were merged stay on disk a week, for who still reads them.
+    def expire(self, keep_hours: float) -> list[str]:
+        """Delete files that no version of the last hours needs, and entries of the log that an older checkpoint has.
+
+        Names of what went, relative to the table. The log of a table that is read from a checkpoint says the same
+        without the entries before it.
         """
         table = self.current()
         if table is None:
-            return 0
-        small = pl.DataFrame(table.get_add_actions(flatten=True)).filter(
-            (pl.col("min.batch") == batch) & (pl.col("max.batch") == batch) & (pl.col("size_bytes") < SMALL_BYTES)
-        )
-        gone = 0
-        for files in small.sort("modification_time").partition_by("partition.day"):
-            if files.height >= SMALL_FILES:
-                gone += self._merge(table, files)
-        if gone:
-            table.vacuum(retention_hours=KEPT_HOURS, dry_run=False)
-        return gone
+            return []
+        stale = self.stale(keep_hours)
+        gone = [name for name in stale if not name.startswith(LOG)]
+        if self._checkpointed(table.version(), keep_hours):
+            stale = self.stale(keep_hours)
+        for name in [*gone, *(name for name in stale if name.startswith(LOG))]:
+            (self.path / name).unlink(missing_ok=True)
+        folders = {(self.path / name).parent for name in stale}
+        for folder in folders:
+            if folder not in (self.path, self.path / LOG) and not any(folder.iterdir()):
+                folder.rmdir()
+        sync([*(folder for folder in folders if folder.is_dir()), self.path])
+        return stale
 
-    def _merge(self, table: DeltaTable, files: pl.DataFrame) -> int:
-        paths = [self.path / path for path in files["path"]]
-        day = files["partition.day"][0]
-        parts = pl.concat(pl.read_parquet(path, hive_partitioning=False) for path in paths)
-        rows = parts.unique(columns.ID, keep="first", maintain_order=True).with_columns(pl.lit(day).alias(columns.DAY))
-        self.commit(self.stage(rows, "compaction"), {"compaction": table.version() + 1}, removals(files))
-        return files.height
+    def stale(self, keep_hours: float) -> list[str]:
+        """What `expire` would delete, as far as it can be told before; nothing is changed."""
+        table = self.current()
+        if table is None:
+            return []
+        unneeded = table.vacuum(math.ceil(keep_hours), dry_run=True, enforce_retention_duration=False, full=True)
+        files = [name for name in unneeded if not name.startswith(LOG) and (self.path / name).is_file()]
+        before = time.time() - keep_hours * 3600
+        log = self.path / LOG
+        old = [path for path in log.iterdir() if path.stat().st_mtime <= before]
+        covered = max((path.name for path in old if path.name.endswith(".checkpoint.parquet")), default="")
+        entries = [path for path in old if path.name[0].isdigit() and path.name[:20] < covered[:20]]
+        torn = [path for path in old if path.name.endswith(".torn")]
+        return sorted([*files, *{f"{LOG}/{path.name}" for path in [*entries, *torn]}])
+
+    def _checkpointed(self, version: int, keep_hours: float) -> bool:
+        """Write a checkpoint, where nothing is to be kept or many entries came since the last; whether one is new."""
+        last = checkpoint_of(self.path / LOG)
+        since = version - (int(last.name[:20]) if last else 0)
+        if since == 0 or (keep_hours > 0 and since < CHECKPOINT_EVERY):
+            return False
+        assert self._writing is not None
+        self._checkpoint(self._writing)
+        return True
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -296,14 +327,14 @@ class Staged:
     action: AddAction
 
 
-def removals(files: pl.DataFrame) -> list[RemoveAction]:
-    """What takes files (flattened add actions) out of a table."""
+def removals(files: pl.DataFrame, *, data_change: bool = True) -> list[RemoveAction]:
+    """What takes files (flattened add actions) out of a table; `data_change` is false where their rows stay."""
     now = int(time.time() * 1000)
     days = files["partition.day"].to_list() if "partition.day" in files.columns else [None] * files.height
     return [
         RemoveAction(
             path,
-            data_change=True,
+            data_change=data_change,
             deletion_timestamp=now,
             size=size,
             partition_values={columns.DAY: day.isoformat()} if day else {},
