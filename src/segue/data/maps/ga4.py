@@ -1,0 +1,130 @@
+"""Google Analytics 4 as it is exported to BigQuery, JSON or Parquet: `events_YYYYMMDD`, `events_intraday_YYYYMMDD`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Any, Final
+
+from segue.data.maps.map import REST, Glimpse, ImportMap, LeftOut, Record, Unfit
+from segue.data.maps.records import RecordMap, a_name, an_object, exploded
+from segue.data.settings import EventColumns, EventSource
+
+TYPES: Final = {
+    "view_item": 1.0,
+    "select_item": 1.0,
+    "view_item_list": 0.0,
+    "view_promotion": 0.0,
+    "select_promotion": 0.0,
+    "add_to_wishlist": 2.0,
+    "add_to_cart": 3.0,
+    "view_cart": 0.0,
+    "remove_from_cart": 0.0,
+    "begin_checkout": 3.0,
+    "add_shipping_info": 0.0,
+    "add_payment_info": 0.0,
+    "purchase": 5.0,
+    "refund": 0.0,
+    "search": 0.0,
+}
+ABOUT_ITEMS: Final = frozenset({"view_item", "select_item", "add_to_wishlist", "add_to_cart", "purchase"})
+NOT_SET: Final = "(not set)"  # what the export writes for nothing
+PARAMETERS: Final = ("event_params", "user_properties")
+
+# What tells one event from all others: the export has no id. Events that were sent together have one timestamp, so the
+# places within what was sent belong to it.
+TELLING: Final = (
+    "stream_id",
+    "user_pseudo_id",
+    "event_timestamp",
+    "event_name",
+    "batch_page_id",
+    "batch_ordering_id",
+    "batch_event_index",
+)
+
+
+def shape(event: Record) -> Iterator[Record | LeftOut | Unfit]:
+    """The events of one row: one for each of its items. A search is kept without any."""
+    name = a_name(event.get("event_name"))
+    if name is None:
+        yield Unfit("no event_name", "event_name")
+        return
+    given = event.get("items")
+    items = given if isinstance(given, list) else []
+    parameters = {key: _parameters(event.get(key)) for key in PARAMETERS if event.get(key)}
+    rest = {key: value for key, value in event.items() if key != "items"} | parameters
+    rest |= {"event_id": _id(event), "session": _session(event, parameters)}
+    if items:
+        yield from exploded(rest, [_item(item) for item in items], "item", "event_id")
+    elif given is not None and not isinstance(given, list):
+        yield Unfit("items is no list", "items")
+    elif name in ABOUT_ITEMS or name == "search":
+        yield rest
+    else:
+        yield LeftOut(f"{name}: it has no items")
+
+
+def _item(item: Any) -> Any:
+    if not isinstance(item, dict):
+        return item
+    return {key: value for key, value in item.items() if value != NOT_SET}
+
+
+def _parameters(given: Any) -> Any:
+    """`{"key": value}` of the list of keys with a value of one of four types; as it is where it is no such list."""
+    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+        return given
+    return {str(each.get("key")): _value(each.get("value")) for each in given}
+
+
+def _value(given: Any) -> Any:
+    if not isinstance(given, dict):
+        return given
+    kinds = ("string_value", "int_value", "float_value", "double_value")
+    return next((given[kind] for kind in kinds if given.get(kind) is not None), None)
+
+
+def _session(event: Record, parameters: Record) -> str | None:
+    """A session's number is its own only together with who it is of."""
+    number = a_name(an_object(parameters.get("event_params")).get("ga_session_id"))
+    person = a_name(event.get("user_pseudo_id"))
+    return None if number is None or person is None else f"{person}.{number}"
+
+
+def _id(event: Record) -> str:
+    told = [event.get(name) for name in TELLING] + [an_object(event.get("ecommerce")).get("transaction_id")]
+    return blake2b("\n".join(map(str, told)).encode(errors="replace"), digest_size=16).hexdigest()
+
+
+def recognise(glimpse: Glimpse) -> str | None:
+    """Every row of the export has these three columns."""
+    share = glimpse.share("event_name", "event_timestamp", "user_pseudo_id")
+    if share < 0.8:
+        return None
+    return f"{share:.0%} of the rows have event_name, event_timestamp and user_pseudo_id, as GA4's export has"
+
+
+SOURCE = EventSource(
+    columns=EventColumns(
+        user="user_id",
+        visitor="user_pseudo_id",
+        item="item.item_id",
+        type="event_name",
+        time="event_timestamp",
+        value="item.price",
+        quantity="item.quantity",
+        id="event_id",
+        session="session",
+        position="item.item_list_index",
+        context=REST,
+    ),
+    time_format="epoch_us",
+    types=TYPES,
+)
+
+GA4 = ImportMap(
+    "ga4",
+    "https://support.google.com/analytics/answer/7029846",
+    events=RecordMap(SOURCE, shape, recognise),
+)
