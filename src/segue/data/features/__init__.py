@@ -1,0 +1,1 @@
+"""Counters and rates as of a moment."""
