@@ -379,7 +379,7 @@ class Project:
         if out is None:
             raise SegueError("lists for everybody need a file to go to", mend="add --out lists.parquet")
         sources = self._sources_of(self._model(model))
-        people = self.snapshot().person_ids.ids
+        people = [key for key in self.snapshot().person_ids.ids if key[:2] in ("u:", "v:")]  # not who was forgotten
         with writer(out, EVERYBODY) as write:
             for number, key in enumerate(people):
                 kind, person = {"u": "user", "v": "visitor"}[key[0]], key[2:]

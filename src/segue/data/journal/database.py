@@ -77,6 +77,17 @@ class Database:
         with self.read() as connection:
             return connection.execute(sql, values).fetchall()
 
+    def scrub(self) -> None:
+        """Write the file anew, so that what was deleted is in no page of it, and empty the log; `BusyError` where a
+        reader stays in the way."""
+        with self._alone(), self.errors():
+            self._writer.execute("VACUUM")
+            busy, _, _ = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise BusyError(
+                "a reader keeps what was deleted in the journal's log", where=str(self._log), mend="try again"
+            )
+
     def sync(self) -> None:
         """Bring what is committed to disk. Only the log is opened: closing the main file here would drop its locks."""
         if self._log.exists():
@@ -139,6 +150,7 @@ class Database:
         self._connections.append(connection)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={self._synchronous}")
+        connection.execute("PRAGMA secure_delete=FAST")  # zeros what is deleted in pages that are written anyway
         pages = CHECKPOINT_PAGES if self._synchronous == "FULL" else 0
         connection.execute(f"PRAGMA wal_autocheckpoint={pages}")
         return connection

@@ -124,6 +124,10 @@ class Journal(Protocol):
 
     def remembers(self) -> Remembered: ...
 
+    def forget(self, people: Sequence[str]) -> None:
+        """Delete what these people (as `person_key` names them) did and what was decided for them, from every byte."""
+        ...
+
     def go_on_behind(self, events: int, decisions: int) -> None:
         """Give no place up to these: a lake has them already. Changes nothing where more were given out."""
         ...
@@ -255,6 +259,22 @@ class SQLiteJournal:
         _delete(self._events, "events", "sequence", "sequence <= ?", trimmed)
         _delete(self._events, "seen", "id", "received < ?", ids_from)
         _delete(self._decisions, "decisions", "sequence", "sequence <= ? AND recorded < ?", decisions, kept_from)
+
+    def forget(self, people: Sequence[str]) -> None:
+        """Delete what these people did and what was decided for them, as user or as visitor, from the files' bytes.
+
+        Ids of events stay remembered (as digests), so that what is sent again does not come in again.
+        """
+        for database, table, column in (
+            (self._events, "events", "event"),
+            (self._decisions, "decisions", "decision"),
+        ):
+            said = f"CAST({column} AS TEXT)"
+            named = f"'u:' || ({said} ->> 'user') = ? OR 'v:' || ({said} ->> 'visitor') = ?"
+            with database.write() as connection:
+                for person in people:
+                    connection.execute(f"DELETE FROM {table} WHERE {named}", (person, person))
+            database.scrub()
 
     def remembers(self) -> Remembered:
         """Since when nothing was forgotten."""

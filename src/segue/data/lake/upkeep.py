@@ -12,7 +12,7 @@ import polars as pl
 from segue.data.lake import tables
 from segue.data.lake.compact import Merged, merge
 from segue.data.lake.lake import Lake
-from segue.data.lake.rewrite import rewrite
+from segue.data.lake.rewrite import take_out
 from segue.data.lake.tables import LOG, REWRITTEN, Table
 from segue.data.settings import LakeSettings
 from segue.domain import columns
@@ -114,7 +114,7 @@ class Upkeep:
                     _drop_days(table, each.before)
                 else:
                     first = datetime(each.before.year, each.before.month, each.before.day, tzinfo=UTC)
-                    rewrite(table, pl.col(columns.RECEIVED) >= first)
+                    take_out(table, pl.col(columns.RECEIVED) < first)
         return leaving
 
     def stale(self, keep: timedelta | None = None) -> dict[str, list[str]]:
