@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from segue.operate.registry import Registry
     from segue.operate.train import TrainedModel
     from segue.recommendations import Recommendations
+    from segue.report.section import Report
     from segue.results import Checked, Fitted, Ingested, Listed, Quarantined
 
 Advance = Callable[[str, float], None]
@@ -182,6 +183,12 @@ class Project:
         from segue.data.profile.profile import Profile
 
         return Profile(self.snapshot(), self.declaration.events.timezone)
+
+    def report(self) -> Report:
+        """What the lake holds, told in sentences and figures; `segue.report.page` makes a page of it."""
+        from segue.report.report import report
+
+        return report(self.profile(), self.declaration.workspace.name, datetime.now(UTC))
 
     def describe(self, user: str) -> Person:
         """All that is known of one person, a user or a visitor: history, sessions, categories, what models see."""

@@ -17,7 +17,10 @@ LINE = ("domain", "engines", "data", "learn", "find", "decide", "operate", "serv
 ARROWS = {room: set(LINE[:place]) for place, room in enumerate(LINE)}
 ARROWS["measure"] = {"domain", "engines", "data"}
 ARROWS["simulate"] = {"domain"}
+ARROWS["report"] = {"domain", "data"}
 ARROWS["testing"] = {"domain", "engines", "data", "learn", "decide"}
+for above in ("project", "commands"):
+    ARROWS[above] |= {"report"}
 for above in ("operate", "serve", "project", "commands", "cli"):
     ARROWS[above] |= {"measure"}
 ARROWS["project"] |= {"simulate"}
@@ -38,10 +41,10 @@ THIRD_PARTIES = {
     "narwhals": {"data"},  # called by narwhals itself
     "duckdb": {"data"},
     "scipy": {"learn", "measure", "testing"},
-    "numba": {"learn", "find"},
+    "numba": {"engines", "data", "learn", "find"},  # data: big files are read at the speed of the disk
     "granian": {"serve"},
-    "jinja2": {"serve"},
-    "markupsafe": {"serve"},
+    "jinja2": {"serve", "report"},
+    "markupsafe": {"serve", "report"},
     "click": {"commands", "cli"},
     "rich": {"commands", "cli"},
 }

@@ -1,0 +1,239 @@
+"""What the report says of the rows themselves: kept and refused, what fits together, and every column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from segue.data.profile.profile import Profile
+from segue.data.profile.tables import ColumnProfile, TableProfile
+from segue.domain import columns as names
+from segue.report.plots import levels, spark
+from segue.report.section import Figure, Section
+from segue.report.words import counted, cut, number, share
+
+COLUMNS = 60  # of a table that are shown
+TABLES = ("events", "items", "users")
+
+
+def intake(profile: Profile) -> Section | None:
+    """Rows kept and refused."""
+    found = profile.intake
+    if found.rows == 0:
+        return None
+    kept = found.rows - found.quarantined
+    whole = counted(found.rows, "row")
+    lead = (
+        f"Of {whole}, {share(kept / found.rows)} are kept; {found.quarantined:,} wait in quarantine."
+        if found.quarantined
+        else f"All {whole} that came in are kept."
+    )
+    kinds = [
+        ("events", found.events),
+        ("items", found.items),
+        ("users", found.users),
+        ("in quarantine", found.quarantined),
+    ]
+    filled = [(name, count) for name, count in kinds if count]
+    sentences = []
+    if found.refused:
+        first = found.refused[0]
+        most = "All of them" if first.rows == found.quarantined else share(first.rows / found.quarantined)
+        column = f" (column {first.column})" if first.column else ""
+        sentences.append(
+            f"{most} for one reason: {cut(first.reason, 120)}{column}. "
+            "“segue quarantine” shows them whole; here is only their shape, with letters as a and digits as 9."
+        )
+    rows = Figure(
+        "Where the rows are",
+        levels(
+            [name for name, _ in filled],
+            [count / found.rows for _, count in filled],
+            [f"{count:,}" for _, count in filled],
+            "Rows kept by table, and in quarantine",
+            lead,
+        ),
+        [{"rows": name, "count": count, "share": share(count / found.rows)} for name, count in filled],
+        "project.profile().intake",
+        found,
+    )
+    return Section("intake", "What came in", lead, tuple(sentences), (rows, *_reasons(profile)))
+
+
+def _reasons(profile: Profile) -> list[Figure]:
+    refused = profile.intake.refused
+    if not refused:
+        return []
+    whole = profile.intake.quarantined
+    return [
+        Figure(
+            "Why rows were refused",
+            levels(
+                [cut(each.reason, 44) for each in refused[:6]],
+                [each.rows / whole for each in refused[:6]],
+                [f"{each.rows:,}" for each in refused[:6]],
+                "Rows in quarantine by reason",
+                f"{refused[0].reason} leads",
+            ),
+            [
+                {
+                    "reason": cut(each.reason, 120),
+                    "rows": each.rows,
+                    "place": f"{cut(example.file.rsplit('/', 1)[-1], 40)}:{example.line}",
+                    "shape": cut(example.shape, 120),
+                }
+                for each in refused
+                for example in each.examples
+            ],
+            "project.profile().intake.refused",
+            refused,
+        )
+    ]
+
+
+def fitting(profile: Profile) -> Section | None:
+    """Ids that lead somewhere, and what the catalog says."""
+    found, covered = profile.joins, profile.coverage
+    told = [
+        (name, joined)
+        for name, joined in (
+            ("events whose item is in the catalog", found.events),
+            ("items of events in the catalog", found.items),
+            ("users of events in the user table", found.people),
+        )
+        if joined is not None
+    ]
+    if not told and not covered:
+        return None
+    sentences, lead = [], "Nothing that the events name is in the catalog or in the user table."
+    if found.events is not None:
+        lead = f"The catalog knows the item of {share(found.events.share)} of the events."
+        if found.events.examples:
+            missing = ", ".join(cut(item, 30) for item, _ in found.events.examples[:6])
+            sentences.append(
+                f"{counted(found.items.of - found.items.known if found.items else 0, 'item')} of the log "
+                f"{'is' if len(found.events.examples) == 1 else 'are'} not in it, such as {missing}."
+            )
+    if found.people is not None:
+        sentences.append(
+            f"The user table knows {share(found.people.share)} of the {found.people.of:,} users of the log."
+        )
+    lacking = [each for each in covered if each.share < 1]
+    for each in lacking[:3]:
+        part = f", {share(each.events)} of the events" if each.events is not None else ""
+        sentences.append(f"{share(each.share)} of the items have {_article(each.column)}{part}.")
+    figures = []
+    if told:
+        figures.append(
+            Figure(
+                "Ids that lead somewhere",
+                levels(
+                    [name for name, _ in told],
+                    [joined.share for _, joined in told],
+                    [share(joined.share) for _, joined in told],
+                    "Share of ids that are known on the other side",
+                    lead,
+                ),
+                [
+                    {"what": name, "known": joined.known, "of": joined.of, "share": share(joined.share)}
+                    for name, joined in told
+                ],
+                "project.profile().joins",
+                found,
+            )
+        )
+    if covered:
+        figures.append(
+            Figure(
+                "What the catalog says about its items",
+                levels(
+                    [each.column for each in covered],
+                    [each.share for each in covered],
+                    [share(each.share) for each in covered],
+                    "Share of items that have the column filled",
+                    lead,
+                ),
+                [
+                    {
+                        "column": each.column,
+                        "items": share(each.share),
+                        "of the events": "" if each.events is None else share(each.events),
+                    }
+                    for each in covered
+                ],
+                "project.profile().coverage",
+                covered,
+            )
+        )
+    return Section("fitting", "What fits together", lead, tuple(sentences), tuple(figures))
+
+
+def _article(column: str) -> str:
+    return {names.CATEGORIES: "categories", names.TEXT: "a text", names.IMAGE: "an image"}.get(column, f"a {column}")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One column as the page draws it."""
+
+    table: str
+    name: str
+    type: str
+    missing: str
+    distinct: str
+    plot: Markup
+    told: str
+
+
+def columns(profile: Profile) -> Section | None:
+    """Every column that holds something."""
+    tables = [table for table in (getattr(profile, name) for name in TABLES) if table.count]
+    if not tables:
+        return None
+    rows = [_row(table, column) for table in tables for column in table.filled[:COLUMNS] if column.name not in _OURS]
+    gappy = [
+        (table, column)
+        for table in tables
+        for column in table.filled
+        if column.missing_share >= 0.01 and column.name not in _OURS
+    ]
+    lead = (
+        f"{counted(len(gappy), 'column has', 'columns have')} gaps, {gappy[0][0].name}.{gappy[0][1].name} among them."
+        if gappy
+        else "No column that is used has gaps worth telling."
+    )
+    worst = sorted(gappy, key=lambda pair: -pair[1].missing_share)[:3]
+    sentences = [
+        f"{table.name}.{column.name} is missing in {share(column.missing_share)} of {column.of:,} rows."
+        for table, column in worst
+    ]
+    figures = tuple(
+        Figure(
+            f"The columns of {table.name}, as numbers",
+            Markup(""),
+            table.rows()[:COLUMNS],
+            f"project.profile().{table.name}.rows()[:{COLUMNS}]",
+            table.rows()[:COLUMNS],
+        )
+        for table in tables
+    )
+    return Section("columns", "Column by column", lead, tuple(sentences), figures, tuple(rows))
+
+
+_OURS = {names.BATCH, names.RECEIVED, names.ORDER, names.DAY}  # said by Segue, not by the data
+
+
+def _row(table: TableProfile, column: ColumnProfile) -> Row:
+    told, plot = column.told(), Markup("")
+    if column.numbers:
+        plot = spark([bar.count for bar in column.numbers.bars], f"Distribution of {column.name}")
+        low, middle, high = (number(column.numbers.quantiles[part]) for part in (0.05, 0.5, 0.95))
+        told = f"median {middle}, nine of ten from {low} to {high}"
+    elif column.top:
+        plot = spark([count for _, count in column.top], f"The commonest values of {column.name}")
+        given = column.of - column.missing
+        told = ", ".join(f"{cut(value, 28)} {share(count / given)}" for value, count in column.top[:3])
+    missing = share(column.missing_share) if column.missing else ""
+    distinct = "" if column.distinct is None else f"{column.distinct:,}"
+    return Row(table.name, cut(column.name, 40), column.type, missing, distinct, plot, told)

@@ -1,0 +1,112 @@
+"""What the report says of items and people: the long tail, and how much people do."""
+
+from __future__ import annotations
+
+from segue.data.profile.activity import Band
+from segue.data.profile.profile import Profile
+from segue.report.plots import bars, curve, levels
+from segue.report.section import Figure, Section
+from segue.report.words import counted, cut, share
+
+
+def tail(profile: Profile) -> Section | None:
+    """How unevenly events fall on items."""
+    found = profile.tail
+    if found is None:
+        return None
+    half = found.needed(0.5)
+    lead = f"Half of all events fall on {share(half)} of the items."
+    sentences = [
+        f"The most popular 1 % have {share(found.share(0.01))} of the events, 10 % have {share(found.share(0.1))}, "
+        f"20 % have {share(found.share(0.2))}; Gini's coefficient is {found.gini:.2f}."
+    ]
+    if found.single:
+        sentences.append(
+            f"{counted(found.single, 'item has', 'items have')} a single event, {share(found.single / found.items)} "
+            "of those with any: nothing that learns from events alone can say much about them."
+        )
+    if found.catalog:
+        never = share(found.untouched / found.catalog)
+        sentences.append(
+            f"Of {found.catalog:,} items in the catalog, {found.untouched:,} ({never}) were never met."
+            if found.untouched
+            else f"Every one of the {found.catalog:,} items in the catalog was met at least once."
+        )
+    shares = [
+        {"items, most popular first": f"{part:.0%}", "of the events": share(found.share(part))} for part in _PARTS
+    ]
+    lorenz = Figure(
+        title="How events pile up on items",
+        plot=curve(found.curve, (half, 0.5), f"half, by {share(half)}", "Share of events by share of items", lead),
+        table=shares,
+        python="project.profile().tail.curve",
+        value=found.curve,
+    )
+    names = [cut(each.title or each.item, 60) for each in found.top]
+    top = Figure(
+        title="The most met items",
+        plot=levels(
+            names[:6],
+            [each.events / found.top[0].events for each in found.top[:6]],
+            [f"{each.events:,}" for each in found.top[:6]],
+            "Events of the most popular items",
+            f"{names[0]} leads",
+        ),
+        table=[{"item": name, "events": each.events} for name, each in zip(names, found.top, strict=True)],
+        python="project.profile().tail.top",
+        value=found.top,
+    )
+    return Section("tail", "The long tail", lead, tuple(sentences), (lorenz, top))
+
+
+_PARTS = (0.01, 0.05, 0.1, 0.2, 0.5)
+
+
+def people(profile: Profile) -> Section | None:
+    """How much people do."""
+    found = profile.activity
+    if found is None:
+        return None
+    median = found.quantiles[0.5]
+    lead = (
+        f"The median person has {counted(median, 'event')}; the busiest hundredth have {share(found.busiest)} of all."
+    )
+    sentences = [
+        f"One in four has {found.quantiles[0.25]:,} or fewer, one in ten {found.quantiles[0.9]:,} or more, "
+        f"one in a hundred {found.quantiles[0.99]:,} or more."
+    ]
+    if found.single:
+        sentences.append(
+            f"{counted(found.single, 'person has', 'people have')} a single event "
+            f"({share(found.single / found.people)}): what to show them next has to come "
+            "from what everybody likes, or from the item itself."
+        )
+    names = [_band(band) for band in found.bands]
+    every = 1 + len(names) // 7
+    shown = [str(band.low) if place % every == 0 else "" for place, band in enumerate(found.bands)]
+    table = [
+        {"events": name, "people": band.people, "share of people": share(band.people / found.people)}
+        for name, band in zip(names, found.bands, strict=True)
+    ]
+    by_people = Figure(
+        title="People by how many events they have",
+        plot=bars([band.people for band in found.bands], shown, "People by number of events", lead),
+        table=table,
+        python="project.profile().activity.bands",
+        value=found.bands,
+    )
+    by_events = Figure(
+        title="Events by how many their person has",
+        plot=bars([band.events for band in found.bands], shown, "Events by activity of the person", lead),
+        table=[
+            {"events": name, "together": band.events, "share of events": share(band.events / found.events)}
+            for name, band in zip(names, found.bands, strict=True)
+        ],
+        python="[band.events for band in project.profile().activity.bands]",
+        value=[band.events for band in found.bands],
+    )
+    return Section("people", "People", lead, tuple(sentences), (by_people, by_events))
+
+
+def _band(band: Band) -> str:
+    return f"{band.low:,}" if band.low == band.high else f"{band.low:,} to {band.high:,}"
