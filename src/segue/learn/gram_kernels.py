@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import int32, int64, void
 
-from segue.learn.compiled import array, compiled
+from segue.engines.compiled import array, compiled
 
 
 @compiled(void(array(int64, 1), array(int64, 1), array(int32, 1), array(int64, 1), int32[:, ::1]))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import float32, float64, int32, int64, void
 
-from segue.learn.compiled import array, compiled
+from segue.engines.compiled import array, compiled
 
 
 @compiled(

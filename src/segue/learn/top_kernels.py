@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import float32, int32, int64, void
 
-from segue.learn.compiled import array, compiled
+from segue.engines.compiled import array, compiled
 
 
 @compiled(void(float32[::1], int32[::1], int64, float32, int32))
