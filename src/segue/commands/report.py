@@ -1,12 +1,13 @@
-"""The command that tells what the data hold."""
+"""The commands that tell what the data hold, and what is wrong with the workspace."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from segue.commands.shell import Place, as_json, show_json
+from segue.commands.shell import Place, as_json, show, show_json
 
 
 @click.command()
@@ -34,4 +35,20 @@ def report(place: Place, out: Path | None, as_json: bool) -> None:  # noqa: FBT0
     return None
 
 
-COMMANDS = (report,)
+@click.command()
+@as_json
+@click.pass_obj
+def doctor(place: Place, as_json: bool) -> None:  # noqa: FBT001
+    """Say what is installed and what is wrong, each with one command to run next; exits with 1 where it is broken."""
+    from segue.doctor import diagnose
+
+    found = diagnose(place.folder)
+    if as_json:
+        show_json({"healthy": found.healthy, "next": found.next, "findings": found.rows()})
+    else:
+        show(found.rows(), as_json, title="doctor")
+        click.echo(f"next: {found.next}" if found.next else "nothing needs mending")
+    sys.exit(0 if found.healthy else 1)
+
+
+COMMANDS = (report, doctor)

@@ -45,13 +45,19 @@ def replace(path: Path, text: str) -> None:
 
 def mended(log: Path) -> Path | None:
     """Rename a last Delta log entry that is not whole JSON, so that the table opens again; its new path, or None."""
-    entries = sorted(log.glob("[0-9]*.json"))
-    if not entries or _whole(entries[-1]):
+    entry = torn(log)
+    if entry is None:
         return None
-    aside = entries[-1].with_suffix(".json.torn")
-    entries[-1].replace(aside)
+    aside = entry.with_suffix(".json.torn")
+    entry.replace(aside)
     sync([log])
     return aside
+
+
+def torn(log: Path) -> Path | None:
+    """The last entry of a Delta log where it is not whole JSON, or None."""
+    last = max(log.glob("[0-9]*.json"), default=None)
+    return None if last is None or _whole(last) else last
 
 
 def checkpoint_of(log: Path) -> Path | None:
