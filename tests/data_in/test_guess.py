@@ -51,13 +51,8 @@ def test_movielens_sequences(data_dir: Path) -> None:
 @pytest.mark.data
 def test_movielens_movies_and_users(data_dir: Path) -> None:
     source = guess_items([data_dir / "ml-1m" / "movies.dat"]).source
-    assert (source.delimiter, source.encoding, source.header, source.category_separator) == (
-        "::",
-        "latin-1",
-        False,
-        "|",
-    )
-    assert source.columns == ItemColumns(id="column_1", title="column_2", categories="column_3")
+    assert (source.map, source.category_separator) == ("movielens", "|")
+    assert source.columns == ItemColumns(id="movieId", title="title", categories="genres", released="year")
     users = guess_users([data_dir / "ml-1m" / "users.dat"]).source
     assert (users.delimiter, users.header, users.columns.id) == ("::", False, "column_1")
 

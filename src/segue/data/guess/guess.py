@@ -13,6 +13,7 @@ import polars as pl
 from segue.data.guess.catalog import ItemRoles, user_id
 from segue.data.guess.cells import filled, holds_json, quoted
 from segue.data.guess.columns import EventRoles
+from segue.data.guess.maps import recognised
 from segue.data.guess.nested import opened
 from segue.data.guess.shape import Shape, guess_shape
 from segue.data.guess.told import Told
@@ -72,6 +73,9 @@ def guess_events(
     the item; `DataError` where it is not as it was said to be.
     """
     said = Told(told or {}, _sign(delimiter), time_format, order)
+    if (by_map := recognised(paths, "events", said)) is not None:
+        assert isinstance(by_map.source, EventSource)
+        return Guess(by_map.source, by_map.reasons, by_map.doubts, by_map.sample.head(5))
     look = _look(paths, said)
     roles = EventRoles(look.sample, look.reasons, look.doubts, said, look.name)
     source = msgspec.structs.replace(_file_source(EventSource, look.shape, paths), **roles.settings())
@@ -80,6 +84,9 @@ def guess_events(
 
 def guess_items(paths: Sequence[Path]) -> Guess[ItemSource]:
     """How to read files of the catalog. Raises `ReadError` where the first file is empty or damaged."""
+    if (by_map := recognised(paths, "items")) is not None:
+        assert isinstance(by_map.source, ItemSource)
+        return Guess(by_map.source, by_map.reasons, by_map.doubts, by_map.sample.head(5))
     look = _with_ids(_look(paths))
     roles = ItemRoles(look.sample, look.reasons, look.doubts, look.roots)
     source = msgspec.structs.replace(_file_source(ItemSource, look.shape, paths), **roles.settings())

@@ -45,7 +45,8 @@ class Glimpse:
     def lines(self) -> list[str]:
         """The first whole lines that hold something."""
         lines = self.text.splitlines()
-        return [line for line in (lines[:-1] or lines) if line.strip()]
+        whole = lines if self.text.endswith("\n") else lines[:-1] or lines
+        return [line for line in whole if line.strip()]
 
     def share(self, *keys: str) -> float:
         """The share of the records that have all of these keys."""

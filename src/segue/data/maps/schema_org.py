@@ -152,8 +152,8 @@ def recognise(glimpse: Glimpse) -> str | None:
     found = (
         [node for _, text in in_html([glimpse.text.encode()]) for node in documents(text)] if html else glimpse.records
     )
-    if not html and not found:
-        found = documents(glimpse.text.encode())
+    if not html:
+        found = documents(glimpse.text.encode()) or found
     products = sum(len(_products(document)[0]) for document in found)
     linked = [document for document in found if "@context" in document or "@graph" in document or "@type" in document]
     if not products or len(linked) < 0.8 * len(found):

@@ -88,7 +88,8 @@ def decoded(text: str) -> Record | None:
 
 def texts(name: str, values: list[Any]) -> pl.Series:
     """Decoded values as text: strings as they are, numbers as written, arrays and objects as JSON."""
-    found = pl.from_arrow(_plain(values))
+    exact = [repr(value) if isinstance(value, float) else value for value in values]  # Arrow cuts 7.5 to the integer 7
+    found = pl.from_arrow(_plain(exact))
     assert isinstance(found, pl.Series)
     return found.alias(name)
 
