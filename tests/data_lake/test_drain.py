@@ -22,8 +22,8 @@ from segue.data.journal import drain as draining
 from segue.data.journal.drain import Drained, drain
 from segue.data.journal.journal import Pending, Places, SQLiteJournal
 from segue.data.journal.log import Log
-from segue.data.lake import rows as lake_rows
 from segue.data.lake import tables
+from segue.data.lake.ids import IdIndex
 from segue.data.lake.lake import Appended, Lake, Snapshot
 from segue.data.lake.lease import lease
 from segue.data.lake.rows import Trusted
@@ -394,21 +394,21 @@ def test_an_id_that_the_journal_forgot_does_not_come_in_again(place: Place) -> N
 
 
 def test_what_the_journal_remembers_is_not_looked_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    known, read = lake_rows.known_ids, []
+    look, read = IdIndex.files_with, []
 
-    def looking(rows, files, path):
-        read.append(files.height)
-        return known(rows, files, path)
+    def looking(index, ids, table, files):
+        read.append(len(files))
+        return look(index, ids, table, files)
 
-    monkeypatch.setattr(lake_rows, "known_ids", looking)
+    monkeypatch.setattr(IdIndex, "files_with", looking)
     for number in range(3):
         place.journal.append([event(n) for n in (number, 9 - number)], START)
         place.drain()
-    assert read == [0, 0]
+    assert read == [0, 0, 0]
     late = START + timedelta(days=8)
     place.journal.append([event(5)], late)
     drain(place.lake, place.journal, place.state, late)
-    assert read == [0, 0, 3], "the older rows are"
+    assert read == [0, 0, 0, 3], "the older rows are"
 
 
 def test_a_request_that_comes_again_after_its_decision_was_let_go_is_in_the_lake_once(place: Place) -> None:

@@ -54,6 +54,7 @@ def forget_in_lake(lake: Lake, people: Sequence[str]) -> Forgotten:
             _unnamed(lake.tables["person_ids"], codes.to_list())
         for table in lake.tables.values():
             table.expire(0)
+            table.ids.forget()
     return forgotten
 
 

@@ -25,6 +25,7 @@ from segue.data.lake.rows import (
     file_batch,
     person_keys,
     unknown_rows,
+    untrusted,
     with_day,
 )
 from segue.data.lake.snapshot import Snapshot
@@ -167,7 +168,7 @@ class Lake:
             if (table.committed(app) or 0) >= version:
                 return Appended(0, len(decisions))
             rows = as_laid_out(with_day(decision_rows(decisions, batch)), table.layout, layouts.PEOPLE_AND_ITEM)
-            rows = unknown_rows(_first_of_each(rows), table.current(), table.path, trusted)
+            rows = _unknown(table, _first_of_each(rows), trusted)
             table.append(self._coded(rows), {app: version})
             return Appended(rows.height, len(decisions) - rows.height)
 
@@ -193,6 +194,7 @@ class Lake:
             gone = merge(table, tables.SMALL_FILES, journal).before
             if gone:
                 table.expire(tables.KEPT_HOURS)
+                table.ids.drop(set(table.files()["path"]))
             return gone
 
     def drained(self, name: Literal["events", "decisions"], journal: str) -> int:
@@ -216,7 +218,7 @@ class Lake:
     ) -> dict[str, Appended]:
         """Commit what is new of the events of these batches; an id that several have is of the first."""
         table = self.tables["events"]
-        coded = self._coded_events(unknown_rows(self._laid_events(batches), table.current(), table.path, trusted))
+        coded = self._coded_events(_unknown(table, self._laid_events(batches), trusted))
         table.append(coded, transactions)
         kept = dict(coded.group_by(columns.BATCH).len().iter_rows())
         return {
@@ -275,6 +277,14 @@ class Lake:
             for place, column in enumerate(named):
                 coded[column.name] = pl.lit(codes.slice(place * len(column), len(column)).alias(column.name))
         return rows.with_columns(coded.values())
+
+
+def _unknown(table: Table, rows: pl.DataFrame, trusted: Trusted | None) -> pl.DataFrame:
+    """The rows whose id the table does not have; who writes asks, so that the index of ids learns on the way."""
+    if rows.is_empty():
+        return rows
+    suspects = table.ids.files_with(rows[columns.ID], table.path, untrusted(table.files(), trusted))
+    return unknown_rows(rows, [table.path / file for file in suspects])
 
 
 def _first_of_each(rows: pl.DataFrame) -> pl.DataFrame:

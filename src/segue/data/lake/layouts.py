@@ -1,4 +1,7 @@
-"""The tables of the lake and their columns. Person columns hold codes; what says who somebody is has no statistics."""
+"""The tables of the lake and their columns. Person columns hold codes; what says who somebody is has no statistics.
+
+An id of an event or of a decision may say it as well (`ann-2026-01-31`), so it has none either.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,7 @@ EVENTS: Final = Layout(
             _needed(columns.DAY, pa.date32()),
         ]
     ),
-    (columns.ID, columns.TYPE, columns.TIME, columns.RECEIVED, columns.ORDER, columns.BATCH),
+    (columns.TYPE, columns.TIME, columns.RECEIVED, columns.ORDER, columns.BATCH),
     by_day=True,
 )
 
@@ -90,7 +93,7 @@ DECISIONS: Final = Layout(
             _needed(columns.DAY, pa.date32()),
         ]
     ),
-    (columns.ID, columns.TIME, "surface", columns.BATCH),
+    (columns.TIME, "surface", columns.BATCH),
     by_day=True,
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Final
 import polars as pl
 
 from segue.data.lake.files import discard
+from segue.data.lake.ids import IdIndex
 from segue.data.lake.rows import content_of, file_batch, known_ids
 from segue.data.lake.tables import REWRITTEN, Staged, Table, removals
 from segue.domain import columns
@@ -91,29 +91,35 @@ class Replacement:
     def _each_id_once(self, contents: Sequence[str]) -> Counter[str]:
         """Leave out rows whose id the lake has in rows that stay, or a group before; by batch, how many."""
         dropped: Counter[str] = Counter()
-        lake, before = self._staying(contents), pl.DataFrame()
+        path, lake, before = self._table.path, self._staying(contents), list[str]()
+        staged_ids = IdIndex(None)
         for number, group in enumerate(self._groups):
             if not group:
                 continue
             rows = pl.read_parquet(
                 [file.path for file in group], columns=[columns.ID, columns.BATCH], hive_partitioning=False
             )
-            known = [known_ids(rows, files, self._table.path, gone) for files, gone in ((lake, contents), (before, ()))]
+            there = self._table.ids.files_with(rows[columns.ID], path, lake)
+            aside = staged_ids.files_with(rows[columns.ID], path, before)
+            known = [
+                known_ids(rows, [path / file for file in files], gone)
+                for files, gone in ((there, contents), (aside, ()))
+            ]
             met = pl.concat(known).unique()
             if met.height:
                 lost = rows.join(met, on=columns.ID, how="semi").group_by(columns.BATCH).len()
                 dropped.update(dict(lost.iter_rows()))
                 self._groups[number] = self._without(group, met)
-            before = pl.concat([before, _ranges(self._groups[number])], how="diagonal")
+            before += [file.action.path for file in self._groups[number]]
         return dropped
 
-    def _staying(self, contents: Sequence[str]) -> pl.DataFrame:
+    def _staying(self, contents: Sequence[str]) -> list[str]:
         """The files that hold a row that stays, as far as statistics say."""
         files = self._table.files()
         if files.is_empty():
-            return files
+            return []
         low, high = content_of(pl.col("min.batch")), content_of(pl.col("max.batch"))
-        return files.filter(~((low == high) & low.is_in(list(contents))))
+        return files.filter(~((low == high) & low.is_in(list(contents))))["path"].to_list()
 
     def _without(self, group: Sequence[Staged], ids: pl.DataFrame) -> list[Staged]:
         """The files of a group written again without some ids."""
@@ -159,18 +165,6 @@ def _first_received(table: Table, content: str) -> datetime | None:
     first = rows.filter(content_of(pl.col(columns.BATCH)) == content).select(pl.col(columns.RECEIVED).min())
     found: datetime | None = first.collect().item()
     return found
-
-
-def _ranges(group: Sequence[Staged]) -> pl.DataFrame:
-    """Files that are not in the table yet, with the range of their ids."""
-    stats = [json.loads(file.action.stats) for file in group]
-    return pl.DataFrame(
-        {
-            "path": [file.action.path for file in group],
-            "min.id": [said["minValues"][columns.ID] for said in stats],
-            "max.id": [said["maxValues"][columns.ID] for said in stats],
-        }
-    )
 
 
 __all__ = ["Replaced", "Replacement"]

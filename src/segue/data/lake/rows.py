@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 import polars as pl
-from deltalake import DeltaTable
 
 from segue.data.lake.tables import Layout
 from segue.domain import columns
@@ -73,35 +72,26 @@ class Trusted(NamedTuple):
     since: datetime
 
 
-def unknown_rows(
-    rows: pl.DataFrame, table: DeltaTable | None, path: Path, trusted: Trusted | None = None
-) -> pl.DataFrame:
-    """The rows whose id the table at `path` does not have.
-
-    Only files whose range of ids meets that of a batch of the rows are read, and none that holds only what is trusted.
-    """
-    if table is None or rows.is_empty():
-        return rows
-    files = pl.DataFrame(table.get_add_actions(flatten=True))
+def untrusted(files: pl.DataFrame, trusted: Trusted | None) -> list[str]:
+    """Of the files of a table (flattened add actions) the paths of those that do not hold only what is trusted."""
     if trusted is not None and files.height:
         of_batch = (pl.col("min.batch") == trusted.batch) & (pl.col("max.batch") == trusted.batch)
         since = pl.col(f"min.{trusted.column}") >= trusted.since
         files = files.filter(~(of_batch & since).fill_null(value=False))
-    return rows.join(known_ids(rows, files, path), on=columns.ID, how="anti", maintain_order="left")
+    return files["path"].to_list() if files.height else []
 
 
-def known_ids(rows: pl.DataFrame, files: pl.DataFrame, path: Path, gone: Sequence[str] = ()) -> pl.DataFrame:
-    """The ids of the rows that files of a table at `path` have; what is of the contents in `gone` does not count."""
-    batch = pl.col(columns.BATCH) if columns.BATCH in rows.columns else pl.lit("")
-    ranges = rows.group_by(batch.alias("of")).agg(low=pl.col(columns.ID).min(), high=pl.col(columns.ID).max())
+def unknown_rows(rows: pl.DataFrame, files: Sequence[Path]) -> pl.DataFrame:
+    """The rows whose id none of the files has."""
+    return rows.join(known_ids(rows, files), on=columns.ID, how="anti", maintain_order="left") if files else rows
+
+
+def known_ids(rows: pl.DataFrame, files: Sequence[Path], gone: Sequence[str] = ()) -> pl.DataFrame:
+    """The ids of the rows that files have; what is of the contents in `gone` does not count."""
     ids = rows.lazy().select(columns.ID)
-    if files.height:
-        files = files.join_where(ranges, pl.col("min.id") <= pl.col("high"), pl.col("max.id") >= pl.col("low")).unique(
-            "path"
-        )
-    if files.is_empty():
+    if not files:
         return rows.select(columns.ID).clear()
-    lake = pl.scan_parquet([path / file for file in files["path"]], hive_partitioning=False)
+    lake = pl.scan_parquet(list(files), hive_partitioning=False)
     if gone:
         lake = lake.filter(~content_of(pl.col(columns.BATCH)).is_in(list(gone)))
     return lake.select(columns.ID).join(ids, on=columns.ID, how="semi").collect(engine="streaming")

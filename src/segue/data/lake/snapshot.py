@@ -16,7 +16,7 @@ from deltalake import DeltaTable
 
 from segue.data.lake.changes import changes, latest, met
 from segue.data.lake.codes import dictionary, vocabulary
-from segue.data.lake.rows import Trusted, file_batch, unknown_rows
+from segue.data.lake.rows import Trusted, file_batch, unknown_rows, untrusted
 from segue.data.lake.tables import Table
 from segue.domain import columns
 from segue.domain.catalog import Item
@@ -172,7 +172,11 @@ class Snapshot:
 
     def unknown(self, rows: pl.DataFrame, trusted: Trusted | None = None) -> pl.DataFrame:
         """The rows of a frame whose event id is not here; what is trusted is known to hold none."""
-        return unknown_rows(rows, self._versions["events"], self._tables["events"].path, trusted)
+        table, version = self._tables["events"], self._versions["events"]
+        if version is None or rows.is_empty():
+            return rows
+        files = untrusted(pl.DataFrame(version.get_add_actions(flatten=True)), trusted)
+        return unknown_rows(rows, [table.path / file for file in table.ids.look(rows[columns.ID], files)])
 
     def _was_replaced(self, batch: str) -> bool:
         """Whether the content of a file's batch stands in the tables as another mapping reads it."""

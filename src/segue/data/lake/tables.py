@@ -25,6 +25,7 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, PostCommitHookProperties, RemoveAction
 
 from segue.data.lake.files import checkpoint_of, discard, mended, mended_checkpoint, refused_write, sync
+from segue.data.lake.ids import IdIndex
 from segue.domain import columns
 from segue.domain.errors import ReadError
 
@@ -72,6 +73,7 @@ class Table:
     def __init__(self, root: Path, layout: Layout) -> None:
         self.layout = layout
         self.path = root / layout.name
+        self.ids = IdIndex(root / ".ids" / layout.name)
         self._writing: DeltaTable | None = None
         self._alone = False  # the lease is held,
         self._seen = False  # and the handle was brought up to date since

@@ -91,6 +91,9 @@ class Upkeep:
         """Merge the small files of every table, by day where it has days; by table, what was merged."""
         with self._lake.writer():
             merged = {name: merge(table, least=2) for name, table in self._lake.tables.items()}
+            for name in merged:
+                files = self._lake.tables[name].files()
+                self._lake.tables[name].ids.drop(set(files["path"]) if files.height else set())
         return {name: made for name, made in merged.items() if made.before}
 
     def leaving(self, now: datetime | None = None) -> list[Leaving]:
