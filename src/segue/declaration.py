@@ -16,6 +16,7 @@ import msgspec
 from segue.data.maps.registry import resolved
 from segue.data.settings import EventSource, ItemSource, LakeSettings, Rule, UserSource
 from segue.decide.surface import Surface
+from segue.data.quality.kinds import offered as kinds_of_rules
 from segue.domain.errors import DeclarationError, UnknownName, unknown
 from segue.domain.experiment import Experiment
 from segue.domain.settings import Settings
@@ -165,6 +166,8 @@ def _references(said: Declaration, raw: dict[str, Any]) -> Iterator[tuple[str, s
     for name, experiment in said.experiments.items():
         yield "surface", experiment.surface, ("experiments", name, "surface"), said.surfaces
         for each, variant in experiment.variants.items():
+    for number, rule in enumerate(said.rules):
+        yield "kind of rule", rule.rule, ("rules", str(number), "rule"), kinds_of_rules()
             for source in variant.surface.get("sources", ()):
                 yield "model", source, ("experiments", name, "variants", each), said.models
 

@@ -237,7 +237,8 @@ class Project:
 
     def check(self) -> Checked:
         """Hold the lake against the declared rules; against a sensible set where none are declared."""
-        from segue.data.quality.check import check, default_rules
+        from segue.data.quality.check import check
+        from segue.data.quality.defaults import default_rules
         from segue.results import Checked
 
         snapshot = self.snapshot()

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from segue.data.lake.lake import Lake, Snapshot
-from segue.data.quality.check import check, default_rules
+from segue.data.quality.check import check
+from segue.data.quality.defaults import default_rules
 from segue.data.settings import Rule
 from segue.domain.errors import DeclarationError, MissingColumn
 

@@ -143,24 +143,44 @@ class LakeSettings(Settings, frozen=True):
 
 
 class Rule(Settings, frozen=True):
-    """One declared rule of `segue check`.
+    """One declared rule of `segue check`; docs/quality.md has every kind with an example.
 
-    table     "events", "items" or "users"
-    column    the column it looks at, by Segue's name ("item", "value", ...)
-    rule      "type", "null", "range", "allowed", "unique", "known_item" or "time_range"
-    severity  an "error" makes `segue check` exit with 1, a "warning" does not
-    threshold the share of rows, 0 to 1, that may break the rule before it counts
-    min, max  of "range" (numbers) and "time_range" (ISO times; "now" is allowed)
-    values    of "allowed"
-    type      of "type": "number", "integer", "string" or "time"
+    table      "events", "items" or "users"
+    rule       the kind of rule: "null", "range", "allowed", ... or one that a package adds (entry point `segue.rules`)
+    column     the column it looks at, by Segue's name ("item", "value", ...); some kinds need none
+    severity   an "error" makes `segue check` exit with 1, a "warning" does not
+    threshold  the share of rows (of days for "volume", "cardinality"), 0 to 1, that may break the rule before it counts
+    min, max   of "range" (numbers) and "time_range" (ISO times; "now" is allowed)
+    values     of "allowed"
+    type       of "type": "number", "integer", "string" or "time"
+    pattern    of "regex": a regular expression that every cell has to hold
+    references of "foreign_key": the table and column that have to have every cell, such as "items.id"
+    columns    of "duplicates": what rows are equal in
+    within     of "freshness" ("1d"), "clock_skew" and "out_of_order" ("0s"): a number and s, m, h, d or w
+    tolerance  of "volume" and "cardinality": how far from the median a day may be, as a share of it [0.5]
+    history    of "volume", how many of the same weekday before count [8]; of "cardinality", how many days [28]
+    reference  of "drift": days ("2026-01-01/2026-01-31") or a moment of arrival; what came after is held against it
+    statistic  of "drift": "psi", "ks" (numbers only) or "js"
+    limit      of "drift": what the statistic's interval may not lie above [psi 0.25, ks 0.1, js 0.1]
+    expression of "expression": a condition in SQL that has to be true
     """
 
     table: Literal["events", "items", "users"]
-    column: str
-    rule: Literal["type", "null", "range", "allowed", "unique", "known_item", "time_range"]
+    rule: str
+    column: str = ""
     severity: Severity = "error"
     threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     min: float | str | None = None
     max: float | str | None = None
     values: tuple[Any, ...] = ()
     type: Literal["number", "integer", "string", "time"] | None = None
+    pattern: str | None = None
+    references: str | None = None
+    columns: tuple[str, ...] = ()
+    within: str | None = None
+    tolerance: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    history: Annotated[int, msgspec.Meta(ge=2)] | None = None
+    reference: str | None = None
+    statistic: Literal["psi", "ks", "js"] = "psi"
+    limit: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    expression: str | None = None

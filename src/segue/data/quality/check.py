@@ -1,25 +1,28 @@
-"""Holds what is in the lake against declared rules, or sensible ones: how many rows break each, with examples."""
+"""Holds what is in the lake against rules: all of a table's in one pass, in bounded memory."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from segue.data.lake.lake import Snapshot
-from segue.data.quality.rules import Checks, missing_column
+from segue.data.quality.kinds import EXAMPLES, Finding, Fold, RowRule, kind
+from segue.data.quality.table import CheckedTable
 from segue.data.settings import Rule
-from segue.domain import columns
-
-EXAMPLES = 5  # cells that are shown of those that break a rule
 
 
 @dataclass(frozen=True)
 class RuleResult:
-    """What one rule found: of `checked` rows `broken` ones, their share, examples of their cells."""
+    """What one rule found: of `checked` rows (or days) `broken` ones, their share, examples of their cells.
+
+    `statistic` is the number that the rule is about where it has one, `low` and `high` its 95 % interval.
+    """
 
     rule: Rule
     checked: int
@@ -27,18 +30,22 @@ class RuleResult:
     share: float
     examples: tuple[str, ...]
     passed: bool
+    statistic: float | None = None
+    low: float | None = None
+    high: float | None = None
 
     def row(self) -> dict[str, Any]:
         """The result as a row of a table."""
         return {
             "table": self.rule.table,
-            "column": self.rule.column,
+            "column": self.rule.column or ", ".join(self.rule.columns),
             "rule": self.rule.rule,
             "severity": self.rule.severity,
             "checked": self.checked,
             "broken": self.broken,
             "share": round(self.share, 6),
             "threshold": self.rule.threshold,
+            "statistic": _said(self),
             "examples": ", ".join(self.examples),
             "passed": self.passed,
         }
@@ -47,74 +54,130 @@ class RuleResult:
 def check(snapshot: Snapshot, rules: Sequence[Rule], now: datetime) -> list[RuleResult]:
     """The results in the order of the rules; each table is gone through once for all of its rules.
 
-    Raises `MissingColumn` for a rule on a column that the table does not have.
+    Rows that share a hash with another are looked up again to see whether they are equal; nothing else is read twice.
+    Raises `MissingColumn` for a column that the table does not have, `DeclarationError` for a rule that cannot be.
     """
     results: dict[int, RuleResult] = {}
     for table in dict.fromkeys(rule.table for rule in rules):
         numbered = [(number, rule) for number, rule in enumerate(rules) if rule.table == table]
-        found = _check_table(snapshot, [rule for _, rule in numbered], now)
+        found = check_table(CheckedTable(table, snapshot, now), [rule for _, rule in numbered])
         results |= {number: result for (number, _), result in zip(numbered, found, strict=True)}
     return [results[number] for number in range(len(rules))]
 
 
-def default_rules(snapshot: Snapshot) -> tuple[Rule, ...]:
-    """Rules that suit what is in the lake: only on columns that hold something."""
-    rules = [
-        Rule(table="events", column=columns.ID, rule="unique"),
-        Rule(table="events", column=columns.TYPE, rule="null"),
-        Rule(table="events", column=columns.ITEM, rule="null", severity="warning", threshold=0.5),
-    ]
-    filled = _filled(snapshot.coded_events())
-    if columns.TIME in filled:
-        rules.append(Rule(table="events", column=columns.TIME, rule="time_range", min="1990-01-01", max="now"))
-        rules.append(Rule(table="events", column=columns.TIME, rule="null", severity="warning", threshold=0.01))
-    if columns.QUANTITY in filled:
-        rules.append(Rule(table="events", column=columns.QUANTITY, rule="range", max=1e6, severity="warning"))
-    items = _filled(snapshot.items())
-    if items:
-        rules.append(Rule(table="events", column=columns.ITEM, rule="known_item", severity="warning", threshold=0.01))
-        rules.append(Rule(table="items", column=columns.ID, rule="unique"))
-    if columns.TITLE in items:
-        rules.append(Rule(table="items", column=columns.TITLE, rule="null", severity="warning", threshold=0.01))
-    if columns.PRICE in items:
-        rules.append(Rule(table="items", column=columns.PRICE, rule="range", min=0.0, severity="error"))
-    if _filled(snapshot.users()):
-        rules.append(Rule(table="users", column=columns.ID, rule="unique"))
-    return tuple(rules)
+def check_table(table: CheckedTable, rules: Sequence[Rule]) -> list[RuleResult]:
+    """The results of one table's rules."""
+    compiled = [kind(rule.rule)(rule, table) for rule in rules]
+    gone_through = _Pass(table, [each for each in compiled if isinstance(each, RowRule)])
+    folds = [each for each in compiled if not isinstance(each, RowRule)]
+    needed = dict.fromkeys([*gone_through.columns, *(name for fold in folds for name in fold.columns)])
+    if folds or gone_through.columns:
+        for batch in table.batches(list(needed)):
+            gone_through.update(batch)
+            for fold in folds:
+                fold.update(batch)
+    found = iter(gone_through.findings())
+    findings = [next(found) if isinstance(each, RowRule) else _found(each) for each in compiled]
+    return [_result(rule, finding) for rule, finding in zip(rules, findings, strict=True)]
 
 
-def _filled(rows: pl.LazyFrame) -> set[str]:
-    """The columns that hold something."""
-    counts = rows.select(pl.all().count()).collect(engine="streaming").row(0, named=True)
-    return {name for name, count in counts.items() if count}
+@dataclass(eq=False)
+class _Tally:
+    """What a rule on rows counted so far."""
+
+    rule: RowRule
+    checked: int = 0
+    broken: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def finding(self) -> Finding:
+        return Finding(self.checked, self.broken, tuple(self.examples[:EXAMPLES]))
 
 
-def _check_table(snapshot: Snapshot, rules: Sequence[Rule], now: datetime) -> list[RuleResult]:
-    rows = {"events": snapshot.events, "items": snapshot.items, "users": snapshot.users}[rules[0].table]()
-    schema = rows.collect_schema()
-    for rule in rules:
-        if rule.column not in schema:
-            raise missing_column(rule, schema.names())
-    checks = Checks(schema, snapshot, now)
-    pairs = [(checks.applies(rule), checks.breaks(rule)) for rule in rules]
-    counted = rows.select(
-        expression
-        for number, (applies, breaks) in enumerate(pairs)
-        for expression in (
-            applies.sum().alias(f"checked_{number}"),
-            (applies & breaks).sum().alias(f"broken_{number}"),
-            pl.col(rules[number].column).filter(applies & breaks).head(EXAMPLES).implode().alias(f"examples_{number}"),
-        )
+class _Pass:
+    """The rules on rows of one table: one query a batch for all of them, none where only ids are looked at.
+
+    A rule on one column of ids is held against each different id once, at the end, with how often it came.
+    """
+
+    def __init__(self, table: CheckedTable, rules: Sequence[RowRule]) -> None:
+        self._table = table
+        self._tallies = [_Tally(rule) for rule in rules]
+        roots = {id(tally): _roots(tally.rule) for tally in self._tallies}
+        self.columns = sorted(set().union(*roots.values()))
+        self._by_id = [each for each in self._tallies if len(roots[id(each)]) == 1 and roots[id(each)] <= table.coded]
+        self._by_row = [each for each in self._tallies if each not in self._by_id]
+        self._counts = {name: _counter(table, name) for each in self._by_id for name in roots[id(each)]}
+        self._decoded = sorted(set().union(*(roots[id(each)] for each in self._by_row)) & table.coded)
+
+    def update(self, batch: pl.DataFrame) -> None:
+        for name, counts in self._counts.items():
+            places = batch.select(self._table.place(name)).to_series().to_numpy()
+            np.add(counts, np.bincount(places, minlength=len(counts)), out=counts)
+        if not self._by_row:
+            return
+        rows = batch.with_columns(self._table.text(name).alias(name) for name in self._decoded)
+        pairs = [(tally.rule.applies, tally.rule.applies & tally.rule.breaks) for tally in self._by_row]
+        counted = rows.select(
+            expression.sum().alias(f"{name}_{number}")
+            for number, pair in enumerate(pairs)
+            for name, expression in zip(("checked", "broken"), pair, strict=True)
+        ).row(0)
+        for number, (tally, (_, breaks)) in enumerate(zip(self._by_row, pairs, strict=True)):
+            checked, broken = int(counted[2 * number] or 0), int(counted[2 * number + 1] or 0)
+            tally.checked += checked
+            tally.broken += broken
+            if broken and len(tally.examples) < EXAMPLES and tally.rule.shown:
+                tally.examples += _words(rows.filter(breaks)[tally.rule.shown].head(EXAMPLES))
+
+    def findings(self) -> list[Finding]:
+        for tally in self._by_id:
+            (name,) = _roots(tally.rule)
+            counts, texts = self._counts[name], self._table.texts(name).to_frame()
+            found = texts.select(applies=tally.rule.applies, breaks=tally.rule.applies & tally.rule.breaks)
+            applies, breaks = (found[side].fill_null(value=False).to_numpy() for side in ("applies", "breaks"))
+            tally.checked, tally.broken = int(counts[applies].sum()), int(counts[breaks].sum())
+            tally.examples = _words(texts[name].gather(np.flatnonzero(breaks & (counts > 0))[:EXAMPLES]))
+        return [tally.finding() for tally in self._tallies]
+
+
+def _roots(rule: RowRule) -> frozenset[str]:
+    return frozenset(rule.applies.meta.root_names()) | frozenset(rule.breaks.meta.root_names())
+
+
+def _counter(table: CheckedTable, name: str) -> npt.NDArray[np.int64]:
+    return np.zeros(len(table.texts(name)), np.int64)
+
+
+def _words(cells: pl.Series) -> list[str]:
+    return ["nothing" if cell is None else str(cell) for cell in cells]
+
+
+def _found(fold: Fold) -> Finding:
+    return fold.finding()
+
+
+def _result(rule: Rule, finding: Finding) -> RuleResult:
+    share = finding.broken / finding.checked if finding.checked else 0.0
+    return RuleResult(
+        rule,
+        finding.checked,
+        finding.broken,
+        share,
+        finding.examples,
+        share <= rule.threshold,
+        finding.statistic,
+        finding.low,
+        finding.high,
     )
-    row = counted.collect().row(0, named=True)
-    return [_result(rule, row, number) for number, rule in enumerate(rules)]
 
 
-def _result(rule: Rule, row: dict[str, Any], number: int) -> RuleResult:
-    checked, broken = int(row[f"checked_{number}"] or 0), int(row[f"broken_{number}"] or 0)
-    share = broken / checked if checked else 0.0
-    examples = tuple("nothing" if cell is None else str(cell) for cell in row[f"examples_{number}"] or ())
-    return RuleResult(rule, checked, broken, share, examples, share <= rule.threshold)
+def _said(result: RuleResult) -> str:
+    """The statistic and its interval in few digits."""
+    if result.statistic is None:
+        return ""
+    interval = "" if result.low is None or result.high is None else f" ({result.low:.3g} to {result.high:.3g})"
+    return f"{result.statistic:.3g}{interval}"
 
 
-__all__ = ["RuleResult", "check", "default_rules"]
+__all__ = ["RuleResult", "check", "check_table"]

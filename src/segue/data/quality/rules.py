@@ -1,115 +1,135 @@
-"""What each kind of rule means: which rows it looks at, and which of them break it."""
+"""The kinds of rule that look at each row by itself: which rows they look at, and which of them break them."""
 
 from __future__ import annotations
 
-import difflib
-from datetime import UTC, datetime
-from functools import cached_property
-
 import polars as pl
+from polars.exceptions import PolarsError
 
-from segue.data.convert.times import moments
-from segue.data.lake.lake import Snapshot
+from segue.data.quality.kinds import RowRule
+from segue.data.quality.table import CheckedTable, needed, refused, span
 from segue.data.settings import Rule
 from segue.domain import columns
-from segue.domain.errors import DeclarationError, MissingColumn
 
 _TYPES = ("number", "integer", "string", "time")
+_NEVER = pl.lit(value=False)
 
 
-class Checks:
-    """Expressions for the rules on one table."""
-
-    def __init__(self, schema: pl.Schema, snapshot: Snapshot, now: datetime) -> None:
-        self._schema, self._snapshot, self._now = schema, snapshot, now
-
-    def applies(self, rule: Rule) -> pl.Expr:
-        """bool: the rows that the rule looks at; only "null" looks at empty cells."""
-        column = pl.col(rule.column)
-        return column.is_null() | column.is_not_null() if rule.rule == "null" else column.is_not_null()
-
-    def breaks(self, rule: Rule) -> pl.Expr:
-        """bool: the rows that break the rule."""
-        column = pl.col(rule.column)
-        match rule.rule:
-            case "null":
-                return column.is_null()
-            case "unique":
-                return column.is_duplicated()
-            case "known_item":
-                return ~column.is_in(self._known_items)
-            case "allowed":
-                return ~column.cast(pl.String).is_in([str(value) for value in rule.values])
-            case "type":
-                return self._wrong_type(rule)
-            case "range":
-                return self._outside(rule, *(self._number(rule, bound) for bound in (rule.min, rule.max)))
-            case "time_range":
-                return self._outside(rule, *(self._moment(rule, bound) for bound in (rule.min, rule.max)))
-
-    @cached_property
-    def _known_items(self) -> pl.Series:
-        return self._snapshot.items().select(columns.ID).collect().to_series().implode()
-
-    def _wrong_type(self, rule: Rule) -> pl.Expr:
-        column, dtype = pl.col(rule.column), self._schema[rule.column]
-        if rule.type is None:
-            raise DeclarationError(
-                "a rule of the kind 'type' says which",
-                where=_where(rule),
-                mend=f"add type = one of {', '.join(_TYPES)}",
-            )
-        if rule.type == "string":
-            return pl.lit(value=dtype != pl.String)
-        if rule.type == "time":
-            is_time = isinstance(dtype, pl.Datetime) or dtype == pl.Date
-            return pl.lit(value=False) if is_time else column.cast(pl.String).str.to_datetime(strict=False).is_null()
-        number = column.cast(pl.Float64, strict=False)
-        wrong = number.is_null() | ~number.is_finite()
-        return wrong | (number != number.floor()) if rule.type == "integer" else wrong
-
-    def _outside(self, rule: Rule, low: pl.Expr | None, high: pl.Expr | None) -> pl.Expr:
-        column = (
-            pl.col(rule.column) if rule.rule == "time_range" else pl.col(rule.column).cast(pl.Float64, strict=False)
-        )
-        if low is None and high is None:
-            raise DeclarationError(
-                f"a rule of the kind '{rule.rule}' needs a bound", where=_where(rule), mend="add min, max or both"
-            )
-        outside = column.is_null()
-        outside = outside if low is None else outside | (column < low)
-        return outside if high is None else outside | (column > high)
-
-    def _number(self, rule: Rule, bound: float | str | None) -> pl.Expr | None:
-        if isinstance(bound, str):
-            raise DeclarationError(f"'{bound}' is no number", where=_where(rule), mend="give min and max as numbers")
-        return None if bound is None else pl.lit(float(bound))
-
-    def _moment(self, rule: Rule, bound: float | str | None) -> pl.Expr | None:
-        if bound is None:
-            return None
-        if not isinstance(self._schema[rule.column], pl.Datetime):
-            raise DeclarationError(
-                f"'{rule.column}' holds no times", where=_where(rule), mend='use rule = "range" for numbers'
-            )
-        moment = self._now.astimezone(UTC) if bound == "now" else moments(pl.Series([str(bound)]), "iso", "UTC")[0]
-        if moment is None:
-            raise DeclarationError(
-                f"'{bound}' is no time", where=_where(rule), mend='write it as "2024-01-31" or "now"'
-            )
-        return pl.lit(moment)
+def null(rule: Rule, table: CheckedTable) -> RowRule:
+    """Cells that hold nothing."""
+    column = pl.col(table.column(rule))
+    return RowRule(column.is_null() | column.is_not_null(), column.is_null(), rule.column)
 
 
-def missing_column(rule: Rule, names: list[str]) -> MissingColumn:
-    """What is said of a rule on a column that there is not."""
-    near = difflib.get_close_matches(rule.column, names, n=1)
-    guess = f"did you mean '{near[0]}'? " if near else ""
-    return MissingColumn(
-        f"the table {rule.table} has no column '{rule.column}'",
-        where=_where(rule),
-        mend=f"{guess}there are: {', '.join(names)}",
-    )
+def allowed(rule: Rule, table: CheckedTable) -> RowRule:
+    """Cells that are none of `values`."""
+    values = [str(value) for value in rule.values]
+    return _filled(rule, table, ~pl.col(table.column(rule)).cast(pl.String).is_in(values))
 
 
-def _where(rule: Rule) -> str:
-    return f"[[rules]] {rule.table}.{rule.column} {rule.rule}"
+def regex(rule: Rule, table: CheckedTable) -> RowRule:
+    """Cells in which `pattern` is not found; ^ and $ hold it against the whole cell."""
+    pattern = needed(rule, "pattern", 'pattern = "^[A-Z]{2}[0-9]+$"')
+    try:
+        pl.Series(["a"]).str.contains(pattern)
+    except PolarsError as error:
+        raise refused(rule, f"'{pattern}' is no regular expression", str(error).splitlines()[0]) from error
+    return _filled(rule, table, ~pl.col(table.column(rule)).cast(pl.String).str.contains(pattern))
+
+
+def known_item(rule: Rule, table: CheckedTable) -> RowRule:
+    """Items that the catalog does not have."""
+    return _filled(rule, table, ~pl.col(table.column(rule)).is_in(_values(table, "items", columns.ID)))
+
+
+def foreign_key(rule: Rule, table: CheckedTable) -> RowRule:
+    """Cells that no row has in the column `references` ("items.id") of another table."""
+    said = needed(rule, "references", 'references = "items.id"')
+    name, _, column = said.partition(".")
+    if name not in table.others:
+        raise refused(rule, f"there is no table '{name}'", 'write references = "items.id", "users.id" or "events.item"')
+    other = table.others[name]
+    other.column(rule, column)
+    return _filled(rule, table, ~pl.col(table.column(rule)).cast(pl.String).is_in(_values(table, name, column)))
+
+
+def range_(rule: Rule, table: CheckedTable) -> RowRule:
+    """Numbers outside of `min` to `max`."""
+    column = pl.col(table.column(rule)).cast(pl.Float64, strict=False)
+    return _filled(rule, table, _outside(rule, column, *(_number(rule, bound) for bound in (rule.min, rule.max))))
+
+
+def time_range(rule: Rule, table: CheckedTable) -> RowRule:
+    """Times outside of `min` to `max`."""
+    column = pl.col(table.time_column(rule))
+    bounds = (None if bound is None else pl.lit(table.moment(rule, str(bound))) for bound in (rule.min, rule.max))
+    return _filled(rule, table, _outside(rule, column, *bounds))
+
+
+def type_(rule: Rule, table: CheckedTable) -> RowRule:
+    """Cells that are not of the type."""
+    name, dtype = table.column(rule), table.schema[table.column(rule)]
+    if rule.type is None:
+        raise refused(rule, "a rule of the kind 'type' says which", f"add type = one of {', '.join(_TYPES)}")
+    column = pl.col(name)
+    if rule.type == "string":
+        return _filled(rule, table, _NEVER if dtype == pl.String else ~_NEVER)
+    if rule.type == "time":
+        is_time = isinstance(dtype, pl.Datetime) or dtype == pl.Date
+        wrong = _NEVER if is_time else column.cast(pl.String).str.to_datetime(strict=False).is_null()
+        return _filled(rule, table, wrong)
+    number = column.cast(pl.Float64, strict=False)
+    wrong = number.is_null() | ~number.is_finite()
+    return _filled(rule, table, wrong | (number != number.floor()) if rule.type == "integer" else wrong)
+
+
+def clock_skew(rule: Rule, table: CheckedTable) -> RowRule:
+    """Times that are later than the moment at which the row was received, by more than `within` ("0s")."""
+    time, received = table.time_column(rule), table.column(rule, columns.RECEIVED)
+    late = pl.col(time) > pl.col(received) + span(rule, "0s")
+    return RowRule(pl.col(time).is_not_null(), late, time)
+
+
+def expression(rule: Rule, table: CheckedTable) -> RowRule:
+    """Rows for which a condition in SQL is false; where it is NULL, the rule does not look at the row."""
+    said = needed(rule, "expression", 'expression = "value >= 0 AND quantity < 100"')
+    try:
+        condition = pl.sql_expr(said)
+        named = condition.meta.root_names()
+    except PolarsError as error:
+        raise refused(rule, f"this is no condition in SQL: {error}", "mend the expression") from error
+    for name in named:
+        table.column(rule, name)
+    try:
+        dtype = pl.DataFrame(schema=table.schema).select(condition).dtypes[0]
+    except PolarsError as error:
+        raise refused(rule, f"this cannot be computed: {str(error).splitlines()[0]}", "mend the expression") from error
+    if dtype != pl.Boolean:
+        raise refused(rule, f"the expression gives no yes or no but {dtype}", "compare it with something")
+    return RowRule(condition.is_not_null(), ~condition, rule.column or (named[0] if named else None))
+
+
+def _filled(rule: Rule, table: CheckedTable, breaks: pl.Expr) -> RowRule:
+    """A rule that looks at cells that hold something."""
+    return RowRule(pl.col(table.column(rule)).is_not_null(), breaks, rule.column)
+
+
+def _values(table: CheckedTable, name: str, column: str) -> pl.Series:
+    """What a column of a table holds, each once, as text, in a list."""
+    other = table.others[name]
+    found = other.rows.select(pl.col(column).unique()).collect(engine="streaming").to_series().drop_nulls()
+    texts = other.texts(column).gather(found) if column in other.coded else found.cast(pl.String)
+    return texts.implode()
+
+
+def _outside(rule: Rule, column: pl.Expr, low: pl.Expr | None, high: pl.Expr | None) -> pl.Expr:
+    if low is None and high is None:
+        raise refused(rule, f"a rule of the kind '{rule.rule}' needs a bound", "add min, max or both")
+    outside = column.is_null()
+    outside = outside if low is None else outside | (column < low)
+    return outside if high is None else outside | (column > high)
+
+
+def _number(rule: Rule, bound: float | str | None) -> pl.Expr | None:
+    if isinstance(bound, str):
+        raise refused(rule, f"'{bound}' is no number", "give min and max as numbers")
+    return None if bound is None else pl.lit(float(bound))

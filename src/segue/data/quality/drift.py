@@ -1,0 +1,177 @@
+"""The rule on distributions: what came later against a reference, by PSI, KS or Jensen-Shannon, with an interval."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from segue.data.quality.kinds import Finding
+from segue.data.quality.table import CheckedTable, needed, refused
+from segue.data.settings import Rule
+from segue.domain import columns
+
+Counts = npt.NDArray[np.float64]
+
+BINS = 10  # of numbers: between the deciles of the reference, as PSI is mostly computed
+NAMED = 50  # values of text that are held against each other singly; the rest together
+KS_BINS = 512  # of numbers, for KS: more resolve no more than the interval does
+DISTINCT = 1 << 16  # numbers that are counted exactly; with more of them, all are rounded to 10 binary digits
+DRAWS = 400  # of the bootstrap
+LIMITS: Final = {"psi": 0.25, "ks": 0.1, "js": 0.1}  # PSI: Siddiqi, Credit Risk Scorecards (2006)
+
+
+class Drift:
+    """Counts of each value in the reference and in what came after it; all statistics come from these."""
+
+    def __init__(self, rule: Rule, table: CheckedTable) -> None:
+        column = table.column(rule)
+        self._rule, self._table, self._cell = rule, table, pl.col(column)
+        self._numeric = table.schema[column].is_numeric()
+        if rule.statistic == "ks" and not self._numeric:
+            raise refused(rule, f"'{column}' holds no numbers, which KS compares", 'use statistic = "psi" or "js"')
+        self._side, by = _side(rule, table)
+        self.columns = tuple(dict.fromkeys((column, by)))
+        self._counts = pl.DataFrame(schema={"later": pl.Boolean, "cell": pl.Float64, "len": pl.UInt32})
+        self._rounded = False
+        self._parts: list[pl.DataFrame] = []
+
+    def update(self, batch: pl.DataFrame) -> None:
+        """Count each value on its side."""
+        cell = self._cell.cast(pl.Float64) + 0.0 if self._numeric else self._cell
+        rows = batch.lazy().select(later=self._side, cell=cell).drop_nulls()
+        if self._numeric:
+            rows = rows.filter(pl.col("cell").is_finite())
+        self._parts.append(self._merged([rows.group_by("later", "cell").len().collect()]))
+        if sum(part.height for part in self._parts) > 4 * DISTINCT:
+            self._parts = [self._merged(self._parts)]
+
+    def finding(self) -> Finding:
+        """Broken where even the lower end of the statistic's 95 % interval is above `limit`."""
+        counts = self._merged(self._parts) if self._parts else None
+        if counts is None or counts["later"].n_unique() < 2:
+            return Finding(0, 0, ("nothing to compare",))
+        before, later, names = self._binned(counts)
+        name = self._rule.statistic
+        statistic, (low, high) = float(statistics(name, before, later)), interval(name, before, later)
+        limit = LIMITS[name] if self._rule.limit is None else self._rule.limit
+        return Finding(1, int(low > limit), _moved(before, later, names), statistic, low, high)
+
+    def _merged(self, parts: list[pl.DataFrame]) -> pl.DataFrame:
+        """Counts of several batches as one; rounded from the first moment at which there are too many numbers."""
+        counts = _summed(pl.concat(parts))
+        if not self._numeric:
+            return counts
+        if not self._rounded and counts["cell"].n_unique() > DISTINCT:
+            self._rounded = True
+            self._parts = [_summed(_rounded(part)) for part in self._parts]
+        return _summed(_rounded(counts)) if self._rounded else counts
+
+    def _binned(self, counts: pl.DataFrame) -> tuple[Counts, Counts, list[str]]:
+        wide = counts.pivot("later", index="cell", values="len", aggregate_function="sum").fill_null(0)
+        wide = wide.rename({"false": "before", "true": "later"})
+        if self._numeric:
+            return _by_quantiles(wide.sort("cell"), KS_BINS if self._rule.statistic == "ks" else BINS)
+        texts = wide.with_columns(cell=self._texts(wide["cell"]))
+        ordered = texts.sort(pl.col("before") + pl.col("later"), "cell", descending=[True, False])
+        names = [str(name) for name in ordered["cell"].head(NAMED)] + ["all others"]
+        sides = [_with_rest(ordered[side].to_numpy().astype(float)) for side in ("before", "later")]
+        return sides[0], sides[1], names
+
+    def _texts(self, cells: pl.Series) -> pl.Series:
+        column = self._rule.column
+        found = self._table.texts(column).gather(cells) if column in self._table.coded else cells
+        return found.cast(pl.String)
+
+
+def drift(rule: Rule, table: CheckedTable) -> Drift:
+    """What came after the reference is distributed otherwise than it."""
+    return Drift(rule, table)
+
+
+def statistics(name: str, before: Counts, later: Counts) -> Counts:
+    """PSI (natural logarithm), KS, or the Jensen-Shannon divergence in bits, of counts in the same bins (last axis).
+
+    Half a row is added to each bin for PSI, whose logarithm has no end where a bin is empty.
+
+    >>> round(float(statistics("psi", np.array([5000.0, 5000.0]), np.array([9000.0, 1000.0]))), 3)
+    0.879
+    >>> float(statistics("js", np.array([1.0, 0.0]), np.array([0.0, 1.0])))
+    1.0
+    """
+    if name == "psi":
+        before, later = before + 0.5, later + 0.5
+    p = before / before.sum(-1, keepdims=True)
+    q = later / later.sum(-1, keepdims=True)
+    if name == "psi":
+        return np.asarray(((q - p) * np.log(q / p)).sum(-1))
+    if name == "ks":
+        return np.asarray(np.abs(p.cumsum(-1) - q.cumsum(-1)).max(-1))
+    middle = (p + q) / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = [np.where(side > 0, side * np.log2(side / middle), 0.0).sum(-1) for side in (p, q)]
+    return np.asarray((parts[0] + parts[1]) / 2)
+
+
+def interval(name: str, before: Counts, later: Counts, seed: int = 7) -> tuple[float, float]:
+    """95 %: both sides drawn again from their shares, and the basic bootstrap, which takes off the statistic's bias
+    (a distance of two samples of one distribution is never 0). Davison and Hinkley, Bootstrap Methods (1997), 5.2."""
+    generator = np.random.default_rng(seed)
+    drawn = [generator.multinomial(int(side.sum()), side / side.sum(), DRAWS).astype(float) for side in (before, later)]
+    draws = statistics(name, drawn[0], drawn[1])
+    found = float(statistics(name, before, later))
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return max(0.0, 2 * found - float(high)), max(0.0, 2 * found - float(low))
+
+
+def _side(rule: Rule, table: CheckedTable) -> tuple[pl.Expr, str]:
+    """False for rows of the reference, True for those after it, null for others; and the column that it goes by."""
+    said = needed(rule, "reference", 'reference = "2026-01-01/2026-02-01", or a moment of arrival')
+    first, _, last = said.partition("/")
+    if not last:
+        received = table.column(rule, columns.RECEIVED)
+        return pl.col(received) > _end(table.moment(rule, first), first), received
+    name = columns.TIME if columns.TIME in table.schema else columns.RECEIVED
+    time, start, end = pl.col(name), table.moment(rule, first), _end(table.moment(rule, last), last)
+    return pl.when(time >= end).then(True).when(time >= start).then(False), name  # noqa: FBT003
+
+
+def _end(moment: datetime, text: str) -> datetime:
+    """A day that is named as an end counts whole."""
+    return moment + timedelta(days=1) if len(text) == len("2026-01-31") else moment
+
+
+def _summed(counts: pl.DataFrame) -> pl.DataFrame:
+    return counts.group_by("later", "cell").agg(pl.col("len").cast(pl.Int64).sum())
+
+
+def _rounded(counts: pl.DataFrame) -> pl.DataFrame:
+    mantissa, exponent = np.frexp(counts["cell"].to_numpy())
+    return counts.with_columns(cell=pl.Series(np.ldexp(np.round(mantissa * 1024) / 1024, exponent)))
+
+
+def _by_quantiles(wide: pl.DataFrame, bins: int) -> tuple[Counts, Counts, list[str]]:
+    """Counts between quantiles of both sides together for KS, of the reference for the others."""
+    cells = wide["cell"].to_numpy()
+    before, later = (wide[side].to_numpy().astype(float) for side in ("before", "later"))
+    ruling = before + later if bins == KS_BINS else before
+    share = ruling.cumsum() / ruling.sum()
+    cuts = np.unique(np.searchsorted(share, np.arange(1, bins) / bins - 1e-12))
+    starts = np.concatenate([[0], cuts[cuts < len(cells) - 1] + 1])
+    ends = np.concatenate([starts[1:] - 1, [len(cells) - 1]])
+    names = [f"{cells[a]:g} to {cells[b]:g}" if a < b else f"{cells[a]:g}" for a, b in zip(starts, ends, strict=True)]
+    return np.add.reduceat(before, starts), np.add.reduceat(later, starts), names
+
+
+def _with_rest(counts: Counts) -> Counts:
+    return np.append(counts[:NAMED], counts[NAMED:].sum())
+
+
+def _moved(before: Counts, later: Counts, names: list[str]) -> tuple[str, ...]:
+    """The values whose shares changed most."""
+    p, q = before / before.sum(), later / later.sum()
+    most = np.argsort(-np.abs(q - p), kind="stable")[:3]
+    return tuple(f"{names[place]}: {p[place]:.1%} to {q[place]:.1%}" for place in most if p[place] != q[place])
