@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from segue.data.features.settings import Feature
+from segue.data.identity.settings import IdentitySettings, RobotSettings, SessionSettings
 from segue.data.maps.registry import resolved
 from segue.data.settings import EventSource, ItemSource, LakeSettings, Rule, UserSource
 from segue.decide.surface import Surface
@@ -50,7 +52,11 @@ class Declaration(Settings, frozen=True):
     events: EventSource = EventSource()
     items: ItemSource = ItemSource()
     users: UserSource = UserSource()
+    identity: IdentitySettings = IdentitySettings()
+    sessions: SessionSettings = SessionSettings()
+    robots: RobotSettings = RobotSettings()
     lake: LakeSettings = LakeSettings()
+    features: dict[str, Feature] = msgspec.field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     models: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     evaluation: EvaluationSettings = EvaluationSettings()

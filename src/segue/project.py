@@ -18,10 +18,14 @@ from segue.domain.decisions import CANDIDATES_KEPT
 from segue.domain.errors import DataError, DeclarationError, SegueError, UnknownName, unknown
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from segue.data.explore.person import Person
     from segue.data.explore.sql import Answer
     from segue.data.explore.table import LazyTable
+    from segue.data.features.features import Clock
     from segue.data.histories.state import UserState
+    from segue.data.identity.people import People
     from segue.data.ingest.ingest import Progress
     from segue.data.journal.journal import SQLiteJournal
     from segue.data.lake.lake import Lake, Snapshot
@@ -132,7 +136,14 @@ class Project:
             raise DataError(
                 "the lake holds no events", where=str(self.folder / "lake"), mend="run `segue ingest` first"
             )
-        return interactions(snapshot, self.declaration.events, self.folder / "cache")
+        return interactions(snapshot, self.declaration.events, self.folder / "cache", people=self.people(snapshot))
+
+    def people(self, snapshot: Snapshot | None = None) -> People:
+        """Whom each person counts for: visitors the users they became, robots nobody, as the declaration says."""
+        from segue.data.identity.people import people
+
+        said = self.declaration
+        return people(snapshot or self.snapshot(), said.identity, said.robots, self.folder / "cache")
 
     def learner(self, name: str) -> Learner:
         """The declared learner of a model, with its parameters."""
@@ -195,6 +206,42 @@ class Project:
         from segue.data.explore.person import describe
 
         return describe(self.snapshot(), self.state, user)
+
+    def features(
+        self, requests: pl.DataFrame, *, clock: Clock = "occurred", as_of: datetime | None = None
+    ) -> pl.DataFrame:
+        """The declared features of requests at their times; only events strictly before each count.
+
+        Beside the columns of events, features may be of `category`: an item's first, as the catalog said when the event
+        was received.
+        """
+        from segue.data.features.events import with_categories
+        from segue.data.features.features import features
+
+        wanted = self.declaration.features
+        return features(with_categories(self.snapshot(as_of), wanted), requests, wanted, clock)
+
+    def sessions(self) -> pl.LazyFrame:
+        """One row a session: person, when it began and ended, how many events; robots included."""
+        from segue.data.identity.sessions import sessions
+
+        return sessions(self.snapshot().events(), self.declaration.sessions)
+
+    def robots(self) -> list[dict[str, Any]]:
+        """Who is taken for a robot, with the evidence."""
+        from segue.data.identity.robots import rows
+
+        snapshot = self.snapshot()
+        found = self.people(snapshot).robots
+        return rows(found, snapshot.person_ids.ids) if found else []
+
+    def robots_sentence(self, as_of: datetime | None = None) -> str:
+        """How many robots there are and what becomes of them; nothing where there is none."""
+        from segue.data.identity.robots import sentence
+
+        found = self.people(self.snapshot(as_of)).robots
+        verb = "are left out" if self.declaration.robots.exclude else "are counted like people"
+        return sentence(found, verb) if found else ""
 
     # The main job, in the order in which people meet it.
 
@@ -517,8 +564,9 @@ class Project:
             )
         held = batches_of(self._paths(said.evaluation.test_files), said.events, snapshot)
         learned = batches_of(self._paths(said.events.files), said.events, snapshot)
+        cache, people = self.folder / "cache", self.people(snapshot)
         parts = [
-            self.engine.prepare(interactions(snapshot, said.events, self.folder / "cache", batches), Key.USER)
+            self.engine.prepare(interactions(snapshot, said.events, cache, batches, people), Key.USER)
             for batches in (set(learned) - set(held), held)
         ]
         return split_files(parts[0], parts[1])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from segue.commands.shell import Place, as_json, as_of, show, show_json
 from segue.domain.errors import SegueError
+
+if TYPE_CHECKING:
+    from segue.project import Project
 
 
 @click.command()
@@ -22,9 +25,11 @@ def train(place: Place, models: tuple[str, ...], as_of: datetime | None, as_json
     from segue.commands.terminal import progress
 
     with progress("training") as advance:
-        trained = place.project().train(models, as_of=as_of, progress=advance)
+        project = place.project()
+        trained = project.train(models, as_of=as_of, progress=advance)
     show([each.row() for each in trained], as_json, title="trained")
     if not as_json:
+        _say_robots(project, as_of)
         place.say_next("evaluate", "recommend --user ID --explain", "release")
 
 
@@ -45,13 +50,21 @@ def evaluate(
     from segue.commands.terminal import progress
 
     with progress("evaluating") as advance:
-        board = place.project().evaluate(models, split=split, as_of=as_of, progress=advance)
+        project = place.project()
+        board = project.evaluate(models, split=split, as_of=as_of, progress=advance)
     if as_json:
         told = {"title": board.title, "sentence": board.sentence(), "evaluation": board.evaluation}
         return show_json(told | ({} if as_of is None else {"as_of": as_of}))
     show(board.rows(), as_json, title=board.title + ("" if as_of is None else f", as of {as_of.isoformat()}"))
     click.echo(board.sentence())
+    _say_robots(project, as_of)
     return None
+
+
+def _say_robots(project: Project, as_of: datetime | None) -> None:
+    """How many robots were left out, where there are any; they were found while the data were read."""
+    if said := project.robots_sentence(as_of):
+        click.echo(said)
 
 
 @click.command()

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from segue.data.identity.people import LEFT_OUT, People
 from segue.data.lake.snapshot import Snapshot
 from segue.data.settings import EventSource
 from segue.domain import columns
@@ -33,15 +34,21 @@ MOST_TYPES = 127  # event types that weigh something: their code is an int8
 
 
 def interactions(
-    snapshot: Snapshot, source: EventSource, cache: Path | None = None, batches: Collection[str] | None = None
+    snapshot: Snapshot,
+    source: EventSource,
+    cache: Path | None = None,
+    batches: Collection[str] | None = None,
+    people: People | None = None,
 ) -> Interactions:
     """The events that weigh something for learning, as a dataset over `INTERACTIONS`; nothing is held in memory.
 
     A person is the user, or the visitor where no user is known. Left out are events without a person or an item, and
     those whose weight is not a finite number above 0. `batches` keeps only events of these batches (files). `cache`
-    is where the number of rows and the types are remembered, by fingerprint.
+    is where the number of rows and the types are remembered, by fingerprint. `people` says whom each person counts for,
+    and who is left out; where it is not given, everybody counts, as themselves.
     """
-    return Interactions(snapshot, source, cache, None if batches is None else frozenset(batches))
+    chosen = None if batches is None else frozenset(batches)
+    return Interactions(snapshot, source, cache, chosen, None if people is None or people.changes_nothing else people)
 
 
 def weigh(
@@ -68,12 +75,18 @@ class Interactions:
     """
 
     def __init__(
-        self, snapshot: Snapshot, source: EventSource, cache: Path | None, batches: frozenset[str] | None
+        self,
+        snapshot: Snapshot,
+        source: EventSource,
+        cache: Path | None,
+        batches: frozenset[str] | None,
+        people: People | None = None,
     ) -> None:
         self._snapshot = snapshot
         self._source = source
         self._cache = cache
         self._batches = batches
+        self._people = people
         self.items: Items = snapshot.item_ids
         self.users: int = snapshot.people_count
         self._places: npt.NDArray[np.int32] | None = None  # by code, the position in `items` where that is another
@@ -93,7 +106,8 @@ class Interactions:
         """A name of the content: the snapshot's, and what decides the weights."""
         weights = (self._source.weight, sorted(self._source.types.items()))
         chosen = None if self._batches is None else sorted(self._batches)
-        return hashlib.blake2b(repr((self._snapshot.fingerprint, weights, chosen)).encode(), digest_size=16).hexdigest()
+        said = (self._snapshot.fingerprint, weights, chosen, *([self._people.fingerprint] if self._people else ()))
+        return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -191,6 +205,8 @@ class Interactions:
         amounts = None if self._source.weight == "type" else _floats(batch.column(self._source.weight))
         weights = weigh(self._source, types, codes, amounts)
         person = pc.coalesce(batch.column(columns.USER), batch.column(columns.VISITOR))
+        if self._people is not None:
+            person = _counting(person, self._people)
         keep = pc.and_(pa.array(weights > 0), pc.and_(person.is_valid(), batch.column(columns.ITEM).is_valid()))
         if self._snapshot.as_of is not None:
             until = pa.scalar(self._snapshot.as_of, pa.timestamp("us", "UTC"))
@@ -231,6 +247,12 @@ def _placed(codes: pa.Array, places: npt.NDArray[np.int32] | None) -> pa.Array:
     if places is None:
         return codes
     return pa.array(np.append(places, np.int32(-1))[codes.fill_null(-1).to_numpy(zero_copy_only=False)], pa.int32())
+
+
+def _counting(codes: pa.Array, people: People) -> pa.Array:
+    """Whom people count for; null where they are left out."""
+    who = np.append(people.who, np.int32(LEFT_OUT))[codes.fill_null(LEFT_OUT).to_numpy(zero_copy_only=False)]
+    return pa.array(who, pa.int32(), mask=who == LEFT_OUT)
 
 
 def _type_codes(column: pa.DictionaryArray, types: tuple[str, ...]) -> npt.NDArray[np.int8]:
