@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pyarrow.dataset as arrow_dataset
 import pyarrow.parquet as pq
@@ -25,6 +26,7 @@ from hypothesis import strategies as st
 from segue.data.lake import tables
 from segue.data.lake.lake import Appended, Lake
 from segue.data.lake.lease import lease
+from segue.data.lake.upkeep import Upkeep
 from segue.domain.catalog import Item
 from segue.domain.errors import BusyError, DataError, ReadError
 from tests.data_lake.world import START, frame, moment
@@ -230,6 +232,23 @@ def test_polars_and_pyarrow_read_the_tables_as_they_are(lake: Lake) -> None:
     assert DeltaTable(path).to_pyarrow_table().num_rows == 3
     plain = arrow_dataset.dataset(path, partitioning="hive", exclude_invalid_files=True)
     assert plain.to_table(columns=["id", "day"]).num_rows == 3
+
+
+def test_duckdb_and_polars_read_the_same_rows(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "CHECKPOINT_EVERY", 2)
+    for number in range(5):
+        at = pl.Series([START + timedelta(days=number)] * 2)
+        lake.append_events(views("ann", "bob", first=10 * number).with_columns(time=at), f"b{number}")
+    Upkeep(lake).compact()  # leaves files behind that are no part of the table
+    Upkeep(lake).vacuum(timedelta(0))
+    lake.append_events(views("cid", first=99), "after")
+    path = str(lake.root / "events")
+    wanted = sorted(lake.snapshot().coded_events().select("id", "user", "day").collect().rows())
+    assert sorted(pl.read_delta(path).select("id", "user", "day").rows()) == wanted
+    files = DeltaTable(path).file_uris()
+    said = 'SELECT id, "user", day FROM read_parquet(?, hive_partitioning = true)'
+    assert sorted(duckdb.execute(said, [files]).fetchall()) == wanted
+    assert sorted(ids(lake)) == sorted(row[0] for row in wanted)
 
 
 def test_statistics_are_true(lake: Lake) -> None:
