@@ -168,11 +168,28 @@ def _lines_with(ends: npt.NDArray[np.int64], view: npt.NDArray[np.uint8]) -> npt
 
 
 def _may_repeat_keys(text: bytes, records: list[Record]) -> bool:
-    """Whether some object, at any depth, may name a key twice; texts that are equal to a key make this say so too."""
+    """Whether some object, at any depth, may name a key twice; texts that are equal to a key make this say so too.
+
+    Where no blank stands before a colon, the keys in the text are counted; as many as the objects have is none twice.
+    """
+    if _named(text) == sum(map(_size, records)):
+        return False
     keys = Counter(chain.from_iterable(records))
     if text.count(b"{") > len(records):
         keys.update(chain.from_iterable(_inner_keys(value) for record in records for value in record.values()))
     return len(keys) > KEYS or any(text.count(_quoted(key)) > times for key, times in keys.items())
+
+
+def _named(text: bytes) -> int:
+    """How many keys a text names, each right before its colon; -1 where one could end in a backslash."""
+    return -1 if b'\\\\":' in text else text.count(b'":') - text.count(b'\\":')
+
+
+def _size(value: Any) -> int:
+    """How many keys the objects in a value have."""
+    if isinstance(value, dict):
+        return len(value) + sum(_size(inner) for inner in value.values() if isinstance(inner, dict | list))
+    return sum(_size(inner) for inner in value if isinstance(inner, dict | list))
 
 
 def _inner_keys(value: Any) -> Iterator[str]:
@@ -209,6 +226,8 @@ def _one_by_one(text: bytes, line: int, encoding: str) -> tuple[list[Record], np
 
 def _record(raw: bytes) -> Record:
     record = _OBJECTS.decode(raw)
+    if _named(raw) == _size(record):
+        return record
     keys = Counter(_inner_keys(record))
     if any(raw.count(_quoted(key)) > times for key, times in keys.items()):
         json.loads(raw, object_pairs_hook=_without_repeats)
