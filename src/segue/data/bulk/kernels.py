@@ -48,7 +48,8 @@ def find_lines(
 
     wanted        int64[columns]: which row of `starts` and `ends` a column goes to, -1 where it is not needed
     starts, ends  int32[needed, lines] out: `text[starts[k, row]:ends[k, row]]`
-    lines         int32[lines] out: the line of each row, from 0; `spans` int32[2, lines] where its text is
+    lines         int32[lines] out: the line of each row, from 0
+    spans         int32[2, lines] out: where the line starts, and where its line end is
     odd           bool[lines] out: lines that have more or fewer columns
     """
     columns = len(wanted)
@@ -72,7 +73,7 @@ def find_lines(
                 odd[row] = column + 1 != columns
                 lines[row] = line
                 spans[0, row] = place
-                spans[1, row] = end
+                spans[1, row] = position
                 row += 1
             line += 1
             column = 0
@@ -148,14 +149,14 @@ def encode(
     slots    uint64[power of two, 2]: low half of the hash and code + 1 in one, where the word is in the other; open
              addressing, at most half full
     arena    the words end to end, with their prefix; `offsets` where each begins
-    trusted  the fields are known to be ids; otherwise one that is long, empty in words, or no ASCII is odd when new
-    codes    int32[rows] out: `NOTHING` where a field is empty
+    trusted  the fields are ids, where they are not odd; otherwise one that is new and long, or no ASCII, is odd
+    codes    int32[rows] out: `NOTHING` where a field is empty or odd
     """
     mask, width = uint64(len(slots) - 1), len(prefix)
     for row in range(len(starts)):
         start, length = starts[row], ends[row] - starts[row]
         codes[row] = NOTHING
-        if odd[row] or length == 0:
+        if odd[row] or (length == 0 and not trusted):
             continue
         if not trusted and (length < 5 or length == 9) and _says_nothing(text, start, length):
             odd[row] = True
@@ -344,6 +345,14 @@ def numbers(
         digits[row], places[row] = number, max(behind, 0)
 
 
+@compiled(void(array(uint8, 1), array(int32, 1), array(int32, 1), int64, boolean[::1]))
+def find_sign(text: Bytes, starts: Places, ends: Places, sign: int, odd: npt.NDArray[np.bool_]) -> None:
+    """Marks the fields that hold this byte as odd."""
+    for row in range(len(starts)):
+        for position in range(starts[row], ends[row]):
+            odd[row] = odd[row] or text[position] == sign
+
+
 @compiled(void(array(int64, 1), array(uint8, 1), uint8[:, ::1]))
 def line_names(lines: npt.NDArray[np.int64], prefix: Bytes, names: Bytes) -> None:
     """uint8[rows, len(prefix) + 10] out: the prefix and the number of each line in ten digits."""
@@ -362,6 +371,7 @@ __all__: list[Any] = [
     "encode",
     "epoch_times",
     "find_lines",
+    "find_sign",
     "hashes",
     "iso_times",
     "line_names",

@@ -8,26 +8,33 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 import polars as pl
 
+from segue.data.bulk.choice import BLOCK, is_fast
 from segue.data.convert.events import Converted, convert_events
 from segue.data.convert.items import convert_items, convert_users
 from segue.data.convert.times import MOMENT
 from segue.data.ingest import steps as ingest_steps
-from segue.data.ingest.report import FileReport, Tally
+from segue.data.ingest.ahead import ahead
+from segue.data.ingest.report import FileReport, Taken, Tally
 from segue.data.ingest.steps import Gathering, Step, Take
 from segue.data.lake.lake import Appended, Lake, Read, Snapshot
 from segue.data.maps.registry import resolved, table_map
 from segue.data.read.files import Part, parts
-from segue.data.read.read import read_part
+from segue.data.read.read import needed_columns, read_part
 from segue.data.read.rows import Rows
+from segue.data.read.text import codec, utf8_blocks
 from segue.data.settings import EventSource, FileSource, ItemSource, UserSource
 from segue.domain import columns
 from segue.domain.errors import SegueError
 
+if TYPE_CHECKING:
+    from segue.data.bulk.lane import Vocabularies
+
+FAST = "f"  # begins the numbers of the steps of a file that took the fast lane
 # What of a source does not change the rows that come out of it.
 _OUTSIDE_MAPPING = ("files", "types", "weight")
 
@@ -68,7 +75,7 @@ def ingest_items(
 ) -> list[FileReport]:
     """Take a catalog into the lake; the last row of an id is current. What was read with another mapping goes."""
     source = resolved(source)
-    sink = _TableSink("items", lambda rows: convert_items(rows, source, now))
+    sink = _TableSink("items", source, lambda rows: convert_items(rows, source, now))
     return _ingest(lake, source, paths, root, progress, sink)
 
 
@@ -76,7 +83,7 @@ def ingest_users(
     lake: Lake, source: UserSource, paths: Sequence[Path], root: Path, now: datetime, progress: Report | None = None
 ) -> list[FileReport]:
     """Take a table of users into the lake; the last row of an id is current. Rows read with another mapping go."""
-    sink = _TableSink("users", lambda rows: convert_users(rows, source, now))
+    sink = _TableSink("users", source, lambda rows: convert_users(rows, source, now))
     return _ingest(lake, source, paths, root, progress, sink)
 
 
@@ -102,7 +109,10 @@ class _Sink(Protocol):
 
     name: Read
 
-    def convert(self, rows: Rows, batch: str) -> Converted: ...
+    def taken(self, part: Part, batch: str) -> tuple[str, Iterator[Taken]]:
+        """What becomes of the rows of a part, and what goes before the numbers of its steps: each way of reading has
+        steps of its own, as they end at other rows."""
+        ...
 
     def append(self, frames: Mapping[str, pl.DataFrame], take: Take) -> dict[str, Appended]: ...
 
@@ -115,14 +125,33 @@ class _EventSink:
     name: Read = "events"
 
     def __init__(self, lake: Lake, source: EventSource, now: datetime) -> None:
-        self._source, self._now = source, now
+        self._lake, self._source, self._now = lake, source, now
         self._order = _last_order(lake) if source.order == "file" else 0
+        self._words: Vocabularies | None = None  # once there is one, all codes are given out by it
 
-    def convert(self, rows: Rows, batch: str) -> Converted:
-        return convert_events(rows, self._source, batch, self._order, self._now)
+    def taken(self, part: Part, batch: str) -> tuple[str, Iterator[Taken]]:
+        if is_fast(part, self._source) and not self._lake.has_other_mapping("events", batch):
+            found = self._fast(part, batch)
+            if found is not None:
+                return FAST, found
+        order = self._order
+        return "", _taken(part, self._source, lambda rows: convert_events(rows, self._source, batch, order, self._now))
+
+    def _fast(self, part: Part, batch: str) -> Iterator[Taken] | None:
+        from segue.data.bulk.lane import Lane, Vocabularies  # loads compiled kernels, which small files do without
+
+        self._words = self._words or Vocabularies(self._lake)
+        encoding = codec(self._source.encoding, part.name)
+        text = utf8_blocks(part.blocks(BLOCK), self._source.encoding, part.name)
+        lane = Lane(self._source, batch, self._order, self._now, self._words)
+        return lane.read(text, encoding, needed_columns(part, self._source))
 
     def append(self, frames: Mapping[str, pl.DataFrame], take: Take) -> dict[str, Appended]:
-        return take(frames)
+        if self._words is None:
+            return take(frames)
+        coded = {batch: self._words.coded(frame) for batch, frame in frames.items()}
+        self._words.commit()
+        return take(coded)
 
     def part_done(self, lines: int) -> None:
         self._order += lines
@@ -131,13 +160,13 @@ class _EventSink:
 class _TableSink:
     """Items or users: of the rows of one id in a batch, the last is taken."""
 
-    def __init__(self, name: Read, convert: Callable[[Rows], Converted]) -> None:
+    def __init__(self, name: Read, source: FileSource, convert: Callable[[Rows], Converted]) -> None:
         self.name: Read = name
-        self._convert = convert
+        self._source, self._convert = source, convert
 
-    def convert(self, rows: Rows, batch: str) -> Converted:
+    def taken(self, part: Part, batch: str) -> tuple[str, Iterator[Taken]]:
         del batch
-        return self._convert(rows)
+        return "", _taken(part, self._source, self._convert)
 
     def append(self, frames: Mapping[str, pl.DataFrame], take: Take) -> dict[str, Appended]:
         last = {batch: frame.unique(columns.ID, keep="last", maintain_order=True) for batch, frame in frames.items()}
@@ -222,26 +251,33 @@ def _read_part(source: FileSource, part: Part, sink: _Sink, gathering: Gathering
         tally.skipped = True
         return tally
     gathering.expect(tally)
-    for step in _steps(part, source, sink, tally, told):
+    for step in _steps(part, sink, tally, told):
         gathering.add(step)
     sink.part_done(tally.last_line)
     return tally
 
 
-def _steps(part: Part, source: FileSource, sink: _Sink, tally: Tally, told: _Teller) -> Iterator[Step]:
+def _steps(part: Part, sink: _Sink, tally: Tally, told: _Teller) -> Iterator[Step]:
     step, number = Step(tally.batch, tally), 0
-    for chunk in read_part(part, source):
-        converted = sink.convert(chunk, tally.batch)
-        if step.rows >= ingest_steps.STEP:
-            step.batch = f"{tally.batch}.{number}"
-            yield step
-            step, number = Step(tally.batch, tally), number + 1
-        step.add(converted.frame, converted.broken)
-        tally.read += len(chunk) + len(chunk.broken)
-        tally.left_out.update(chunk.left_out)
-        tally.last_line = max([tally.last_line, *chunk.lines[-1:].tolist()])
-        told(tally.read)
+    sequence, found = sink.taken(part, tally.batch)
+    with ahead(found) as all_taken:
+        for taken in all_taken:
+            if step.rows >= ingest_steps.STEP:
+                step.batch = f"{tally.batch}.{sequence}{number}"
+                yield step
+                step, number = Step(tally.batch, tally), number + 1
+            step.add(taken.converted.frame, taken.converted.broken)
+            tally.read += taken.rows
+            tally.left_out.update(taken.left_out)
+            tally.last_line = max(tally.last_line, taken.last_line)
+            told(tally.read)
     yield step
+
+
+def _taken(part: Part, source: FileSource, convert: Callable[[Rows], Converted]) -> Iterator[Taken]:
+    for rows in read_part(part, source):
+        last = int(rows.lines[-1]) if len(rows) else 0
+        yield Taken(convert(rows), len(rows) + len(rows.broken), last, rows.left_out)
 
 
 __all__ = [

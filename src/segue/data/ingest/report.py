@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from segue.data.convert.events import Converted
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of consecutive rows of a part: `rows` were read, the last that could be is on `last_line` (or 0)."""
+
+    converted: Converted
+    rows: int
+    last_line: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,4 +92,4 @@ class Tally:
         return ""
 
 
-__all__ = ["FileReport", "Tally"]
+__all__ = ["FileReport", "Taken", "Tally"]

@@ -34,6 +34,22 @@ class Codes:
         coded = ids.to_frame(columns.ID).join(known, on=columns.ID, how="left", maintain_order="left")
         return coded[columns.CODE].alias(name)
 
+    @property
+    def ids(self) -> pl.Series:
+        """The ids that have codes, in the order of these."""
+        return self._known()[columns.ID]
+
+    def extend(self, ids: pl.Series, first: int) -> None:
+        """Give the next codes, from `first` on, to ids that have none: who calls knows that, and has them apart."""
+        known = self._known()
+        if known.height != first:
+            raise ReadError(
+                f"the dictionary has {known.height:,} codes where {first:,} were expected",
+                where=str(self.table.path),
+                mend="does something else write to this lake? run the same command again",
+            )
+        self._add(known, ids.to_frame(columns.ID))
+
     def _known(self) -> pl.DataFrame:
         table = self.table.current()
         version = -1 if table is None else table.version()

@@ -233,16 +233,17 @@ class Lake:
         return found is None or table.committed(found[0]) in (None, found[1])
 
     def _laid_events(self, batches: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-        """The events of these batches, not coded yet; an id that several have is of the first."""
+        """The events of these batches, coded where they came so; an id that several have is of the first."""
         layout = self.tables["events"].layout
+        text = () if any(map(layouts.is_coded, batches.values())) else layouts.PEOPLE_AND_ITEM
+        named = {batch: frame.rename(layouts.OF_CODES, strict=False) for batch, frame in batches.items()}
         return _first_of_each(
-            pl.concat(
-                as_laid_out(with_day(_of(frame, batch)), layout, layouts.PEOPLE_AND_ITEM)
-                for batch, frame in batches.items()
-            )
+            pl.concat(as_laid_out(with_day(_of(frame, batch)), layout, text) for batch, frame in named.items())
         )
 
     def _coded_events(self, rows: pl.DataFrame) -> pl.DataFrame:
+        if rows.schema[columns.ITEM] == pl.Int32:
+            return rows
         return self._coded(rows).with_columns(self.items_coded.encode(rows[columns.ITEM]))
 
     def _laid(self, name: Taken, batches: Mapping[str, pl.DataFrame], before: int) -> pl.DataFrame:
@@ -288,7 +289,10 @@ def _unknown(table: Table, rows: pl.DataFrame, trusted: Trusted | None) -> pl.Da
 
 
 def _first_of_each(rows: pl.DataFrame) -> pl.DataFrame:
-    first = rows[columns.ID].is_first_distinct()
+    ids = rows[columns.ID]
+    if (ids > ids.shift(1)).all():  # as ids by line are
+        return rows
+    first = ids.is_first_distinct()
     return rows if first.all() else rows.filter(first)
 
 

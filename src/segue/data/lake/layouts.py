@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from typing import Final
 
+import polars as pl
 import pyarrow as pa
 
 from segue.data.lake.tables import Layout
 from segue.domain import columns
 
 PEOPLE_AND_ITEM: Final = (columns.USER, columns.VISITOR, columns.ITEM)  # come as ids, are kept as codes
+OF_CODES: Final = {f"{name}_code": name for name in PEOPLE_AND_ITEM}  # columns that come as codes say so by name
 MOMENT: Final = pa.timestamp("us", "UTC")
+
+
+def is_coded(events: pl.DataFrame) -> bool:
+    """Whether people and items come as codes that the lake's dictionaries have, as from `data.bulk`."""
+    return any(name in events.columns for name in OF_CODES)
 
 
 def _field(name: str, kind: pa.DataType) -> pa.Field:

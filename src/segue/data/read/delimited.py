@@ -29,8 +29,41 @@ def read_delimited(
     `wanted` is given the names of the columns and answers which of them are needed. `encoding` is only named in
     reasons. Without a header columns are called column_1, column_2, ...
     """
-    layout: _Layout | None = None
-    line = 1
+    return _rows(_line_ends(blocks), dialect, None, 1, header=header, encoding=encoding, wanted=wanted)
+
+
+def read_on(blocks: Iterable[bytes], dialect: Dialect, layout: Layout, line: int, encoding: str) -> Iterator[Rows]:
+    """Rows of the rest of a text, which begins in this line; its columns are known."""
+    return _rows(blocks, dialect, layout, line, header=False, encoding=encoding, wanted=lambda names: names)
+
+
+def rows_of_lines(text: bytes, lines: Positions, dialect: Dialect, layout: Layout, encoding: str) -> Rows:
+    """Rows of lines that stood elsewhere, at `lines` (int64, from 1); none is blank, and no quote opens in one."""
+    stretch = _Stretch(text, find_fields(text, dialect, final=True), 1, dialect)
+    rows = stretch.rows(stretch.not_blank(), layout, encoding)
+    broken = [row._replace(line=int(lines[row.line - 1])) for row in rows.broken]
+    return Rows(rows.frame, lines[rows.lines - 1], rows.raw, broken)
+
+
+def layout_of(
+    text: bytes, dialect: Dialect, *, header: bool, wanted: Callable[[list[str]], list[str]]
+) -> Layout | None:
+    """The columns that the first of these whole records name, or that most of them have; None where all are blank."""
+    stretch = _Stretch(text, find_fields(text, dialect, final=True), 1, dialect)
+    kept = stretch.not_blank()
+    return _layout(stretch, kept, header=header, wanted=wanted)[0] if len(kept) else None
+
+
+def _rows(
+    blocks: Iterable[bytes],
+    dialect: Dialect,
+    layout: Layout | None,
+    line: int,
+    *,
+    header: bool,
+    encoding: str,
+    wanted: Callable[[list[str]], list[str]],
+) -> Iterator[Rows]:
     for text, fields in _records(blocks, dialect):
         stretch = _Stretch(text, fields, line, dialect)
         line += text.count(b"\n")
@@ -42,7 +75,7 @@ def read_delimited(
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
     """The columns that every record has to have, and which of them are needed."""
 
     names: list[str]
@@ -54,13 +87,13 @@ class _Layout:
 
 def _layout(
     stretch: _Stretch, kept: Positions, *, header: bool, wanted: Callable[[list[str]], list[str]]
-) -> tuple[_Layout, Positions]:
+) -> tuple[Layout, Positions]:
     if header:
         names = unique_names(stretch.cells(int(kept[0])))
-        return _Layout(names, wanted(names)), kept[1:]
+        return Layout(names, wanted(names)), kept[1:]
     usual = Counter(stretch.fields.counts[kept].tolist()).most_common(1)[0][0]
     names = [f"column_{place + 1}" for place in range(usual)]
-    return _Layout(names, wanted(names)), kept
+    return Layout(names, wanted(names)), kept
 
 
 def unique_names(names: list[str]) -> list[str]:
@@ -81,7 +114,7 @@ def unique_names(names: list[str]) -> list[str]:
 def _records(blocks: Iterable[bytes], dialect: Dialect) -> Iterator[tuple[bytes, Fields]]:
     """Stretches of text that hold whole records, and the fields in them."""
     rest = b""
-    for block in _line_ends(blocks):
+    for block in blocks:
         rest += block
         fields = find_fields(rest, dialect, final=False)
         text = rest[: fields.consumed]
@@ -154,7 +187,7 @@ class _Stretch:
             )
         ]
 
-    def rows(self, records: Positions, layout: _Layout, encoding: str) -> Rows:
+    def rows(self, records: Positions, layout: Layout, encoding: str) -> Rows:
         """The records as columns, and those that do not fit as broken."""
         good = (self.fields.counts[records] == len(layout)) & (self.fields.faults[records] == 0)
         broken = [self._misfit(record, len(layout)) for record in records[~good].tolist()]
@@ -173,7 +206,7 @@ class _Stretch:
         frame = pl.DataFrame({name: pl.from_arrow(column.cast(pa.string())) for name, column in columns.items()})
         return Rows(frame, self._lines(records), lambda rows: [self._raw(int(records[row])) for row in rows], broken)
 
-    def _columns(self, records: Positions, layout: _Layout) -> tuple[dict[str, pa.Array], dict[int, str]]:
+    def _columns(self, records: Positions, layout: Layout) -> tuple[dict[str, pa.Array], dict[int, str]]:
         """Binary columns, and for each row that is no UTF-8 the first column that is not."""
         index = self.fields.first[:-1][records][:, None] + np.arange(len(layout))
         starts, ends = self.fields.starts[index], self.fields.ends[index]
@@ -275,4 +308,4 @@ def _decodes(value: bytes) -> bool:
     return True
 
 
-__all__ = ["LONGEST", "read_delimited", "unique_names"]
+__all__ = ["LONGEST", "Layout", "layout_of", "read_delimited", "read_on", "rows_of_lines", "unique_names"]

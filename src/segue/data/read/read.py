@@ -59,14 +59,19 @@ def _read_part(part: Part, source: FileSource) -> Iterator[Rows]:
         with part.seekable() as stream:
             yield from read_parquet(stream, name=part.name, wanted=needed)
         return
-    text = utf8_blocks(part.blocks(), source.encoding, part.name)
     encoding = codec(source.encoding, part.name)
+    text = utf8_blocks(part.blocks(), source.encoding, part.name)
     if kind == "jsonl":
         needed.check(part, encoding)
         yield from read_json_lines(text, encoding=encoding, wanted=needed, plain=frozenset(mapped(source).values()))
     else:
         dialect = Dialect.of(source.delimiter, source.quote)
         yield from read_delimited(text, dialect, header=source.header, encoding=encoding, wanted=needed)
+
+
+def needed_columns(part: Part, source: FileSource) -> Wanted:
+    """What answers which of a part's columns are needed, and refuses a part that lacks one."""
+    return _Needed(part.name, source, part_format(part, source))
 
 
 def part_format(part: Part, source: FileSource) -> TextOrParquet:

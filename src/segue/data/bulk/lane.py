@@ -1,0 +1,243 @@
+"""The fast lane of a big delimited file: plain lines by compiled kernels, every other line the careful way."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from segue.data.bulk import kernels
+from segue.data.bulk.choice import EPOCHS, KNOWN
+from segue.data.bulk.words import Words
+from segue.data.convert.events import LATEST, Converted, convert_events
+from segue.data.convert.times import MOMENT
+from segue.data.ingest.report import Taken
+from segue.data.lake.lake import Lake
+from segue.data.lake.layouts import PEOPLE_AND_ITEM, is_coded
+from segue.data.lake.rows import person_keys
+from segue.data.read import files
+from segue.data.read.delimited import LONGEST, Layout, layout_of, read_on, rows_of_lines
+from segue.data.read.fields import Dialect
+from segue.data.read.rows import Rows
+from segue.data.settings import EventSource
+from segue.domain import columns
+
+TENS: Final = 10.0 ** np.arange(16)
+PREFIXES: Final = {"user": "u:", "visitor": "v:", "item": "", "type": ""}
+
+
+class Vocabularies:
+    """The dictionaries of a lake in memory, for as long as one process gives out its codes, and that of event types."""
+
+    def __init__(self, lake: Lake) -> None:
+        people, items = Words(lake.people_coded), Words(lake.items_coded)
+        self.words = {"user": people, "visitor": people, "item": items, "type": Words()}
+
+    def coded(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Events with ids as events with codes."""
+        if is_coded(events):
+            return events
+        found = {f"{name}_code": self._codes(name, events[name]) for name in PEOPLE_AND_ITEM if name in events.columns}
+        return events.drop(PEOPLE_AND_ITEM, strict=False).with_columns(**found)
+
+    def commit(self) -> None:
+        """Make the codes that were given out the lake's."""
+        self.words["user"].commit()
+        self.words["item"].commit()
+
+    def _codes(self, name: str, ids: pl.Series) -> pl.Series:
+        keys = ids.cast(pl.String) if name == columns.ITEM else person_keys(ids.cast(pl.String), name[0])
+        return as_codes(self.words[name].of(keys))
+
+
+def as_codes(codes: npt.NDArray[np.int32]) -> pl.Series:
+    """Codes with null where there is none."""
+    series = pl.Series(codes)
+    return series.set(series == kernels.NOTHING, None) if (codes == kernels.NOTHING).any() else series
+
+
+class Lane:
+    """Reads the rows of one part as events with codes."""
+
+    def __init__(self, source: EventSource, batch: str, order: int, now: datetime, words: Vocabularies) -> None:
+        self._source, self._batch, self._order, self._now, self._words = source, batch, order, now, words
+        self._dialect = Dialect.of(source.delimiter, source.quote)
+        self._latest = int(((now + LATEST) - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+
+    def read(
+        self, blocks: Iterable[bytes], encoding: str, wanted: Callable[[list[str]], list[str]]
+    ) -> Iterator[Taken] | None:
+        """What became of the lines of a UTF-8 text; None where its first block shows that it is not for kernels."""
+        blocks = iter(blocks)
+        first = next(blocks, b"")
+        head = first[: first.rfind(b"\n", 0, files.BLOCK) + 1]
+        if not head or self._has_quote(head) or b"\r" in head[: max(head.find(b"\n") - 1, 0)]:
+            return None
+        layout = layout_of(head, self._dialect, header=self._source.header, wanted=wanted)
+        return None if layout is None else self._all(first, blocks, layout, encoding)
+
+    def _all(self, first: bytes, blocks: Iterator[bytes], layout: Layout, encoding: str) -> Iterator[Taken]:
+        start = _behind_header(first) if self._source.header else 0
+        line, rest = 1 + first.count(b"\n", 0, start), b""
+        for block in itertools.chain([first[start:]], blocks):
+            rest += block
+            text = rest[: rest.rfind(b"\n") + 1]
+            if self._has_quote(rest) or (not text and len(rest) > LONGEST):
+                yield from self._carefully(
+                    read_on(itertools.chain([rest], blocks), self._dialect, layout, line, encoding)
+                )
+                return
+            if text:
+                yield self._block(text, line, layout, encoding)
+                line += text.count(b"\n")
+                rest = rest[len(text) :]
+        if rest:
+            yield self._block(rest + b"\n", line, layout, encoding)
+
+    def _has_quote(self, text: bytes) -> bool:
+        return bool(self._dialect.quote) and self._dialect.quote in text
+
+    def _carefully(self, chunks: Iterable[Rows]) -> Iterator[Taken]:
+        for rows in chunks:
+            converted = convert_events(rows, self._source, self._batch, self._order, self._now)
+            frame = self._words.coded(converted.frame)
+            last = int(rows.lines[-1]) if len(rows) else 0
+            yield Taken(Converted(frame, converted.broken), len(rows) + len(rows.broken), last)
+
+    def _block(self, text: bytes, line: int, layout: Layout, encoding: str) -> Taken:
+        """What became of whole lines without quotes."""
+        found = _Lines.of(text, self._dialect, layout, self._source)
+        frame = self._plain(found, line)
+        converted = Converted(frame, [])
+        if found.odd.any():
+            where = np.flatnonzero(found.odd)
+            cut = b"".join(text[start : end + 1] for start, end in found.spans[:, where].T.tolist())
+            lines = found.lines[where].astype(np.int64) + line
+            rows = rows_of_lines(cut, lines, self._dialect, layout, encoding)
+            odd = next(self._carefully([rows])).converted
+            converted = Converted(pl.concat([frame, odd.frame], how="diagonal"), odd.broken)
+        return Taken(converted, len(found.lines), int(found.lines[-1]) + line if len(found.lines) else 0)
+
+    def _plain(self, found: _Lines, line: int) -> pl.DataFrame:
+        """The events of those lines that hold nothing odd; the others are marked."""
+        source, columns_of = self._source, {}
+        if source.columns.time is not None:
+            times = found.times(source, self._latest)
+            columns_of[columns.TIME] = pl.Series(times).cast(MOMENT)
+        for name in found.named & {"value", "quantity"}:
+            columns_of[name] = found.numbers(name)
+        found.mark_incomplete()
+        for name in ("type", "item", "user", "visitor"):
+            if name in found.named:
+                columns_of[name] = found.codes(name, self._words.words[name])
+        if "type" in found.named:
+            columns_of["type"] = self._words.words["type"].all().gather(columns_of["type"])
+        columns_of = {f"{name}_code" if name in PEOPLE_AND_ITEM else name: each for name, each in columns_of.items()}
+        lines = found.lines.astype(np.int64) + line
+        columns_of[columns.ID] = _ids_of(lines, self._batch)
+        if source.order == "file":
+            columns_of[columns.ORDER] = pl.Series(lines) + self._order
+        frame = pl.DataFrame(columns_of).with_columns(pl.lit(self._now, dtype=MOMENT).alias(columns.RECEIVED))
+        if source.columns.type is None:
+            frame = frame.with_columns(pl.lit(source.type).alias(columns.TYPE))
+        return frame.filter(pl.Series(~found.odd)) if found.odd.any() else frame
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """The fields of lines, as `kernels.find_lines` finds them; `row` says which of them has which column."""
+
+    text: npt.NDArray[np.uint8]
+    starts: npt.NDArray[np.int32]
+    ends: npt.NDArray[np.int32]
+    lines: npt.NDArray[np.int32]
+    odd: npt.NDArray[np.bool_]
+    spans: npt.NDArray[np.int32]
+    row: dict[str, int]
+    integer_ids: bool
+
+    @classmethod
+    def of(cls, text: bytes, dialect: Dialect, layout: Layout, source: EventSource) -> _Lines:
+        """Those of a text that ends in a line end."""
+        named = [name for name in KNOWN if getattr(source.columns, name) is not None]
+        wanted = np.full(len(layout), -1, np.int64)
+        for place, name in enumerate(named):
+            wanted[layout.names.index(getattr(source.columns, name))] = place
+        view, most = np.frombuffer(text, np.uint8), text.count(b"\n")
+        starts, ends = np.zeros((2, len(named), most), np.int32)
+        lines, odd, spans = np.empty(most, np.int32), np.zeros(most, np.bool_), np.empty((2, most), np.int32)
+        count = kernels.find_lines(view, dialect.delimiter[0], wanted, starts, ends, lines, odd, spans)
+        row = {name: place for place, name in enumerate(named)}
+        return cls(view, starts, ends, lines[:count], odd[:count], spans[:, :count], row, source.ids == "integer")
+
+    @property
+    def named(self) -> set[str]:
+        """The columns that there are, by Segue's names."""
+        return set(self.row)
+
+    def fields(self, name: str) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """int32[lines] twice: where the fields of a column start and end."""
+        return self.starts[self.row[name], : len(self.lines)], self.ends[self.row[name], : len(self.lines)]
+
+    def times(self, source: EventSource, latest: int) -> npt.NDArray[np.int64]:
+        """Moments in microseconds, of lines that are not odd."""
+        found = np.zeros(len(self.lines), np.int64)
+        if source.time_format == "iso":
+            kernels.iso_times(self.text, *self.fields("time"), source.timezone == "UTC", latest, found, self.odd)
+        else:
+            kernels.epoch_times(self.text, *self.fields("time"), *EPOCHS[source.time_format], latest, found, self.odd)
+        return found
+
+    def numbers(self, name: str) -> pl.Series:
+        """Numbers, null where a field is empty."""
+        digits, places = np.empty((2, len(self.lines)), np.int64)
+        digits, places = digits.copy(), places.copy()
+        kernels.numbers(self.text, *self.fields(name), digits, places, self.odd)
+        values = pl.Series(digits / TENS[places])
+        return values.set(pl.Series(digits < 0), None) if (digits < 0).any() else values
+
+    def mark_incomplete(self) -> None:
+        """Lines without what every event needs are odd."""
+        empty = {name: np.equal(*self.fields(name)) for name in self.named & set(PREFIXES)}
+        people = [empty[name] for name in ("user", "visitor") if name in empty]
+        self.odd[:] |= np.logical_and.reduce(people)
+        for name in {"item", "type"} & set(empty):
+            self.odd[:] |= empty[name]
+
+    def codes(self, name: str, words: Words) -> pl.Series:
+        """Codes of ids, null where a field is empty or its line odd."""
+        if self.integer_ids:
+            kernels.find_sign(self.text, *self.fields(name), ord("."), self.odd)
+        return as_codes(words.of_fields(self.text, *self.fields(name), self.odd, PREFIXES[name]))
+
+
+def _ids_of(lines: npt.NDArray[np.int64], batch: str) -> pl.Series:
+    """The ids that `convert.events` gives events that come without one."""
+    prefix = np.frombuffer(f"{batch[:16]}-".encode(), np.uint8)
+    names = np.empty((len(lines), len(prefix) + 10), np.uint8)
+    kernels.line_names(lines, prefix, names)
+    offsets = np.arange(len(lines) + 1, dtype=np.int32) * names.shape[1]
+    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(names)]
+    series = pl.from_arrow(pa.Array.from_buffers(pa.string(), len(lines), buffers))
+    assert isinstance(series, pl.Series)
+    return series
+
+
+def _behind_header(text: bytes) -> int:
+    """Where the line behind the first that is not blank begins."""
+    start = 0
+    while True:
+        end = text.find(b"\n", start)
+        if end < 0 or text[start:end] not in (b"", b"\r"):
+            return end + 1 if end >= 0 else len(text)
+        start = end + 1
+
+
+__all__ = ["Lane", "Vocabularies"]
