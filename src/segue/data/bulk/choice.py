@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from segue.data.identity.settings import Normalise
 from segue.data.read.fields import Dialect
 from segue.data.read.files import Part
 from segue.data.read.read import part_format
@@ -26,7 +25,6 @@ def is_fast(part: Part, source: EventSource) -> bool:
     return (
         part.path.stat().st_size >= BIG
         and source.map is None
-        and source.identity.normalise == Normalise()
         and not dialect.runs
         and len(dialect.delimiter) == 1
         and dialect.delimiter not in b"\r\n\"'"
