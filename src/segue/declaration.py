@@ -143,13 +143,27 @@ def loads(text: str, where: str = FILE, environment: Mapping[str, str] | None = 
         declaration = msgspec.convert(raw, Declaration)
     except msgspec.ValidationError as error:
         raise _typed(error, raw, lines, overrides, where) from error
-    declaration = _with_maps(declaration, where)
+    declaration = _with_maps(_with_identity(declaration, raw, where), where)
     for name in declaration.models:
         declaration.model(name)
     for kind, name, path, known in _references(declaration, raw):
         if name not in known:
             raise unknown(kind, name, known, where=overrides.get(path) or _place(path, lines, where))
     return Loaded(declaration, raw, lines, overrides)
+
+
+def _with_identity(said: Declaration, raw: dict[str, Any], where: str) -> Declaration:
+    """The declaration with what [identity] says handed to all files, whose ids must meet."""
+    tables = ("events", "items", "users")
+    for table in tables:
+        if "identity" in raw.get(table, {}):
+            raise DeclarationError(
+                f"how ids are read is said once, for all files, not under [{table}]",
+                where=where,
+                mend="write it under [identity]",
+            )
+    sources = {name: msgspec.structs.replace(getattr(said, name), identity=said.identity) for name in tables}
+    return msgspec.structs.replace(said, **sources)
 
 
 def _with_maps(said: Declaration, where: str) -> Declaration:
@@ -357,6 +371,8 @@ def _given_value(raw: Any, path: KeyPath) -> Any:
 def _flatten(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
     if isinstance(value, msgspec.Struct):
         for field in value.__struct_fields__:
+            if field == "identity" and path:
+                continue  # handed on from [identity]
             yield from _flatten(getattr(value, field), (*path, field))
     elif isinstance(value, dict) and value:
         for name, part in value.items():

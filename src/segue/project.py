@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from segue.data.features.features import Clock
     from segue.data.histories.state import UserState
     from segue.data.identity.people import People
+    from segue.data.identity.stitch import Links
     from segue.data.ingest.ingest import Progress
     from segue.data.journal.journal import SQLiteJournal
     from segue.data.lake.lake import Lake, Snapshot
@@ -242,6 +243,18 @@ class Project:
         found = self.people(self.snapshot(as_of)).robots
         verb = "are left out" if self.declaration.robots.exclude else "are counted like people"
         return sentence(found, verb) if found else ""
+    def alike(self) -> list[dict[str, Any]]:
+        """Ids that differ by case, blanks, Unicode form or leading zeros only, and what would join them."""
+        from segue.data.identity.likeness import alike
+
+        return [each.row() for each in alike(self.snapshot())]
+
+    def links(self) -> Links:
+        """Which visitors were seen with which users, whether they are stitched or not, in person codes."""
+        from segue.data.identity.stitch import links
+
+        return links(self.snapshot())
+
 
     # The main job, in the order in which people meet it.
 
@@ -454,14 +467,17 @@ class Project:
         from segue.recommendations import Recommendations
 
         key = person_key(user, visitor)
+        from segue.data.identity.normalise import normalised
         ask = Ask(
             surface="recommend",
             request_id=uuid4().hex,
             now=datetime.now(UTC),
             user=user,
             visitor=visitor,
+        said = self.declaration.identity.normalise
+        user, visitor = (normalised(name, said.users) if name else name for name in (user, visitor))
             past=self.state.history(key) if key else (),
-            history=history,
+            history=[normalised(item, said.items) for item in history],
         )
         surface = Surface(sources=tuple(sources.models), k=k)
         return Recommendations(decide(surface, sources, ask), sources.catalog, title)

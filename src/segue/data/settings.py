@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from segue.data.identity.settings import IdentitySettings
 from segue.domain.events import IMPRESSION
 from segue.domain.settings import Settings
 
@@ -66,6 +67,7 @@ class FileSource(Settings, frozen=True):
     quote      what a field that holds a delimiter or a line end is put in; "" where quotes mean nothing
     decimal    the sign before the fraction of a number; with "," the points of 1.234,50 part its thousands
     ids        "exact" keeps ids as they are written; "integer" reads 17850.0 as 17850 and leaves all others alone
+    identity   what [identity] says; the same for all files of a workspace, and not said anywhere else
     """
 
     files: tuple[str, ...] = ()
@@ -76,6 +78,7 @@ class FileSource(Settings, frozen=True):
     quote: Literal['"', "'", ""] = '"'
     decimal: Literal[".", ","] = "."
     ids: Literal["exact", "integer"] = "exact"
+    identity: IdentitySettings = IdentitySettings()
 
 
 class EventSource(FileSource, frozen=True):

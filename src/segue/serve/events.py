@@ -6,12 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import chain
 
+from segue.data.identity.settings import Normalise
 from segue.data.journal.journal import Journal
 from segue.domain.errors import SegueError
 from segue.domain.events import Event
 from segue.serve.access import Access
 from segue.serve.exchange import Request, Response, answer
 from segue.serve.gathering import Gathering
+from segue.serve.mending import mended_events
 from segue.serve.messages import EventsTaken
 from segue.serve.metrics import Counters
 from segue.serve.page_events import check_answers
@@ -25,7 +27,15 @@ REQUESTS_AT_ONCE = 256  # so many requests share one sync
 class EventsEndpoint:
     """Takes one event, or many, all or none. An id that is known already is acknowledged and changes nothing."""
 
-    def __init__(self, journal: Journal, access: Access, counters: Counters, settings: ServeSettings) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        access: Access,
+        counters: Counters,
+        settings: ServeSettings,
+        normalise: Normalise,
+    ) -> None:
+        self._normalise = normalise
         self._journal = journal
         self._commits = Gathering(_commit(journal), REQUESTS_AT_ONCE)
         self._access = access
@@ -36,7 +46,7 @@ class EventsEndpoint:
         from_page = self._access.need_or_page(request)
         expect_json(request)
         body = await request.body(self._settings.max_body_bytes)
-        events = parse_events(body, datetime.now(UTC), self._settings.max_events)
+        events = mended_events(parse_events(body, datetime.now(UTC), self._settings.max_events), self._normalise)
         if from_page:
             check_answers(events, self._journal)
         try:

@@ -48,8 +48,10 @@ class Application:
         self.released = Released(workspace, self.counters)
         access = Access(workspace, settings)
         weighing = Weighing(workspace, source, self.journal)
-        self._events = EventsEndpoint(self.journal, access, self.counters, settings)
-        surfaces = SurfacesEndpoint(self.journal, weighing, self.released, access, self.counters, settings)
+        self._events = EventsEndpoint(self.journal, access, self.counters, settings, source.identity.normalise)
+        surfaces = SurfacesEndpoint(
+            self.journal, weighing, self.released, access, self.counters, settings, source.identity.normalise
+        )
         decisions = DecisionsEndpoint(self.journal, workspace, access)
         system = System(self.journal, self.released, board, settings)
         console = Console(workspace, weighing, self.released, surfaces, access)

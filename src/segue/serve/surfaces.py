@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from segue.data.identity.settings import Normalise
 from segue.data.journal.journal import Journal
 from segue.decide.ask import Ask as Question
 from segue.domain.decisions import Decision
@@ -17,6 +18,7 @@ from segue.operate.release import LoadedRelease
 from segue.serve.access import Access
 from segue.serve.events import expect_json
 from segue.serve.exchange import Request, Response, answer
+from segue.serve.mending import mended_ask
 from segue.serve.messages import Ask, Listed
 from segue.serve.metrics import Counters
 from segue.serve.parsing import BYTES, parse_ask
@@ -39,7 +41,9 @@ class SurfacesEndpoint:
         access: Access,
         counters: Counters,
         settings: ServeSettings,
+        normalise: Normalise,
     ) -> None:
+        self._normalise = normalise
         self._journal = journal
         self._weighing = weighing
         self._released = released
@@ -55,6 +59,7 @@ class SurfacesEndpoint:
 
     def decided(self, surface: str, ask: Ask) -> Decision:
         """The decision that stands for this request: made now, or earlier."""
+        ask = mended_ask(ask, self._normalise)
         release = self._released.needed()
         check_surface(release, surface)
         try:
@@ -81,7 +86,7 @@ class SurfacesEndpoint:
         release = self._released.needed()
         check_surface(release, surface)
         try:
-            made = self._made(release, surface, ask)
+            made = self._made(release, surface, mended_ask(ask, self._normalise))
             self._journal.record([msgspec.structs.replace(made, assignments={})])
         except (SegueError, OSError) as error:
             raise _unavailable(error) from error

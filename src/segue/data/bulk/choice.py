@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from segue.data.identity.settings import Normalise
 from segue.data.read.fields import Dialect
 from segue.data.read.files import Part
 from segue.data.read.read import part_format
@@ -19,17 +20,15 @@ def is_fast(part: Part, source: EventSource) -> bool:
     """Whether a part is big, and of a kind that the kernels know."""
     dialect = Dialect.of(source.delimiter, source.quote)
     named = [name for name in source.columns.__struct_fields__ if getattr(source.columns, name) is not None]
-    identity = getattr(source, "identity", None)
-    as_written = identity is None or not (identity.normalise.users or identity.normalise.items)
     of_one_use = len({getattr(source.columns, name) for name in named}) == len(named)
     return (
         part.path.stat().st_size >= BIG
         and source.map is None
+        and source.identity.normalise == Normalise()
         and not dialect.runs
         and len(dialect.delimiter) == 1
         and dialect.delimiter not in b"\r\n\"'"
         and of_one_use
-        and as_written
         and set(named) <= set(KNOWN)
         and (source.decimal == "." or not {"value", "quantity"} & set(named))
         and (source.columns.time is None or source.time_format in ("iso", *EPOCHS))

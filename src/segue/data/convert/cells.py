@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from segue.data.identity.normalise import normalised_all
+from segue.data.identity.settings import Mend
 from segue.data.read.rows import Broken, Rows
 
 EMPTY: Final = ("", "NULL", "null", "None", "\\N")  # what programs write where a cell has nothing
@@ -55,15 +57,24 @@ def missing(cells: pl.Series, empty: Sequence[str] = EMPTY) -> pl.Series:
 
 
 def identifiers(
-    cells: pl.Series, ids: Literal["exact", "integer"], name: str, column: str | None, faults: Faults
+    cells: pl.Series,
+    ids: Literal["exact", "integer"],
+    name: str,
+    column: str | None,
+    faults: Faults,
+    mends: Sequence[Mend] = (),
 ) -> pl.Series:
-    """Ids as text, exactly as written, or with the ".0" of whole numbers taken off where `ids` is "integer"."""
+    """Ids as text, exactly as written, or with the ".0" of whole numbers taken off where `ids` is "integer".
+
+    `mends` is the normalisation that is declared for ids of their kind.
+    """
     text = cells if cells.dtype == pl.String else _text(cells)
     absent = missing(text, NOBODY)
     if absent.any():
         text = text.zip_with(~absent, pl.Series([None], dtype=pl.String))
     if ids == "integer":
         text = text.str.replace(r"^(-?\d+)\.0+$", "$1")
+    text = normalised_all(text, mends)
     faults.add(text.str.len_chars() > LONGEST_ID, f"the {name} is longer than {LONGEST_ID} characters", column)
     return text
 

@@ -89,7 +89,9 @@ class _Cells:
 
     def identifier(self, name: str) -> pl.Series:
         """Ids as text, null where there is none."""
-        return identifiers(self.cells(name), self.source.ids, name, self.column(name), self.faults)
+        said = self.source.identity.normalise
+        mends = {"user": said.users, "visitor": said.users, "item": said.items}.get(name, ())
+        return identifiers(self.cells(name), self.source.ids, name, self.column(name), self.faults, mends)
 
     def number(self, name: str) -> pl.Series:
         """Finite numbers, null where there is none."""

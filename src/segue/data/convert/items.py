@@ -51,7 +51,9 @@ def _converted(found: dict[str, pl.Series], rows: Rows, faults: Faults, now: dat
 
 def _id(rows: Rows, source: ItemSource | UserSource, faults: Faults) -> pl.Series:
     column = source.columns.id
-    ids = identifiers(_cells(rows, column), source.ids, "id", column, faults)
+    said = source.identity.normalise
+    mends = said.items if isinstance(source, ItemSource) else said.users
+    ids = identifiers(_cells(rows, column), source.ids, "id", column, faults, mends)
     faults.add(ids.is_null(), "no id", column)
     return ids
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import operator
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from segue.data.histories.marks import Mark, foreign_mark
+from segue.data.identity.people import stitched
+from segue.data.identity.stitch import SHARED, Links
 from segue.data.interactions import Interactions, interactions
 from segue.data.lake.files import replace, sync
 from segue.data.lake.snapshot import Snapshot
@@ -23,8 +29,12 @@ from segue.domain.requests import Histories
 from segue.engines.engine import Key
 from segue.engines.local import LocalEngine, histories
 
-FORMAT: Final = 1
+if TYPE_CHECKING:
+    from segue.data.histories.layers import Upon
+
+FORMAT: Final = 2
 KEPT: Final = 1_000  # events of a person, the newest
+_LINKS: Final = ("visitors", "users", "by-user")
 CHUNK: Final = 100_000  # people that are hashed or copied at a time
 
 
@@ -43,17 +53,22 @@ class Manifest:
 
     journal  the name of the journal that the rest of a history is in
     through  its last place whose event is in the index
-    foreign  a digest of the files of the lake that did not come from a journal
+    foreign  how far it goes in what did not come from a journal
     weights  a digest of what decides the weights
+    events   that weigh something, with those of the layers below; `own` without
+    below    the layers that hold what came before, the first made first, and in `marks` how far each goes
     """
 
     journal: str
     through: int
-    foreign: str
+    foreign: Mark
     weights: str
     types: tuple[str, ...]
     events: int
+    own: int
     people: int
+    below: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
 
 class HistoryIndex:
@@ -64,7 +79,8 @@ class HistoryIndex:
         fields = json.loads((folder / "manifest.json").read_text())
         if fields.pop("format") != FORMAT:
             raise FileNotFoundError(folder)  # of another version of Segue: as good as none, it can be rebuilt
-        self.manifest = Manifest(**{**fields, "types": tuple(fields["types"])})
+        self.manifest = msgspec.convert(fields, Manifest)
+        self.below = [HistoryIndex(folder.parent / name) for name in self.manifest.below]
         self._hashes = _opened(folder / "hashes.npy")
         self._rows = _opened(folder / "rows.npy")
         self._offsets = _opened(folder / "offsets.npy")
@@ -72,10 +88,37 @@ class HistoryIndex:
         self._weights, self._times = _opened(folder / "weights.npy"), _opened(folder / "times.npy")
         self._people = _Texts(folder, "people")
         self._names = _Texts(folder, "names")
+        linked = (folder / "link-users.npy").is_file()
+        self._links = tuple(_opened(folder / f"link-{name}.npy") for name in _LINKS) if linked else None
+
+    def alike(self, person: str) -> list[str]:
+        """All the names that one person has: the user first, then the visitors who became that user."""
+        row = self._row(person)
+        if self._links is None or row < 0:
+            return [person]
+        user = self._user(row)
+        visitors, users, by_user = self._links
+        first, last = np.searchsorted(users, [user, user + 1], sorter=by_user)
+        return self._people.texts(np.concatenate([[user], visitors[by_user[first:last]]]))
+
+    def is_linked(self, visitor: str) -> bool:
+        """Whether the visitor was seen with a user, or with several."""
+        row = self._row(visitor)
+        if self._links is None or row < 0:
+            return False
+        place = int(self._links[0].searchsorted(row))
+        return place < len(self._links[0]) and bool(self._links[0][place] == row)
 
     def history(self, person: str) -> list[Past]:
         """The person's events, oldest first; none where the person is not known."""
-        row = self._row(person)
+        parts = [part for layer in (*self.below, self) if (part := layer.own(person))]
+        if len(parts) < 2:
+            return parts[0] if parts else []
+        return sorted(itertools.chain.from_iterable(parts), key=operator.attrgetter("time"))[-KEPT:]
+
+    def own(self, person: str) -> list[Past]:
+        """What this layer alone has of a person."""
+        row = self._user(self._row(person))
         if row < 0:
             return []
         part = slice(int(self._offsets[row]), int(self._offsets[row + 1]))
@@ -91,6 +134,15 @@ class HistoryIndex:
             )
         ]
 
+    def _user(self, row: int) -> int:
+        """The row that a person's events are in: that of the user, where a visitor became one."""
+        if self._links is None:
+            return row
+        visitors, users, _ = self._links
+        place = int(visitors.searchsorted(row))
+        became = place < len(visitors) and visitors[place] == row and users[place] != SHARED
+        return int(users[place]) if became else row
+
     def _row(self, person: str) -> int:
         digest = np.uint64(_hash(person.encode()))
         place = int(self._hashes.searchsorted(digest))
@@ -102,19 +154,30 @@ class HistoryIndex:
         return -1
 
 
-def build(snapshot: Snapshot, source: EventSource, journal: str, state: Path) -> str:
-    """Write the index of a snapshot into a new folder of `state`, sorted on disk, not in memory; its name."""
-    dataset = interactions(snapshot, source)
+def build(snapshot: Snapshot, source: EventSource, journal: str, state: Path, upon: Upon | None = None) -> str:
+    """Write the index of a snapshot into a new folder of `state`, sorted on disk, not in memory; its name.
+
+    Where `upon` is given, it is a layer that holds what came since, upon others that stay.
+    """
+    part = snapshot if upon is None else snapshot.only(upon.files)
+    known = stitched(snapshot, source.identity)
+    dataset = interactions(part, source, people=known)
     draft = Path(tempfile.mkdtemp(prefix=".index-", dir=state))
     try:
         prepared = LocalEngine(draft / "sorting").prepare(dataset, Key.USER)
-        _write_events(histories(prepared), draft)
-        _write_texts(snapshot.dictionary("item_ids"), draft, "names")
-        hashes = _write_texts(snapshot.dictionary("person_ids"), draft, "people")
+        whole = histories(prepared)
+        people = np.arange(len(whole)) if upon is None else np.flatnonzero(np.diff(whole.offsets))
+        items = np.arange(len(dataset.items)) if upon is None else np.unique(whole.items)
+        _write_events(whole, people, items, draft)
+        _write_texts(snapshot.dictionary("item_ids")[items], draft, "names")
+        hashes = _write_texts(snapshot.dictionary("person_ids")[people], draft, "people")
+        if known.links is not None:
+            _write_links(known.links, draft)
         order = np.argsort(hashes, kind="stable")
         np.save(draft / "hashes.npy", hashes[order])
         np.save(draft / "rows.npy", order.astype(np.int32))
-        (draft / "manifest.json").write_text(json.dumps(_manifest(snapshot, dataset, source, journal)))
+        said = _manifest(snapshot, dataset, source, journal) | (upon.manifest(dataset.rows) if upon else {})
+        (draft / "manifest.json").write_text(json.dumps(said))
         shutil.rmtree(draft / "sorting")
         sync([*draft.iterdir(), draft])
         name = draft.name.removeprefix(".")
@@ -127,21 +190,21 @@ def build(snapshot: Snapshot, source: EventSource, journal: str, state: Path) ->
 
 
 def publish(state: Path, name: str) -> None:
-    """Make an index the current one, in one step, and remove the others: who has them open can read on."""
+    """Make an index the current one, in one step, and remove all but the layers that it lies upon.
+
+    Who has the others open can read on.
+    """
     replace(state / "current", name)
+    kept = {name, *json.loads((state / name / "manifest.json").read_text())["below"]}
     for folder in state.iterdir():
-        if folder.is_dir() and folder.name != name and folder.name.lstrip(".").startswith("index-"):
+        if folder.is_dir() and folder.name not in kept and folder.name.lstrip(".").startswith("index-"):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def weights_digest(source: EventSource) -> str:
     """A digest of what decides the weight of an event."""
-    return _digest((source.weight, sorted(source.types.items())))
-
-
-def foreign_digest(snapshot: Snapshot) -> str:
-    """A digest of the lake's files that hold anything but what was drained from a journal."""
-    return _digest(sorted(file.path.name for file in snapshot.files if not (file.batch or "").startswith("journal-")))
+    stitched = ("stitch",) if source.identity.stitch else ()
+    return _digest((source.weight, sorted(source.types.items()), *stitched))
 
 
 def _manifest(snapshot: Snapshot, dataset: Interactions, source: EventSource, journal: str) -> dict[str, Any]:
@@ -149,10 +212,11 @@ def _manifest(snapshot: Snapshot, dataset: Interactions, source: EventSource, jo
         "format": FORMAT,
         "journal": journal,
         "through": snapshot.transaction(journal),
-        "foreign": foreign_digest(snapshot),
+        "foreign": foreign_mark(snapshot),
         "weights": weights_digest(source),
         "types": list(dataset.types),
         "events": dataset.rows,
+        "own": dataset.rows,
         "people": dataset.users,
     }
 

@@ -13,14 +13,16 @@ from typing import Final
 
 import numpy as np
 
-from segue.data.histories.index import KEPT, HistoryIndex, Past, build, foreign_digest, publish, weights_digest
-from segue.data.journal.journal import Journal, Journaled, SQLiteJournal, microseconds
+from segue.data.histories.index import KEPT, HistoryIndex, Past, build, publish, weights_digest
+from segue.data.histories.layers import upon
+from segue.data.histories.marks import foreign_mark
+from segue.data.journal.journal import Journal, Journaled, SQLiteJournal, Tail, microseconds
 from segue.data.lake.lake import Lake
 from segue.data.lake.lease import lease
 from segue.data.lake.snapshot import Snapshot
 from segue.data.settings import EventSource
 from segue.domain.errors import DataError, SegueError
-from segue.domain.events import Event
+from segue.domain.events import Event, person_key
 from segue.domain.requests import NO_TIME
 
 BEHIND_AT_LEAST: Final = 20_000  # events that the tail may hold before the index is built again
@@ -62,24 +64,32 @@ class UserState:
         while True:
             index = self._current()
             through = self._through(index)
-            tail = self.journal.tail(person, through)
-            if tail.trimmed <= through:
-                return _joined(index.history(person) if index else [], self._weighed(tail.events))
+            names = index.alike(person) if index else [person]
+            tails = [self.journal.tail(name, through) for name in names]
+            new = self._new_visitors(index, tails) - set(names)
+            tails += [self.journal.tail(visitor, through) for visitor in sorted(new)]
+            if max(tail.trimmed for tail in tails) <= through:
+                pasts = [index.history(name) for name in (person, *sorted(new))] if index else []
+                return _joined(_merged(pasts), self._weighed(_in_order(tails)))
             if time.monotonic() > until:
                 raise DataError(
-                    f"the index of histories ends at place {through} of the journal, trimmed to {tail.trimmed}",
+                    f"the index of histories ends at place {through} of the journal, trimmed to {tails[0].trimmed}",
                     where=str(self.folder),
                     mend="was the folder removed? `segue drain` builds it again from the lake",
                 )
             time.sleep(RETRY_S)
 
     def update(self, snapshot: Snapshot, wait_s: float = 60.0) -> None:
-        """Build the index of a snapshot and make it the current one, unless that goes further already."""
+        """Bring the index to a snapshot, unless it goes further already.
+
+        What files brought since comes as a layer upon it where that is little; else it is built whole.
+        """
         with self.writer(wait_s):
             current = self._current()
             if current and self._through(current) > snapshot.transaction(self.journal.name):
                 return
-            publish(self.folder, build(snapshot, self.source, self.journal.name, self.folder))
+            layer = upon(current, snapshot) if current and self._goes_on(current, snapshot) else None
+            publish(self.folder, build(snapshot, self.source, self.journal.name, self.folder, layer))
 
     def rebuild(self, snapshot: Snapshot, wait_s: float = 60.0) -> None:
         """Build the whole index of a snapshot, unless the current one goes further."""
@@ -99,13 +109,14 @@ class UserState:
         index = self._current()
         if index is None or index.manifest.journal != self.journal.name:
             return snapshot.events_count > 0
+        return index.manifest.foreign != foreign_mark(snapshot) or not self._goes_on(index, snapshot)
+
+    def _goes_on(self, index: HistoryIndex, snapshot: Snapshot) -> bool:
+        """Whether an index weighs as is said now, and does not leave the tail of its journal too much."""
         made = index.manifest
         behind = snapshot.transaction(self.journal.name) - made.through
-        return (
-            made.weights != weights_digest(self.source)
-            or made.foreign != foreign_digest(snapshot)
-            or behind >= max(BEHIND_AT_LEAST, BEHIND_SHARE * made.events)
-        )
+        weighs = made.journal == self.journal.name and made.weights == weights_digest(self.source)
+        return weighs and behind < max(BEHIND_AT_LEAST, BEHIND_SHARE * made.events)
 
     def through(self) -> int:
         """The last place of the journal whose event is in the index."""
@@ -144,6 +155,18 @@ class UserState:
             self._opened = (stamp, index)
             return index
 
+    def _new_visitors(self, index: HistoryIndex | None, tails: list[Tail]) -> set[str]:
+        """The visitors whom the newest events show to be this user, and whom the index has with nobody yet."""
+        if not self.source.identity.stitch:
+            return set()
+        met = {
+            person_key(None, entry.event.visitor)
+            for tail in tails
+            for entry in tail.events
+            if entry.event.user is not None and entry.event.visitor is not None
+        }
+        return {visitor for visitor in met if index is None or not index.is_linked(visitor)}
+
     def _weighed(self, events: list[Journaled]) -> list[Past]:
         met = ((entry.event, self._weight(entry.event)) for entry in events)
         return [
@@ -179,6 +202,19 @@ def go_on_behind(lake: Lake, journal: Journal) -> None:
 
 _log: Final = logging.getLogger("segue.state")
 _LARGEST: Final = float(np.finfo(np.float32).max)
+
+
+def _merged(pasts: list[list[Past]]) -> list[Past]:
+    """What several names did, oldest first; the very list where there is one."""
+    told = [past for past in pasts if past]
+    return told[0] if len(told) == 1 else sorted((event for past in told for event in past), key=_time)
+
+
+def _in_order(tails: list[Tail]) -> list[Journaled]:
+    """The events of all tails as they came."""
+    if len(tails) == 1:
+        return tails[0].events
+    return sorted((entry for tail in tails for entry in tail.events), key=lambda entry: entry.sequence)
 
 
 def _joined(past: list[Past], tail: list[Past]) -> list[Past]:

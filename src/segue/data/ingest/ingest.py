@@ -17,6 +17,7 @@ from segue.data.bulk.choice import BLOCK, is_fast
 from segue.data.convert.events import Converted, convert_events
 from segue.data.convert.items import convert_items, convert_users
 from segue.data.convert.times import MOMENT
+from segue.data.identity.settings import Normalise
 from segue.data.ingest import steps as ingest_steps
 from segue.data.ingest.ahead import ahead
 from segue.data.ingest.report import FileReport, Taken, Tally
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 FAST = "f"  # begins the numbers of the steps of a file that took the fast lane
 # What of a source does not change the rows that come out of it.
-_OUTSIDE_MAPPING = ("files", "types", "weight")
+_OUTSIDE_MAPPING = ("files", "types", "weight", "identity")
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ def batch_id(content: str, source: FileSource) -> str:
     """
     said = {name: getattr(source, name) for name in source.__struct_fields__ if name not in _OUTSIDE_MAPPING}
     mapping = msgspec.json.encode([type(source).__name__, msgspec.to_builtins(said)], order="deterministic")
+    if source.identity.normalise != Normalise():
+        said["normalise"] = source.identity.normalise
     return content + blake2b(mapping, digest_size=8).hexdigest()
 
 
