@@ -14,7 +14,7 @@ from typing import Final
 import polars as pl
 
 from segue.data.maps.map import Glimpse, ImportMap, Mapped
-from segue.data.read.files import COMPRESSED, Part
+from segue.data.read.files import Part
 from segue.data.read.read import read_part
 from segue.data.read.rows import Rows
 from segue.data.settings import EventColumns, EventSource, FileSource, ItemColumns, ItemSource
@@ -168,10 +168,7 @@ def _delimiter(glimpse: Glimpse, known: dict[str, re.Pattern[str]]) -> str | Non
 
 
 def _called(name: str, *beginnings: str) -> bool:
-    path = PurePath(name.lower())
-    while path.suffix in COMPRESSED:
-        path = path.with_suffix("")
-    return path.name.startswith(beginnings)
+    return PurePath(name.lower()).name.startswith(beginnings)
 
 
 MOVIELENS = ImportMap("movielens", "https://grouplens.org/datasets/movielens/", events=Ratings(), items=Movies())
