@@ -193,8 +193,15 @@ class Project:
     def profile(self) -> Profile:
         """What the lake holds, as aggregates; each part is computed when it is first asked for."""
         from segue.data.profile.profile import Profile
+        from segue.data.profile.visits import told_robots
 
-        return Profile(self.snapshot(), self.declaration.events.timezone)
+        said, snapshot = self.declaration, self.snapshot()
+        return Profile(
+            snapshot,
+            said.events.timezone,
+            said.sessions.gap_minutes,
+            lambda: told_robots(self.people(snapshot).robots, excluded=said.robots.exclude),
+        )
 
     def report(self) -> Report:
         """What the lake holds, told in sentences and figures; `segue.report.page` makes a page of it."""

@@ -31,7 +31,7 @@ def test_every_figure_can_be_had_by_its_python(project, report):
 
 def test_the_sections_are_those_that_the_data_have(report):
     assert [section.key for section in report.sections] == [
-        "intake", "tail", "people", "growth", "seasons", "drift", "fitting", "columns",
+        "intake", "tail", "people", "visits", "growth", "seasons", "drift", "fitting", "columns",
     ]  # fmt: skip
     assert report.left_out == ()
 
@@ -88,6 +88,19 @@ def test_the_hours_of_the_week_are_all_of_the_events(project):
     assert found.by_hour[2][11] == events.filter(
         (pl.col("time").dt.weekday() == 3) & (pl.col("time").dt.hour() == 11)
     ).height  # fmt: skip
+
+
+def test_sessions_are_those_that_are_made_one_by_one(project):
+    found, made = project.profile().visits, project.sessions().collect()
+    assert found.sessions == made.height
+    assert found.single == made.filter(pl.col("events") == 1).height
+    assert sum(sessions for _, sessions in found.bands) == made.height
+
+
+def test_robots_are_counted_as_they_are_found(project):
+    found, listed = project.profile().robots, project.robots()
+    assert (found.found, found.excluded) == (len(listed), True)
+    assert found.events == sum(each["events"] for each in listed)
 
 
 def test_joins_and_coverage_are_shares_of_the_catalog(project):

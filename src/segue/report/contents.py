@@ -58,7 +58,32 @@ def intake(profile: Profile) -> Section | None:
         "project.profile().intake",
         found,
     )
-    return Section("intake", "What came in", lead, tuple(sentences), (rows, *_reasons(profile)))
+    types = _types(profile, sentences)
+    return Section("intake", "What came in", lead, tuple(sentences), (rows, *types, *_reasons(profile)))
+
+
+def _types(profile: Profile, sentences: list[str]) -> list[Figure]:
+    """What kinds of events there are, and how many clicks come on the impressions."""
+    if not profile.intake.events:
+        return []
+    top, whole = profile.events[names.TYPE].top, profile.intake.events
+    counts = dict(top)
+    if counts.get("impression") and counts.get("click"):
+        sentences.append(
+            f"{counts['click']:,} clicks come on {counts['impression']:,} impressions, "
+            f"{share(counts['click'] / counts['impression'])}."
+        )
+    if len(top) == 1:
+        return []
+    plot = levels(
+        [name for name, _ in top[:6]],
+        [count / whole for _, count in top[:6]],
+        [f"{count:,}" for _, count in top[:6]],
+        "Events by type",
+        f"{top[0][0]} is the commonest",
+    )
+    table = [{"type": name, "events": count, "share": share(count / whole)} for name, count in top]
+    return [Figure("Events by type", plot, table, 'project.profile().events["type"].top', top)]
 
 
 def _reasons(profile: Profile) -> list[Figure]:
@@ -192,6 +217,7 @@ def columns(profile: Profile) -> Section | None:
     if not tables:
         return None
     rows = [_row(table, column) for table in tables for column in table.filled[:COLUMNS] if column.name not in _OURS]
+    rows = [row for row in rows if row.told or row.distinct]
     gappy = [
         (table, column)
         for table in tables
@@ -231,9 +257,10 @@ def _row(table: TableProfile, column: ColumnProfile) -> Row:
         low, middle, high = (number(column.numbers.quantiles[part]) for part in (0.05, 0.5, 0.95))
         told = f"median {middle}, nine of ten from {low} to {high}"
     elif column.top:
-        plot = spark([count for _, count in column.top], f"The commonest values of {column.name}")
+        if len(column.top) > 2:
+            plot = spark([count for _, count in column.top], f"The commonest values of {column.name}")
         given = column.of - column.missing
-        told = ", ".join(f"{cut(value, 28)} {share(count / given)}" for value, count in column.top[:3])
+        told = ", ".join(f"{cut(value, 28)} ({share(count / given)})" for value, count in column.top[:3])
     missing = share(column.missing_share) if column.missing else ""
     distinct = "" if column.distinct is None else f"{column.distinct:,}"
     return Row(table.name, cut(column.name, 40), column.type, missing, distinct, plot, told)

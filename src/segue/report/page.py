@@ -17,13 +17,20 @@ def page(told: Report) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("segue.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["set"] = _set
+    return made
+
+
+def _set(text: str) -> str:
+    """A sentence as it is set: no line begins with a percent sign."""
+    return text.replace(" %", "\u202f%")
 
 
 @cache

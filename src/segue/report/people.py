@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from segue.data.profile.activity import Band
+from itertools import pairwise
+
+from segue.data.profile.activity import Activity, Band
 from segue.data.profile.profile import Profile
+from segue.data.profile.visits import Robots
 from segue.report.plots import bars, curve, levels
 from segue.report.section import Figure, Section
 from segue.report.words import counted, cut, share
@@ -18,7 +21,7 @@ def tail(profile: Profile) -> Section | None:
     lead = f"Half of all events fall on {share(half)} of the items."
     sentences = [
         f"The most popular 1 % have {share(found.share(0.01))} of the events, 10 % have {share(found.share(0.1))}, "
-        f"20 % have {share(found.share(0.2))}; Gini's coefficient is {found.gini:.2f}."
+        f"20 % have {share(found.share(0.2))}; Gini’s coefficient is {found.gini:.2f}."
     ]
     if found.single:
         sentences.append(
@@ -37,7 +40,7 @@ def tail(profile: Profile) -> Section | None:
     ]
     lorenz = Figure(
         title="How events pile up on items",
-        plot=curve(found.curve, (half, 0.5), f"half, by {share(half)}", "Share of events by share of items", lead),
+        plot=curve(found.curve, (half, 0.5), f"half, on {share(half)}", "Share of events by share of items", lead),
         table=shares,
         python="project.profile().tail.curve",
         value=found.curve,
@@ -59,6 +62,7 @@ def tail(profile: Profile) -> Section | None:
     return Section("tail", "The long tail", lead, tuple(sentences), (lorenz, top))
 
 
+FEW = 3  # events; a log in which nobody has fewer was thinned
 _PARTS = (0.01, 0.05, 0.1, 0.2, 0.5)
 
 
@@ -68,13 +72,13 @@ def people(profile: Profile) -> Section | None:
     if found is None:
         return None
     median = found.quantiles[0.5]
-    lead = (
-        f"The median person has {counted(median, 'event')}; the busiest hundredth have {share(found.busiest)} of all."
-    )
+    busiest = share(found.busiest)
+    lead = f"The median person has {counted(median, 'event')}; the busiest hundredth have {busiest} of all events."
     sentences = [
         f"One in four has {found.quantiles[0.25]:,} or fewer, one in ten {found.quantiles[0.9]:,} or more, "
         f"one in a hundred {found.quantiles[0.99]:,} or more."
     ]
+    sentences += _limits(found)
     if found.single:
         sentences.append(
             f"{counted(found.single, 'person has', 'people have')} a single event "
@@ -106,6 +110,70 @@ def people(profile: Profile) -> Section | None:
         value=[band.events for band in found.bands],
     )
     return Section("people", "People", lead, tuple(sentences), (by_people, by_events))
+
+
+def visits(profile: Profile) -> Section | None:
+    """Sessions, and who is no person."""
+    found, robots = profile.visits, profile.robots
+    if found is None:
+        return None
+    half = counted(found.events[0.5], "event")
+    lead = (
+        "Most sessions have a single event" if found.events[0.5] == 1 else f"Half of all sessions have {half} or fewer"
+    )
+    lead += f"; one in ten has {found.events[0.9]:,} or more."
+    by = "by the log’s own names" if found.named else f"by silences of more than {found.gap_minutes:g} minutes"
+    alone = share(found.single / found.sessions)
+    sentences = [
+        f"There are {counted(found.sessions, 'session')}, told apart {by}; {alone} of them have a single event."
+    ]
+    if found.minutes is not None and found.minutes[0.9]:
+        soon, later = _minutes(found.minutes[0.5]), _minutes(found.minutes[0.9])
+        sentences.append(f"Half of them are over within {soon}, nine of ten within {later}.")
+    sentences += _robots(robots)
+    sizes = [*pairwise(low for low, _ in found.bands)]
+    names = [str(low) if low + 1 == high else f"{low} to {high - 1}" for low, high in sizes]
+    counts = [sessions for _, sessions in found.bands]
+    by_size = Figure(
+        title="Sessions by how many events they have",
+        plot=bars(counts, [f"{low}+" if low > 2 else str(low) for low, _ in found.bands], "Sessions by size", lead),
+        table=[
+            {"events": name, "sessions": sessions, "share": share(sessions / found.sessions)}
+            for name, sessions in zip([*names, f"{found.bands[-1][0]} or more"], counts, strict=True)
+        ],
+        python="project.profile().visits.bands",
+        value=found.bands,
+    )
+    return Section("visits", "Sessions and robots", lead, tuple(sentences), (by_size,))
+
+
+def _robots(found: Robots | None) -> list[str]:
+    if found is None:
+        return []
+    if not found.found:
+        return ["Nobody acts like a robot."]
+    fate = "are left out of what is learned" if found.excluded else "are counted like people"
+    many = f"{counted(found.found, 'robot')} with {counted(found.events, 'event')}"
+    return [f"{many} {fate}; “segue robots” says why each is taken for one."]
+
+
+def _minutes(minutes: float) -> str:
+    if minutes <= 1:
+        return "a minute"
+    return f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"
+
+
+def _limits(found: Activity) -> list[str]:
+    """What looks like the doing of whoever made the log, not of the people in it."""
+    said = []
+    low, high = found.quantiles[0.25], found.quantiles[0.9]
+    if low == high and low > 1:
+        said.append(f"Most people have exactly {low:,}: that is how the log was made, not what people do.")
+    if found.least >= FEW and found.people >= 100:
+        said.append(
+            f"Nobody has fewer than {found.least:,}: those who did less were left out before the log came here."
+        )
+    return said
 
 
 def _band(band: Band) -> str:

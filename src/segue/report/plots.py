@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import count
 
 from markupsafe import Markup, escape
 
-from segue.report.words import cut, short
+from segue.report.words import cut, share, short
 
 WIDTH, HEIGHT = 360, 196
 LEFT, RIGHT, TOP, BOTTOM = 38, 8, 12, 24
 _numbers = count(1)
 
 
-def bars(heights: Sequence[float], names: Sequence[str], title: str, told: str, over: Sequence[float] = ()) -> Markup:
-    """Columns from left to right; `over` is stacked on top in the second colour. Few names are written below."""
+def bars(
+    heights: Sequence[float],
+    names: Sequence[str],
+    title: str,
+    told: str,
+    over: Sequence[float] = (),
+    faint: Collection[int] = (),
+) -> Markup:
+    """Columns from left to right; `over` is stacked on top in the second colour, those at `faint` places are paler.
+
+    A column without a name has "".
+    """
     whole = [height + (over[place] if over else 0) for place, height in enumerate(heights)]
     top = _round_up(max(whole, default=0) or 1)
     step = (WIDTH - LEFT - RIGHT) / max(len(heights), 1)
@@ -23,10 +33,11 @@ def bars(heights: Sequence[float], names: Sequence[str], title: str, told: str, 
     parts = [_grid(top)]
     for place, height in enumerate(heights):
         x, up = LEFT + place * step, _up(height, top)
-        parts.append(_rect(x, BASE - up, wide, up, "a"))
+        pale = " faint" if place in faint else ""
+        parts.append(_rect(x, BASE - up, wide, up, "a" + pale))
         if over and over[place]:
             more = _up(over[place], top)
-            parts.append(_rect(x, BASE - up - more, wide, more, "b"))
+            parts.append(_rect(x, BASE - up - more, wide, more, "b" + pale))
     parts += _names(names, step)
     return _svg("".join(parts), title, told)
 
@@ -44,7 +55,7 @@ def curve(points: Sequence[tuple[float, float]], at: tuple[float, float], label:
         f'<path class="mark" d="M{LEFT} {y:.1f}H{x:.1f}V{BASE}"/>',
         f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>',
         f'<text x="{x + 9:.1f}" y="{y + 15:.1f}" class="say">{escape(label)}</text>',
-        *(_text(LEFT + part * wide, BASE + 15, f"{part:.0%}") for part in (0, 0.25, 0.5, 0.75)),
+        *(_text(LEFT + part * wide, BASE + 15, f"{part:.0%}".replace("%", " %")) for part in (0, 0.25, 0.5, 0.75)),
         _text(LEFT + wide, BASE + 15, "items", "end"),
     ]
     return _svg("".join(body), title, told)
@@ -59,9 +70,10 @@ def heat(rows: Sequence[Sequence[float]], names: Sequence[str], title: str, told
         y = TOP + line * high
         body.append(_text(LEFT - 6, y + high / 2 + 4, names[line], "end"))
         for place, value in enumerate(row):
-            opacity = f' fill-opacity="{0.08 + 0.92 * value / most:.2f}"' if value else ""
             box = f'x="{LEFT + place * step:.1f}" y="{y:.1f}" width="{step - 1:.1f}" height="{high - 1:.1f}"'
-            body.append(f'<rect {box} class="{"a" if value else "none"}"{opacity}/>')
+            body.append(f'<rect {box} class="none"/>')
+            if value:
+                body.append(f'<rect {box} class="a" fill-opacity="{0.1 + 0.9 * value / most:.2f}"/>')
     body += [_text(LEFT + hour * step, BASE + 15, f"{hour}h", "start") for hour in range(0, 24, 6)]
     return _svg("".join(body), title, told)
 
@@ -86,7 +98,7 @@ def moves(rows: Sequence[tuple[str, float, float]], title: str, told: str) -> Ma
         y, wide = place * line, WIDTH - 10
         then, here = 5 + wide * before / most, 5 + wide * now / most
         body.append(_text(0, y + 13, cut(name, 38), "start", "say"))
-        body.append(_text(WIDTH, y + 13, f"{before:.1%} → {now:.1%}", "end"))
+        body.append(_text(WIDTH, y + 13, f"{share(before)} → {share(now)}", "end"))
         body.append(f'<line class="rule" x1="5" y1="{y + 23}" x2="{WIDTH - 5}" y2="{y + 23}"/>')
         body.append(f'<line class="line" x1="{then:.1f}" y1="{y + 23}" x2="{here:.1f}" y2="{y + 23}"/>')
         body.append(f'<circle class="ring" cx="{then:.1f}" cy="{y + 23}" r="3.5"/>')
@@ -125,18 +137,18 @@ def _grid(top: float, *, percent: bool = False) -> str:
     for part in (0.0, 0.5, 1.0):
         y = BASE - part * (BASE - TOP)
         parts.append(f'<line class="rule" x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}"/>')
-        parts.append(_text(LEFT - 6, y + 4, f"{part:.0%}" if percent else short(part * top), "end"))
+        parts.append(_text(LEFT - 6, y + 4, f"{part:.0%}".replace("%", " %") if percent else short(part * top), "end"))
     return "".join(parts)
 
 
 def _names(names: Sequence[str], step: float) -> list[str]:
-    """The names below the columns that have one, each where its column begins; the last ends with its column."""
+    """The names below the columns that have one: in the middle of wide columns, from the beginning of narrow ones."""
     found = [(place, name) for place, name in enumerate(names) if name]
     said = []
     for place, name in found:
-        last = place == found[-1][0] and len(found) > 1 and step < 20
-        x = LEFT + (place + 1) * step if last else LEFT + place * step + (step / 2 if step >= 20 else 0)
-        said.append(_text(x, BASE + 15, name, "end" if last else "middle" if step >= 20 else "start"))
+        x = LEFT + place * step + (step / 2 if step >= 20 else 0)
+        late = step < 20 and x + 7 * len(name) > WIDTH
+        said.append(_text(x, BASE + 15, name, "end" if late else "middle" if step >= 20 else "start"))
     return said
 
 

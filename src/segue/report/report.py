@@ -6,12 +6,12 @@ from datetime import datetime
 
 from segue.data.profile.profile import Profile
 from segue.report.contents import columns, fitting, intake
-from segue.report.people import people, tail
+from segue.report.people import people, tail, visits
 from segue.report.section import Report, Section
 from segue.report.times import drift, growth, seasons
 from segue.report.words import counted, share
 
-TELLERS = (intake, tail, people, growth, seasons, drift, fitting, columns)
+TELLERS = (intake, tail, people, visits, growth, seasons, drift, fitting, columns)
 
 
 def report(profile: Profile, name: str, now: datetime) -> Report:

@@ -15,6 +15,7 @@ class Figure:
 
     plot    the drawing; nothing where the table says it better
     table   the same as rows, for who cannot see it, or wants the numbers
+    key     what the first and the second colour (or mark) stand for, where there are two
     python  an expression that gives `value`, with `project` at hand; a test runs each
     """
 
@@ -23,6 +24,7 @@ class Figure:
     table: Sequence[dict[str, Any]]
     python: str
     value: Any
+    key: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from segue.data.profile.calendar import Growth, Period, Seasons
+from segue.data.profile.calendar import Growth, Period
 from segue.data.profile.drift import Shift
 from segue.data.profile.profile import Profile
 from segue.report.plots import bars, heat, moves
@@ -36,30 +36,33 @@ def growth(profile: Profile) -> Section | None:
     names = _starts([period.start for period in found.periods])
     table = [_row(period) for period in found.periods]
     per = f"by {found.unit}"
+    partly = {place for place, period in enumerate(found.periods) if not period.whole}
     figures = (
         Figure(
             f"Events {per}",
-            bars([period.events for period in found.periods], names, f"Events {per}", lead),
+            bars([period.events for period in found.periods], names, f"Events {per}", lead, faint=partly),
             [{"from": row["from"], "events": row["events"]} for row in table],
             "[period.events for period in project.profile().growth.periods]",
             [period.events for period in found.periods],
         ),
         Figure(
-            f"People {per}: returning, and new on top",
+            f"People {per}",
             bars(
                 [period.returning for period in found.periods],
                 names,
                 f"Returning and new people {per}",
                 lead,
                 [period.new for period in found.periods],
+                partly,
             ),
             [{"from": row["from"], "returning": row["returning"], "new": row["new"]} for row in table],
             "[(period.returning, period.new) for period in project.profile().growth.periods]",
             [(period.returning, period.new) for period in found.periods],
+            ("returning", "new"),
         ),
         Figure(
             f"Different items {per}",
-            bars([period.items for period in found.periods], names, f"Items with events {per}", lead),
+            bars([period.items for period in found.periods], names, f"Items with events {per}", lead, faint=partly),
             [{"from": row["from"], "items": row["items"]} for row in table],
             "[period.items for period in project.profile().growth.periods]",
             [period.items for period in found.periods],
@@ -77,12 +80,12 @@ def _trend(found: Growth, whole: list[Period]) -> str:
     after = sum(period.events for period in whole[-third:]) / third
     if not before:
         return f"The last third of the log has {after:,.0f} events a {found.unit}, the first none."
-    ratio = after / before
+    ratio, numbers = after / before, f"{after:,.0f} against {before:,.0f}"
     if ratio <= 0.9:
-        return f"A {found.unit} of the last third of the log has {share(1 - ratio)} fewer events than one of the first."
-    word = "about as many" if ratio < 1.1 else f"{ratio:.1f} times as many"
-    numbers = f"{after:,.0f} against {before:,.0f}"
-    return f"A {found.unit} of the last third of the log has {word} events as one of the first ({numbers})."
+        return f"Towards the end, a {found.unit} has {share(1 - ratio)} fewer events than at the beginning ({numbers})."
+    many = f"{ratio:.1f} times"
+    word = "about" if ratio < 1.1 else {"2.0 times": "twice"}.get(many, many)
+    return f"Towards the end, a {found.unit} has {word} as many events as at the beginning ({numbers})."
 
 
 def _row(period: Period) -> dict[str, object]:
@@ -112,11 +115,12 @@ def seasons(profile: Profile) -> Section | None:
         return None
     by_hour = [sum(day[hour] for day in found.by_hour) for hour in range(24)]
     whole = sum(by_hour)
-    lead = _busiest(found, by_hour)
+    fortnight = profile.growth is not None and profile.growth.days >= 14
+    day = DAYS[found.by_weekday.index(max(found.by_weekday))]
+    lead = _busiest(by_hour) + (f", and most on {day}." if fortnight else ".")
     sentences = []
     never = [name for name, events in zip(DAYS, found.by_weekday, strict=True) if not events]
-    spans = profile.growth.days if profile.growth else 0
-    if never and spans >= 14:
+    if never and fortnight:
         sentences.append(f"Nothing ever came on {' and '.join(never)}.")
     if found.silent:
         sentences.append(f"{counted(found.silent, 'day has', 'days have')} no event at all.")
@@ -137,7 +141,7 @@ def seasons(profile: Profile) -> Section | None:
         found.by_hour,
     )
     silences = Figure(
-        "The longest silences",
+        "The longest silences, in hours",
         bars(
             [gap.hours for gap in found.gaps], [f"{gap.start:%-d %b}" for gap in found.gaps], "Hours of silence", lead
         ),
@@ -151,16 +155,16 @@ def seasons(profile: Profile) -> Section | None:
     return Section("seasons", "Hours and days", lead, tuple(sentences), (week, silences) if found.gaps else (week,))
 
 
-def _busiest(found: Seasons, by_hour: list[int]) -> str:
-    """The shortest stretch of hours with half of all events, and the busiest weekday."""
-    whole, day = sum(by_hour), DAYS[found.by_weekday.index(max(found.by_weekday))]
+def _busiest(by_hour: list[int]) -> str:
+    """The shortest stretch of hours with half of all events."""
+    whole = sum(by_hour)
     for length in range(1, 25):
         starts = [sum(by_hour[(start + hour) % 24] for hour in range(length)) for start in range(24)]
         if max(starts) >= whole / 2:
             start = starts.index(max(starts))
             break
     until = (start + length) % 24
-    return f"Half of all events come between {start}:00 and {until}:00, and most on {day}."
+    return f"Half of all events come between {start}:00 and {until}:00"
 
 
 def drift(profile: Profile) -> Section | None:
@@ -183,7 +187,8 @@ def drift(profile: Profile) -> Section | None:
         f"An index (PSI) under 0.1 is taken for steady, over 0.25 for changed; "
         f"the largest here is {most.psi:.2f}, of {_of(most)}.",
     )
-    told = [shift for shift in found.shifts if len(shift.moved) > 1][:4]
+    plural = [shift for shift in found.shifts if len(shift.moved) > 1]
+    told = [shift for shift in plural if shift.word != "steady"][:4] or plural[:2]
     figures = tuple(
         Figure(
             f"{_of(shift).capitalize()}: {shift.word}, index {shift.psi:.2f}",
@@ -198,6 +203,7 @@ def drift(profile: Profile) -> Section | None:
             ],
             f'next(shift for shift in project.profile().drift.shifts if shift.of == "{shift.of}")',
             shift,
+            ("since", "before"),
         )
         for shift in told
     )

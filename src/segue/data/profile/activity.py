@@ -29,6 +29,7 @@ class Band:
 class Activity:
     """Events by person, users and visitors alike.
 
+    least      of one person
     quantiles  share of people -> events
     bands      1, 2, 3-4, 5-8, ... events
     busiest    the share of events that the busiest hundredth of people have
@@ -38,6 +39,7 @@ class Activity:
     events: int
     single: int
     mean: float
+    least: int
     quantiles: dict[float, int]
     bands: tuple[Band, ...]
     busiest: float
@@ -66,6 +68,7 @@ def activity(counts: pl.DataFrame) -> Activity | None:
         events=int(events.sum()),
         single=int((events == 1).sum()),
         mean=float(events.mean()),
+        least=int(events[0]),
         quantiles={share: int(events[min(people - 1, int(share * people))]) for share in SHARES},
         bands=tuple(_bands(events)),
         busiest=float(events[-busy:].sum() / events.sum()),

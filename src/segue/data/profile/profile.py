@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import polars as pl
@@ -14,6 +15,7 @@ from segue.data.profile.intake import Intake, intake
 from segue.data.profile.joins import Covered, Joins, coverage, joins
 from segue.data.profile.tables import TableProfile, profile_table
 from segue.data.profile.tail import Tail, item_counts, tail
+from segue.data.profile.visits import Robots, Visits, visits
 
 
 class Profile:
@@ -22,9 +24,17 @@ class Profile:
     `timezone` is that of the days and hours that people see.
     """
 
-    def __init__(self, snapshot: Snapshot, timezone: str = "UTC") -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        timezone: str = "UTC",
+        gap_minutes: float = 30.0,
+        find_robots: Callable[[], Robots | None] = lambda: None,
+    ) -> None:
         self.snapshot = snapshot
         self.timezone = timezone
+        self.gap_minutes = gap_minutes
+        self._find_robots = find_robots
 
     @cached_property
     def intake(self) -> Intake:
@@ -70,6 +80,16 @@ class Profile:
     def drift(self) -> Drift | None:
         """The recent part against all before."""
         return drift(self.snapshot, self.timezone)
+
+    @cached_property
+    def visits(self) -> Visits | None:
+        """The sessions."""
+        return visits(self.snapshot, self.gap_minutes)
+
+    @cached_property
+    def robots(self) -> Robots | None:
+        """Who is taken for a robot; None where nobody looked."""
+        return self._find_robots()
 
     @cached_property
     def joins(self) -> Joins:
