@@ -199,7 +199,7 @@ def test_an_index_of_another_format_is_built_again(journal, lake: Lake, tmp_path
     state = UserState(tmp_path, journal=journal)
     lake.append_events(frame([{"user": "ann", "item": "x"}]), "b")
     state.update(lake.snapshot())
-    monkeypatch.setattr(state_index, "FORMAT", 2)
+    monkeypatch.setattr(state_index, "FORMAT", state_index.FORMAT + 1)
     newer = UserState(tmp_path, journal=journal)
     assert newer.is_behind(lake.snapshot())
     newer.update(lake.snapshot())

@@ -18,8 +18,7 @@ import numpy.typing as npt
 import polars as pl
 
 from segue.data.histories.marks import Mark, foreign_mark
-from segue.data.identity.people import stitched
-from segue.data.identity.stitch import SHARED, Links
+from segue.data.identity.stitch import links
 from segue.data.interactions import Interactions, interactions
 from segue.data.lake.files import replace, sync
 from segue.data.lake.snapshot import Snapshot
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 2
 KEPT: Final = 1_000  # events of a person, the newest
-_LINKS: Final = ("visitors", "users", "by-user")
 CHUNK: Final = 100_000  # people that are hashed or copied at a time
 
 
@@ -81,33 +79,13 @@ class HistoryIndex:
             raise FileNotFoundError(folder)  # of another version of Segue: as good as none, it can be rebuilt
         self.manifest = msgspec.convert(fields, Manifest)
         self.below = [HistoryIndex(folder.parent / name) for name in self.manifest.below]
-        self._hashes = _opened(folder / "hashes.npy")
-        self._rows = _opened(folder / "rows.npy")
-        self._offsets = _opened(folder / "offsets.npy")
-        self._items, self._types = _opened(folder / "items.npy"), _opened(folder / "types.npy")
-        self._weights, self._times = _opened(folder / "weights.npy"), _opened(folder / "times.npy")
-        self._people = _Texts(folder, "people")
-        self._names = _Texts(folder, "names")
-        linked = (folder / "link-users.npy").is_file()
-        self._links = tuple(_opened(folder / f"link-{name}.npy") for name in _LINKS) if linked else None
-
-    def alike(self, person: str) -> list[str]:
-        """All the names that one person has: the user first, then the visitors who became that user."""
-        row = self._row(person)
-        if self._links is None or row < 0:
-            return [person]
-        user = self._user(row)
-        visitors, users, by_user = self._links
-        first, last = np.searchsorted(users, [user, user + 1], sorter=by_user)
-        return self._people.texts(np.concatenate([[user], visitors[by_user[first:last]]]))
-
-    def is_linked(self, visitor: str) -> bool:
-        """Whether the visitor was seen with a user, or with several."""
-        row = self._row(visitor)
-        if self._links is None or row < 0:
-            return False
-        place = int(self._links[0].searchsorted(row))
-        return place < len(self._links[0]) and bool(self._links[0][place] == row)
+        self._hashes = opened(folder / "hashes.npy")
+        self._rows = opened(folder / "rows.npy")
+        self._offsets = opened(folder / "offsets.npy")
+        self._items, self._types = opened(folder / "items.npy"), opened(folder / "types.npy")
+        self._weights, self._times = opened(folder / "weights.npy"), opened(folder / "times.npy")
+        self._people = Texts(folder, "people")
+        self._names = Texts(folder, "names")
 
     def history(self, person: str) -> list[Past]:
         """The person's events, oldest first; none where the person is not known."""
@@ -118,7 +96,7 @@ class HistoryIndex:
 
     def own(self, person: str) -> list[Past]:
         """What this layer alone has of a person."""
-        row = self._user(self._row(person))
+        row = found_row(person, self._hashes, self._rows, self._people)
         if row < 0:
             return []
         part = slice(int(self._offsets[row]), int(self._offsets[row + 1]))
@@ -134,34 +112,16 @@ class HistoryIndex:
             )
         ]
 
-    def _user(self, row: int) -> int:
-        """The row that a person's events are in: that of the user, where a visitor became one."""
-        if self._links is None:
-            return row
-        visitors, users, _ = self._links
-        place = int(visitors.searchsorted(row))
-        became = place < len(visitors) and visitors[place] == row and users[place] != SHARED
-        return int(users[place]) if became else row
-
-    def _row(self, person: str) -> int:
-        digest = np.uint64(_hash(person.encode()))
-        place = int(self._hashes.searchsorted(digest))
-        while place < len(self._hashes) and self._hashes[place] == digest:
-            row = int(self._rows[place])
-            if self._people.texts(np.array([row])) == [person]:
-                return row
-            place += 1
-        return -1
-
 
 def build(snapshot: Snapshot, source: EventSource, journal: str, state: Path, upon: Upon | None = None) -> str:
     """Write the index of a snapshot into a new folder of `state`, sorted on disk, not in memory; its name.
 
     Where `upon` is given, it is a layer that holds what came since, upon others that stay.
     """
+    from segue.data.histories.links import write_links
+
     part = snapshot if upon is None else snapshot.only(upon.files)
-    known = stitched(snapshot, source.identity)
-    dataset = interactions(part, source, people=known)
+    dataset = interactions(part, source)
     draft = Path(tempfile.mkdtemp(prefix=".index-", dir=state))
     try:
         prepared = LocalEngine(draft / "sorting").prepare(dataset, Key.USER)
@@ -169,10 +129,10 @@ def build(snapshot: Snapshot, source: EventSource, journal: str, state: Path, up
         people = np.arange(len(whole)) if upon is None else np.flatnonzero(np.diff(whole.offsets))
         items = np.arange(len(dataset.items)) if upon is None else np.unique(whole.items)
         _write_events(whole, people, items, draft)
-        _write_texts(snapshot.dictionary("item_ids")[items], draft, "names")
-        hashes = _write_texts(snapshot.dictionary("person_ids")[people], draft, "people")
-        if known.links is not None:
-            _write_links(known.links, draft)
+        write_texts(snapshot.dictionary("item_ids")[items], draft, "names")
+        hashes = write_texts(snapshot.dictionary("person_ids")[people], draft, "people")
+        if source.identity.stitch:
+            write_links(links(snapshot), snapshot.dictionary("person_ids"), draft)
         order = np.argsort(hashes, kind="stable")
         np.save(draft / "hashes.npy", hashes[order])
         np.save(draft / "rows.npy", order.astype(np.int32))
@@ -195,7 +155,7 @@ def publish(state: Path, name: str) -> None:
     Who has the others open can read on.
     """
     replace(state / "current", name)
-    kept = {name, *json.loads((state / name / "manifest.json").read_text())["below"]}
+    kept = {name, *json.loads((state / name / "manifest.json").read_text()).get("below", ())}
     for folder in state.iterdir():
         if folder.is_dir() and folder.name not in kept and folder.name.lstrip(".").startswith("index-"):
             shutil.rmtree(folder, ignore_errors=True)
@@ -221,18 +181,22 @@ def _manifest(snapshot: Snapshot, dataset: Interactions, source: EventSource, jo
     }
 
 
-def _write_events(whole: Histories, folder: Path) -> None:
-    """Each person's newest events, copied a bounded number of people at a time."""
-    lengths = np.minimum(np.diff(whole.offsets), KEPT)
-    offsets = np.zeros(len(whole) + 1, np.int64)
+def _write_events(whole: Histories, people: npt.NDArray[np.intp], items: npt.NDArray[np.integer], folder: Path) -> None:
+    """The newest events of these people, copied a bounded number of people at a time; items by their places in `items`,
+    which is sorted and has all of them."""
+    lengths, ends = np.minimum(np.diff(whole.offsets), KEPT)[people], whole.offsets[1:][people]
+    places = np.zeros(int(items[-1]) + 1 if len(items) else 0, np.int32)
+    places[items] = np.arange(len(items), dtype=np.int32)
+    offsets = np.zeros(len(people) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     np.save(folder / "offsets.npy", offsets)
     for name in ("items", "types", "weights", "times"):
         source: npt.NDArray[Any] = getattr(whole, name)
         with _created(folder / f"{name}.npy", source.dtype, int(offsets[-1])) as target:
-            for start in range(0, len(whole), CHUNK):
-                ends, counts = whole.offsets[start + 1 : start + CHUNK + 1], lengths[start : start + CHUNK]
-                target.write(source[_last(ends, counts)].tobytes())
+            for start in range(0, len(people), CHUNK):
+                chunk = slice(start, start + CHUNK)
+                rows = source[_last(ends[chunk], lengths[chunk])]
+                target.write((places[rows] if name == "items" else rows).tobytes())
 
 
 def _last(ends: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -247,7 +211,7 @@ def _created(path: Path, dtype: np.dtype[Any], rows: int) -> BinaryIO:
     return file
 
 
-def _write_texts(dictionary: pl.DataFrame, folder: Path, name: str) -> npt.NDArray[np.uint64]:
+def write_texts(dictionary: pl.DataFrame, folder: Path, name: str) -> npt.NDArray[np.uint64]:
     """The ids end to end, where each begins, and (returned) their hashes in the order of their codes."""
     ids = dictionary[columns.ID]
     lengths = ids.str.len_bytes().to_numpy().astype(np.int64)
@@ -261,19 +225,31 @@ def _write_texts(dictionary: pl.DataFrame, folder: Path, name: str) -> npt.NDArr
     return hashes
 
 
-class _Texts:
+def found_row(text: str, hashes: npt.NDArray[np.uint64], rows: npt.NDArray[np.int32], of: Texts) -> int:
+    """The row of a text, by its hash; -1 where it has none."""
+    digest = np.uint64(_hash(text.encode()))
+    place = int(hashes.searchsorted(digest))
+    while place < len(hashes) and hashes[place] == digest:
+        row = int(rows[place])
+        if of.texts(np.array([row])) == [text]:
+            return row
+        place += 1
+    return -1
+
+
+class Texts:
     """Strings by code, in two memory-mapped files."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self._offsets = _opened(folder / f"{name}-offsets.npy")
-        self._bytes = _opened(folder / f"{name}.npy").data
+        self._offsets = opened(folder / f"{name}-offsets.npy")
+        self._bytes = opened(folder / f"{name}.npy").data
 
     def texts(self, codes: npt.NDArray[np.integer]) -> list[str]:
         starts, stops = self._offsets[codes].tolist(), self._offsets[codes + 1].tolist()
         return [str(self._bytes[start:stop], "utf-8") for start, stop in zip(starts, stops, strict=True)]
 
 
-def _opened(path: Path) -> npt.NDArray[Any]:
+def opened(path: Path) -> npt.NDArray[Any]:
     """A .npy file mapped into memory, as a plain array; an empty one cannot be mapped."""
     with path.open("rb") as file:
         np.lib.format.read_magic(file)

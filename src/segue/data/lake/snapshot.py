@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -32,6 +33,8 @@ class DataFile:
     batch: str | None  # the one batch that its rows are of, or None where there are several
     timed: bool  # every row has a time
     ordered: bool  # every row has a time or an order
+    first: datetime | None = None  # when the first of its rows was received,
+    last: datetime | None = None  # and the last
 
 
 class Snapshot:
@@ -63,6 +66,11 @@ class Snapshot:
         actions = pl.DataFrame(table.get_add_actions(flatten=True)).sort("path")
         return [self._data_file(row) for row in actions.iter_rows(named=True)]
 
+    def version(self, name: str) -> int | None:
+        """The version of a table that this snapshot reads; None where nothing was ever written to it."""
+        table = self._versions[name]
+        return None if table is None else table.version()
+
     def transaction(self, app: str, name: Literal["events", "decisions"] = "events") -> int:
         """The last version that was committed to a table under an application's id; 0 where there is none."""
         table = self._versions[name]
@@ -77,6 +85,13 @@ class Snapshot:
         if table is None or "deletionVectors" in (table.protocol().reader_features or ()):
             return []
         return sorted(table.file_uris())
+
+    def only(self, files: Sequence[DataFile]) -> Snapshot:
+        """The same moment with these of its `files` alone, for who reads events file by file."""
+        part = copy.copy(self)
+        part.__dict__.pop("fingerprint", None)
+        part.__dict__["files"] = list(files)
+        return part
 
     @property
     def events_count(self) -> int:
@@ -219,6 +234,8 @@ class Snapshot:
             batch=row["min.batch"] if row["min.batch"] == row["max.batch"] else None,
             timed=timed,
             ordered=timed or row["null_count.order"] == 0,
+            first=row["min.received"],
+            last=row["max.received"],
         )
 
 
