@@ -64,6 +64,13 @@ def test_a_feed_of_google_in_rss(tmp_path: Path) -> None:
     assert found.broken[0].raw.startswith("<item><g:id>tv-2")
 
 
+def test_an_item_that_quarantine_kept_is_read_again_when_it_is_mended(tmp_path: Path) -> None:
+    (broken,) = items(written(tmp_path, "feed.xml", FEED), "google").broken
+    mended = written(tmp_path, "mended.xml", broken.raw.replace("cheap", "9 USD") + "\n")
+    found = items(mended, "google")
+    assert (found.column("id"), found.column("price"), found.broken) == (["tv-2"], [9.0], [])
+
+
 def test_a_feed_of_google_in_atom(tmp_path: Path) -> None:
     found = items(written(tmp_path, "feed.xml", ATOM), "google")
     assert (found.column("id"), found.column("title"), found.column("price")) == (["mug"], ["Mug"], [7.0])
@@ -205,6 +212,7 @@ def test_whatever_a_feed_holds_it_is_kept_or_broken(
     assert len(found.rows) + len(found.broken) == 1
 
 
+MOVIELENS = EventSource(map="movielens")
 RATINGS = {
     "ratings.csv": "userId,movieId,rating,timestamp\n1,31,2.5,1260759144\n",
     "ratings.dat": "1::31::2.5::1260759144\n",
@@ -217,6 +225,15 @@ def test_ratings_of_movielens_of_every_age(tmp_path: Path, name: str) -> None:
     (row,) = taken(written(tmp_path, name, RATINGS[name]), EventSource(map="movielens")).rows
     assert (row["user"], row["item"], row["value"], row["type"]) == ("1", "31", 2.5, "rating")
     assert row["time"] == datetime(2009, 12, 14, 2, 52, 24, tzinfo=UTC)
+
+
+def test_lines_that_are_not_as_they_should_be_do_not_change_how_the_others_are_read(tmp_path: Path) -> None:
+    found = taken(written(tmp_path, "ratings.dat", "1::2::x::978300760\n1::2::3\n1::2::3::978300760\n"), MOVIELENS)
+    assert [(row.line, row.reason) for row in found.broken] == [
+        (1, "the value is no number"),
+        (2, "4 columns were expected, 3 found"),
+    ]
+    assert found.column("item") == ["2"]
 
 
 FLAGS = "|".join("1" if place in (4, 8) else "0" for place in range(19))

@@ -131,7 +131,8 @@ class Movies:
 def _named(part: Part, source: Mapped, lines: dict[str, re.Pattern[str]], names: tuple[str, ...]) -> Iterator[Rows]:
     """The rows of a part with the names of the columns, whether or not a header says them."""
     glimpse = Glimpse(part.name, part.head(1 << 16).decode("utf-8", "replace"))
-    delimiter = _delimiter(glimpse, lines)
+    first = glimpse.lines[0] if glimpse.lines else ""
+    delimiter = _delimiter(glimpse, lines) or next((sign for sign in lines if sign in first), None)
     if delimiter is None:
         yield from read_part(part, FileSource(encoding=source.encoding, format="csv"))
         return

@@ -18,6 +18,8 @@ from segue.domain.errors import ReadError
 NAMESPACE: Final = "http://base.google.com/ns/1.0"
 ITEMS: Final = frozenset({"item", "entry"})
 ONCE: Final = frozenset({"id", "title", "link", "description"})
+ALONE: Final = (b"<item", b"<entry")
+AROUND: Final = f'<rss xmlns:g="{NAMESPACE}">'.encode()
 BATCH: Final = 10_000  # items that are handed on at a time
 BLOCK: Final = 1 << 16  # bytes that are parsed at a time
 
@@ -25,21 +27,23 @@ BLOCK: Final = 1 << 16  # bytes that are parsed at a time
 def read_products(part: Part) -> Iterator[Records]:
     """The items of a feed: the text of each element by its name; what comes again is a list, what is nested an object.
 
-    XML that is not well-formed is a `ReadError` with its line.
+    Items without a feed around them, as quarantine keeps them, are read too. XML that is not well-formed is a
+    `ReadError` with its line.
     """
-    reader = _Reader()
+    alone = part.head(64).lstrip().startswith(ALONE)
+    reader = _Reader(AROUND if alone else b"")
     for block in part.blocks(BLOCK):
         reader.feed(block, part.name, final=False)
         if len(reader.found) >= BATCH:
             yield reader.taken()
-    reader.feed(b"", part.name, final=True)
+    reader.feed(b"</rss>" if alone else b"", part.name, final=True)
     yield reader.taken()
 
 
 class _Reader:
     """Collects items while an XML parser runs; keeps no more of the text than the item that is open."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: bytes) -> None:
         self.found: list[tuple[Record, int, str]] = []
         self._parser = expat.ParserCreate(namespace_separator=" ")
         self._parser.StartElementHandler = self._start
@@ -47,10 +51,12 @@ class _Reader:
         self._parser.CharacterDataHandler = self._data
         self._parser.EntityDeclHandler = self._entity
         self._parser.buffer_text = True
-        self._text, self._offset = b"", 0  # what is held of the text, and where in the file that begins
+        self._text, self._offset = b"", len(before)  # what is held of the text, and where in the file that begins
         self._begin, self._line = 0, 0  # where the open item begins
         self._open: list[Record] = []  # the item and the elements inside it, from the outermost
         self._words: list[list[str]] = []
+        if before:
+            self._parser.Parse(before)
 
     def feed(self, block: bytes, name: str, *, final: bool) -> None:
         """Parse some more of the text."""
