@@ -16,9 +16,9 @@ import msgspec
 from segue.data.features.settings import Feature
 from segue.data.identity.settings import IdentitySettings, RobotSettings, SessionSettings
 from segue.data.maps.registry import resolved
+from segue.data.quality.kinds import offered as kinds_of_rules
 from segue.data.settings import EventSource, ItemSource, LakeSettings, Rule, UserSource
 from segue.decide.surface import Surface
-from segue.data.quality.kinds import offered as kinds_of_rules
 from segue.domain.errors import DeclarationError, UnknownName, unknown
 from segue.domain.experiment import Experiment
 from segue.domain.settings import Settings
@@ -180,14 +180,14 @@ def _references(said: Declaration, raw: dict[str, Any]) -> Iterator[tuple[str, s
     """What one part of the declaration calls by the name that another part gives: kind, name, place, known names."""
     if "baseline" in raw.get("evaluation", {}):
         yield "model", said.evaluation.baseline, ("evaluation", "baseline"), said.models
+    for number, rule in enumerate(said.rules):
+        yield "kind of rule", rule.rule, ("rules", str(number), "rule"), kinds_of_rules()
     for name, surface in said.surfaces.items():
         for source in surface.sources:
             yield "model", source, ("surfaces", name, "sources"), said.models
     for name, experiment in said.experiments.items():
         yield "surface", experiment.surface, ("experiments", name, "surface"), said.surfaces
         for each, variant in experiment.variants.items():
-    for number, rule in enumerate(said.rules):
-        yield "kind of rule", rule.rule, ("rules", str(number), "rule"), kinds_of_rules()
             for source in variant.surface.get("sources", ()):
                 yield "model", source, ("experiments", name, "variants", each), said.models
 

@@ -243,13 +243,6 @@ class Project:
         found = self.people(snapshot).robots
         return rows(found, snapshot.person_ids.ids) if found else []
 
-    def robots_sentence(self, as_of: datetime | None = None) -> str:
-        """How many robots there are and what becomes of them; nothing where there is none."""
-        from segue.data.identity.robots import sentence
-
-        found = self.people(self.snapshot(as_of)).robots
-        verb = "are left out" if self.declaration.robots.exclude else "are counted like people"
-        return sentence(found, verb) if found else ""
     def alike(self) -> list[dict[str, Any]]:
         """Ids that differ by case, blanks, Unicode form or leading zeros only, and what would join them."""
         from segue.data.identity.likeness import alike
@@ -262,6 +255,13 @@ class Project:
 
         return links(self.snapshot())
 
+    def robots_sentence(self, as_of: datetime | None = None) -> str:
+        """How many robots there are and what becomes of them; nothing where there is none."""
+        from segue.data.identity.robots import sentence
+
+        found = self.people(self.snapshot(as_of)).robots
+        verb = "are left out" if self.declaration.robots.exclude else "are counted like people"
+        return sentence(found, verb) if found else ""
 
     # The main job, in the order in which people meet it.
 
@@ -291,24 +291,25 @@ class Project:
             self.state.update(self.snapshot())
         return Ingested(tuple(reports))
 
-    def quarantined(self, reason: str | None = None, limit: int = 20) -> Quarantined:
+    def quarantined(self, reason: str | None = None, limit: int = 20, *, file: str | None = None) -> Quarantined:
         """The rows that could not be taken: how many for each reason, and the first `limit` of them."""
         from segue.results import Quarantined
 
-        rows = self.snapshot().quarantine().collect()
-        if reason is not None:
-            rows = rows.filter(rows["reason"].str.contains(reason, literal=True))
+        rows = select(self.snapshot(), reason, file)
         counts = rows["reason"].value_counts(sort=True)
         shown = rows.sort("file", "line").head(limit).select("file", "line", "reason", "column", "raw")
         return Quarantined(dict(counts.iter_rows()), list(shown.iter_rows(named=True)))
 
     def check(self) -> Checked:
-        """Hold the lake against the declared rules; against a sensible set where none are declared."""
+        """Hold the lake against the declared rules; against a sensible set where none are declared.
+
+        The results are kept in the table `checks` of the lake.
+        """
         from segue.data.quality.check import check
         from segue.data.quality.defaults import default_rules
         from segue.results import Checked
 
-        snapshot = self.snapshot()
+        snapshot, now = self.snapshot(), datetime.now(UTC)
         rules = self.declaration.rules or default_rules(snapshot)
         return Checked(tuple(check(snapshot, rules, datetime.now(UTC))))
 
@@ -467,22 +468,22 @@ class Project:
     def _list(
         self, sources: Sources, user: str | None, visitor: str | None, history: Sequence[str], k: int, title: str
     ) -> Recommendations:
+        from segue.data.identity.normalise import normalised
         from segue.decide.ask import Ask
         from segue.decide.decide import decide
         from segue.decide.surface import Surface
         from segue.domain.events import person_key
         from segue.recommendations import Recommendations
 
+        said = self.declaration.identity.normalise
+        user, visitor = (normalised(name, said.users) if name else name for name in (user, visitor))
         key = person_key(user, visitor)
-        from segue.data.identity.normalise import normalised
         ask = Ask(
             surface="recommend",
             request_id=uuid4().hex,
             now=datetime.now(UTC),
             user=user,
             visitor=visitor,
-        said = self.declaration.identity.normalise
-        user, visitor = (normalised(name, said.users) if name else name for name in (user, visitor))
             past=self.state.history(key) if key else (),
             history=[normalised(item, said.items) for item in history],
         )

@@ -15,6 +15,7 @@ import numpy as np
 
 from segue.data.histories.index import KEPT, HistoryIndex, Past, build, publish, weights_digest
 from segue.data.histories.layers import upon
+from segue.data.histories.links import LinkedPeople, linked_people
 from segue.data.histories.marks import foreign_mark
 from segue.data.journal.journal import Journal, Journaled, SQLiteJournal, Tail, microseconds
 from segue.data.lake.lake import Lake
@@ -51,6 +52,7 @@ class UserState:
             _log.warning("whether the journal is older than the lake cannot be told: %s", error)
         self._type_weights: dict[str, float] = {}
         self._opened: tuple[tuple[int, int], HistoryIndex] | None = None  # set at once: threads share it
+        self._links: tuple[HistoryIndex, LinkedPeople | None] | None = None  # the same
 
     def history(self, person: str) -> list[Past]:
         """What a person (as `person_key` names them) did that weighs something: the newest 1,000, oldest first.
@@ -64,12 +66,13 @@ class UserState:
         while True:
             index = self._current()
             through = self._through(index)
-            names = index.alike(person) if index else [person]
+            linked = self._linked(index)
+            names = linked.alike(person) if linked else [person]
             tails = [self.journal.tail(name, through) for name in names]
-            new = self._new_visitors(index, tails) - set(names)
+            new = self._new_visitors(linked, tails) - set(names)
             tails += [self.journal.tail(visitor, through) for visitor in sorted(new)]
             if max(tail.trimmed for tail in tails) <= through:
-                pasts = [index.history(name) for name in (person, *sorted(new))] if index else []
+                pasts = [index.history(name) for name in (*names, *sorted(new))] if index else []
                 return _joined(_merged(pasts), self._weighed(_in_order(tails)))
             if time.monotonic() > until:
                 raise DataError(
@@ -88,7 +91,9 @@ class UserState:
             current = self._current()
             if current and self._through(current) > snapshot.transaction(self.journal.name):
                 return
-            layer = upon(current, snapshot) if current and self._goes_on(current, snapshot) else None
+            apart = not self.source.identity.stitch  # who was a visitor in a layer below may be a user by now
+            goes_on = current is not None and apart and self._goes_on(current, snapshot)
+            layer = upon(current, snapshot) if current and goes_on else None
             publish(self.folder, build(snapshot, self.source, self.journal.name, self.folder, layer))
 
     def rebuild(self, snapshot: Snapshot, wait_s: float = 60.0) -> None:
@@ -155,7 +160,15 @@ class UserState:
             self._opened = (stamp, index)
             return index
 
-    def _new_visitors(self, index: HistoryIndex | None, tails: list[Tail]) -> set[str]:
+    def _linked(self, index: HistoryIndex | None) -> LinkedPeople | None:
+        """Who is one person, as the index says; nobody where that is not declared."""
+        if index is None or not self.source.identity.stitch:
+            return None
+        if self._links is None or self._links[0] is not index:
+            self._links = (index, linked_people(index.folder))
+        return self._links[1]
+
+    def _new_visitors(self, linked: LinkedPeople | None, tails: list[Tail]) -> set[str]:
         """The visitors whom the newest events show to be this user, and whom the index has with nobody yet."""
         if not self.source.identity.stitch:
             return set()
@@ -165,7 +178,7 @@ class UserState:
             for entry in tail.events
             if entry.event.user is not None and entry.event.visitor is not None
         }
-        return {visitor for visitor in met if index is None or not index.is_linked(visitor)}
+        return {visitor for visitor in met if linked is None or not linked.holds(visitor)}
 
     def _weighed(self, events: list[Journaled]) -> list[Past]:
         met = ((entry.event, self._weight(entry.event)) for entry in events)

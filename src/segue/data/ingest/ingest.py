@@ -94,9 +94,9 @@ def batch_id(content: str, source: FileSource) -> str:
     What a source says about learning (types' weights) and where its files lie is no part of the mapping.
     """
     said = {name: getattr(source, name) for name in source.__struct_fields__ if name not in _OUTSIDE_MAPPING}
-    mapping = msgspec.json.encode([type(source).__name__, msgspec.to_builtins(said)], order="deterministic")
     if source.identity.normalise != Normalise():
         said["normalise"] = source.identity.normalise
+    mapping = msgspec.json.encode([type(source).__name__, msgspec.to_builtins(said)], order="deterministic")
     return content + blake2b(mapping, digest_size=8).hexdigest()
 
 
