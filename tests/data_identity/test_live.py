@@ -14,7 +14,7 @@ from segue.data.journal.journal import SQLiteJournal
 from segue.data.lake.lake import Lake
 from segue.data.settings import EventSource
 from segue.domain.events import Event
-from tests.data_lake.world import moment
+from tests.data_lake.world import frame, moment
 
 STITCH = EventSource(identity=IdentitySettings(stitch=True))
 
@@ -54,6 +54,21 @@ def test_a_login_joins_what_is_in_the_index_and_what_is_not(tmp_path: Path, jour
     for person in ("u:ann", "v:v"):
         assert items(state, person) == ["early", "own", "late", "login", "logged out"]
     assert items(UserState(tmp_path, EventSource(), journal), "u:nobody") == []
+
+
+def test_a_login_in_a_later_file_joins_what_lies_in_the_layers_below(tmp_path: Path, journal: SQLiteJournal) -> None:
+    state, lake = UserState(tmp_path, STITCH, journal), Lake(tmp_path / "lake")
+    many = [{"id": f"m{n}", "user": f"p{n}", "item": "x", "time": moment(0)} for n in range(50)]
+    early = {"id": "e", "visitor": "v", "item": "early", "time": moment(1)}
+    lake.append_events(frame([{"visitor": None} | row for row in [*many, {"user": None} | early]]), "first")
+    state.update(lake.snapshot())
+    login = {"id": "l", "user": "ann", "visitor": "v", "item": "login", "time": moment(2)}
+    lake.append_events(frame([login]), "second")
+    state.update(lake.snapshot())
+    index = state._current()
+    assert index is not None
+    assert index.below
+    assert items(state, "u:ann") == items(state, "v:v") == ["early", "login"]
 
 
 def test_a_visitor_of_several_is_nobody_elses(tmp_path: Path, journal: SQLiteJournal) -> None:

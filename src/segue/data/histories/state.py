@@ -91,9 +91,7 @@ class UserState:
             current = self._current()
             if current and self._through(current) > snapshot.transaction(self.journal.name):
                 return
-            apart = not self.source.identity.stitch  # who was a visitor in a layer below may be a user by now
-            goes_on = current is not None and apart and self._goes_on(current, snapshot)
-            layer = upon(current, snapshot) if current and goes_on else None
+            layer = upon(current, snapshot) if current and self._goes_on(current, snapshot) else None
             publish(self.folder, build(snapshot, self.source, self.journal.name, self.folder, layer))
 
     def rebuild(self, snapshot: Snapshot, wait_s: float = 60.0) -> None:
