@@ -220,3 +220,22 @@ def test_scattering_is_sorting(rows: list[tuple[int, int, int]], bucket_rows: in
     found = pa.Table.from_batches([b for part in prepared.partitions(3) for b in part], schema=INTERACTIONS)
     expected = dataset.table.sort_by([(key.value, "ascending"), ("time", "ascending"), ("order", "ascending")])
     assert found.equals(expected)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(-3, 3)), max_size=120),
+    st.integers(1, 90),
+    st.sampled_from(list(Key)),
+)
+def test_the_compiled_sort_is_the_same(rows: list[tuple[int, int, int]], bucket_rows: int, key: Key) -> None:
+    who, what, when = (np.array([row[at] for row in rows], np.int64) for at in range(3))
+    dataset = table(who, what, 5, list("abcd"), times=when)
+    plain = LocalEngine(bucket_rows=bucket_rows).prepare(dataset, key)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("segue.engines.scatter.COMPILED_ROWS", 0)
+        compiled = LocalEngine(bucket_rows=bucket_rows).prepare(dataset, key)
+    found, expected = (
+        pa.Table.from_batches([b for part in each.partitions(3) for b in part], schema=INTERACTIONS)
+        for each in (compiled, plain)
+    )
+    assert found.equals(expected)

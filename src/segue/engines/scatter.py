@@ -18,6 +18,7 @@ from segue.engines.engine import INTERACTIONS, Dataset, Key
 from segue.engines.table import refuse_codes, refuse_weights
 
 BUCKET_ROWS = 4_000_000  # about 0.3 GB at work in the sort
+COMPILED_ROWS = 1_000_000  # from which on a compiled sort is worth its loading
 
 Arrays = dict[str, npt.NDArray[Any]]
 Allocate = Callable[[str, int, np.dtype[Any]], npt.NDArray[Any]]
@@ -39,8 +40,9 @@ def scatter(
     }
     bounds = _bucket_bounds(offsets, bucket_rows)
     _append_to_buckets(dataset, key, bounds, offsets, arrays)
+    sort = _sort if rows < COMPILED_ROWS else _sort_compiled
     for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        _sort(arrays, key, slice(int(offsets[start]), int(offsets[stop])))
+        sort(arrays, key, offsets[start : stop + 1], start)
     return offsets, arrays
 
 
@@ -84,7 +86,24 @@ def _append_to_buckets(
         cursors[present] += counts
 
 
-def _sort(arrays: Arrays, key: Key, rows: slice) -> None:
+def _sort_compiled(arrays: Arrays, key: Key, offsets: npt.NDArray[np.int64], first: int) -> None:
+    """As `_sort`, by counting."""
+    from segue.engines.scatter_kernels import sorted_rows  # takes a while to load
+
+    rows = slice(int(offsets[0]), int(offsets[-1]))
+    other = columns.ITEM if key is Key.USER else columns.USER
+    part = {name: np.ascontiguousarray(array[rows]) for name, array in arrays.items()}
+    order = np.empty(rows.stop - rows.start, np.int64)
+    by = [part[name] for name in (columns.TIME, columns.ORDER, other, columns.TYPE, columns.WEIGHT)]
+    sorted_rows(part[key.value] - np.int32(first), offsets - offsets[0], order, *by)
+    for name, array in arrays.items():
+        array[rows] = part[name][order]
+
+
+def _sort(arrays: Arrays, key: Key, offsets: npt.NDArray[np.int64], first: int) -> None:
+    """Sort the rows of the keys from `first` on, which are those between these offsets."""
+    del first
+    rows = slice(int(offsets[0]), int(offsets[-1]))
     other = columns.ITEM if key is Key.USER else columns.USER
     part = {name: np.asarray(array[rows]) for name, array in arrays.items()}
     order = np.argsort(part[key.value], kind="stable")

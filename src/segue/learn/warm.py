@@ -11,6 +11,7 @@ KERNELS = {
     "segue.learn.ease_kernels": "scoring by item weights",
     "segue.learn.item_knn_kernels": "item neighbours",
     "segue.learn.als_kernels": "solving for factors",
+    "segue.engines.scatter_kernels": "sorting histories",
     "segue.data.bulk.kernels": "reading big files",
 }
 
