@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from segue.data.guess.guess import guess_events, guess_items
@@ -63,6 +65,15 @@ def test_catalogs_are_recognised(tmp_path: Path, name: str) -> None:
 
 def test_products_in_lines_are_recognised(tmp_path: Path) -> None:
     assert guess_items([json_lines(tmp_path, [CHAIR, CHAIR | {"sku": "2"}])]).source.map == "schema_org"
+
+
+def test_an_export_in_parquet_is_recognised(tmp_path: Path) -> None:
+    path = tmp_path / "events_20250301.parquet"
+    pq.write_table(pa.Table.from_pylist([EVENTS["ga4"][0]] * 2), path)
+    assert guess_events([path]).source.map == "ga4"
+    initialise(tmp_path / "workspace", [str(path)])
+    report = Project.open(tmp_path / "workspace").ingest().files[0]
+    assert (report.kept, report.duplicates, report.quarantined) == (1, 1, {"no item": 2})
 
 
 def test_lists_are_recognised_and_tables_of_numbers_are_not(tmp_path: Path) -> None:

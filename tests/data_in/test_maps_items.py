@@ -129,6 +129,7 @@ COAT: dict[str, Any] = {
 }
 PAGE = f"""<!doctype html><html><head><title>A <b>page</b></title>
 <script type="application/ld+json">{{"@type": "Organization", "name": "The shop"}}</script>
+<!-- <script type="application/ld+json">{{"@type": "Product", "sku": "not sold"}}</script> -->
 <script>let unlike = "<script type='application/ld+json'>";</script>
 <script type="application/ld+json">
 {json.dumps({"@context": "https://schema.org", "@graph": [CHAIR, COAT]}, indent=1)}
@@ -210,6 +211,18 @@ def test_whatever_a_feed_holds_it_is_kept_or_broken(
     text = "\t".join(cells) + "\n" + "\t".join(cells.values()) + "\n"
     found = items(written(tmp_path_factory.getbasetemp(), "any.tsv", text), "google")
     assert len(found.rows) + len(found.broken) == 1
+
+
+PIECES = (b"<script", b'type="application/ld+json">', b"</script>", b"<!--", b"-->", b'{"@type":', b"<![", b"\xff")
+
+
+@given(st.lists(st.sampled_from(PIECES)))
+def test_whatever_a_page_holds_it_is_read(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.html"
+    path.write_bytes(b"<html>\n" + b"\n".join(pieces))
+    found = items(path, "schema_org")
+    assert not found.rows
+    assert all(1 < row.line <= len(pieces) + 1 for row in found.broken)
 
 
 MOVIELENS = EventSource(map="movielens")

@@ -11,13 +11,15 @@ from typing import Literal
 
 import msgspec
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from segue.data.guess.cells import quoted
 from segue.data.guess.columns import TYPES, EventRoles
 from segue.data.guess.nested import opened
 from segue.data.guess.told import Told
 from segue.data.guess.types import type_weight
-from segue.data.maps.map import REST, Glimpse, ImportMap, Mapped, TableMap
+from segue.data.maps.map import REST, Glimpse, ImportMap, Mapped, Record, TableMap
 from segue.data.maps.records import records_of
 from segue.data.maps.registry import maps, resolved
 from segue.data.read.files import Part, parts
@@ -59,8 +61,11 @@ def recognised(paths: Sequence[Path], table: Table, told: Told | None = None) ->
 
 def glimpse(part: Part) -> Glimpse:
     """What of a part a map is recognised by. What cannot be read is left to the guesses, which say what is wrong."""
-    text = part.head(GLANCE).decode("utf-8", "replace")
+    head = part.head(GLANCE)
+    text = head.decode("utf-8", "replace")
     try:
+        if head[:4] == b"PAR1":
+            return Glimpse(part.name, records=_first_rows(part))
         if part_format(part, FileSource()) == "csv":
             return Glimpse(part.name, text)
         first = next((rows for rows in islice(read_part(part, FileSource()), 4) if len(rows)), None)
@@ -70,6 +75,17 @@ def glimpse(part: Part) -> Glimpse:
         return Glimpse(part.name, text)
     few = Rows(first.frame.head(RECORDS), first.lines[:RECORDS], first.raw, [], first.fragments)
     return Glimpse(part.name, text, records_of(few).values)
+
+
+def _first_rows(part: Part) -> list[Record]:
+    """The first rows of a Parquet file, without a look at all of it."""
+    try:
+        with part.seekable() as stream:
+            batch = next(pq.ParquetFile(stream).iter_batches(RECORDS), None)
+    except (pa.ArrowException, OSError):
+        return []
+    rows: list[Record] = msgspec.to_builtins(batch.to_pylist() if batch else [], enc_hook=str)
+    return [{key: value for key, value in row.items() if value is not None} for row in rows]
 
 
 def _found(seen: Glimpse, table: Table) -> tuple[ImportMap, str] | None:

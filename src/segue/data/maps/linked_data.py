@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator
-from html.parser import HTMLParser
 from typing import Any, Final
 
 import msgspec
@@ -19,7 +19,6 @@ from segue.data.read.rows import Broken
 from segue.data.read.text import readable, utf8_blocks
 from segue.domain.errors import ReadError
 
-SCRIPT: Final = "application/ld+json"
 LONGEST: Final = 256 << 20  # bytes of one document, which is held in memory
 
 
@@ -30,18 +29,26 @@ def read_linked(part: Part, source: Mapped) -> Iterator[Records]:
         yield from read_records(part, source)
         return
     blocks = utf8_blocks(part.blocks(), source.encoding, part.name)
-    yield _records(in_html(blocks) if head[:1] == b"<" else [(1, _whole(blocks, part.name))])
+    text = _whole(blocks, part.name)
+    yield _records(in_html(text) if head[:1] == b"<" else [(1, text)])
 
 
-def in_html(blocks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """The line and the text of each script of JSON-LD in a page."""
-    scripts = _Scripts()
-    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
-    for block in blocks:
-        scripts.feed(decoder.decode(block))
-        yield from scripts.taken()
-    scripts.close()
-    yield from scripts.taken()
+def in_html(page: bytes) -> Iterator[tuple[int, bytes]]:
+    """The line and the text of each script of JSON-LD in a page; those in comments are none. Any bytes will do."""
+    lower, at, line, counted = page.lower(), 0, 1, 0
+    while (found := _TAG.search(lower, at)) is not None:
+        comment = found[0] == b"<!--"
+        opened = found.start() if comment else lower.find(b">", found.start())
+        at = lower.find(b"-->" if comment else b"</script", max(opened, found.start()))
+        at = len(page) if at < 0 else at
+        if comment or opened < 0 or _LINKED.search(lower, found.start(), opened) is None:
+            continue
+        line, counted = line + page.count(b"\n", counted, found.start()), found.start()
+        yield line, page[opened + 1 : at].strip()
+
+
+_TAG: Final = re.compile(rb"<!--|<script(?=[\s/>])")
+_LINKED: Final = re.compile(rb"type\s*=\s*[\"']?\s*application/ld\+json")
 
 
 def documents(text: bytes) -> list[Record]:
@@ -82,39 +89,9 @@ def _whole(blocks: Iterable[bytes], name: str) -> bytes:
         held += block
         if len(held) > LONGEST:
             raise ReadError(
-                f"one JSON document is longer than {LONGEST >> 20} MB", where=name, mend="write one object a line"
+                f"one document is longer than {LONGEST >> 20} MB", where=name, mend="write one object a line"
             )
     return bytes(held)
-
-
-class _Scripts(HTMLParser):
-    """Collects the scripts of JSON-LD."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=False)
-        self._found: list[tuple[int, bytes]] = []
-        self._open: list[str] | None = None
-        self._line = 0
-
-    def taken(self) -> list[tuple[int, bytes]]:
-        """The scripts that were found since the last time."""
-        found, self._found = self._found, []
-        return found
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "script" and (dict(attrs).get("type") or "").partition(";")[0].strip().lower() == SCRIPT:
-            self._open, self._line = [], self.getpos()[0]
-
-    def handle_data(self, data: str) -> None:
-        if self._open is not None:
-            self._open.append(data)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "script" and self._open is not None:
-            text = "".join(self._open).strip().encode(errors="backslashreplace")
-            self._open = None
-            if text:
-                self._found.append((self._line, text))
 
 
 def _number(value: Any) -> Any:

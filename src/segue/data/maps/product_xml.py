@@ -21,6 +21,7 @@ ONCE: Final = frozenset({"id", "title", "link", "description"})
 ALONE: Final = (b"<item", b"<entry")
 AROUND: Final = f'<rss xmlns:g="{NAMESPACE}">'.encode()
 BATCH: Final = 10_000  # items that are handed on at a time
+LONGEST: Final = 64 << 20  # bytes of one item
 BLOCK: Final = 1 << 16  # bytes that are parsed at a time
 
 
@@ -51,7 +52,10 @@ class _Reader:
         self._parser.CharacterDataHandler = self._data
         self._parser.EntityDeclHandler = self._entity
         self._parser.buffer_text = True
-        self._text, self._offset = b"", len(before)  # what is held of the text, and where in the file that begins
+        self._text, self._offset = (
+            bytearray(),
+            len(before),
+        )  # what is held of the text, and where in the file that begins
         self._begin, self._line = 0, 0  # where the open item begins
         self._open: list[Record] = []  # the item and the elements inside it, from the outermost
         self._words: list[list[str]] = []
@@ -61,8 +65,10 @@ class _Reader:
     def feed(self, block: bytes, name: str, *, final: bool) -> None:
         """Parse some more of the text."""
         if not self._open:
-            self._text, self._offset = b"", self._offset + len(self._text)
+            self._text, self._offset = bytearray(), self._offset + len(self._text)
         self._text += block
+        if len(self._text) > LONGEST:
+            raise ReadError(f"an item is longer than {LONGEST >> 20} MB", where=name, mend="is this a product feed?")
         try:
             self._parser.Parse(block, final)
         except (expat.ExpatError, ValueError) as error:
@@ -104,7 +110,7 @@ class _Reader:
             return
         end = self._parser.CurrentByteIndex + len(f"</{name.rpartition(' ')[2]}>")
         raw = self._text[self._begin - self._offset : end - self._offset]
-        self.found.append((inside, self._line, readable(raw)))
+        self.found.append((inside, self._line, readable(bytes(raw))))
 
     def _entity(self, *_: Any) -> None:
         raise ValueError("it declares entities, which feeds do not need and which can grow without end")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from segue.data.read.read import mapped, read_part
 from segue.data.read.rows import Broken, Rows
 from segue.data.settings import EventSource, FileSource
 
+BATCH = 8_192  # records that are held as objects at a time
 REASONS = 100  # different reasons that a part's records are left out for; the rest are counted together
 OTHERS = "other records that hold no event of an item"
 
@@ -41,7 +43,7 @@ def read_records(part: Part, source: Mapped) -> Iterator[Records]:
     """The records of a part of any format that Segue reads."""
     plain = FileSource(format=source.format, delimiter=source.delimiter, encoding=source.encoding, quote=source.quote)
     for rows in read_part(part, plain):
-        yield records_of(rows)
+        yield from map(records_of, _few(rows))
 
 
 def any_name(name: str) -> bool:
@@ -72,6 +74,22 @@ class RecordMap:
         """The rows of one part."""
         for records in self.records(part, source):
             yield shaped(records, self.shape, source)
+
+
+def _few(rows: Rows) -> Iterator[Rows]:
+    """The same rows, some at a time: as objects they take many times what they take as columns."""
+    for start in range(0, max(len(rows), 1), BATCH):
+        yield Rows(
+            rows.frame.slice(start, BATCH),
+            rows.lines[start : start + BATCH],
+            partial(_raw_from, rows, start),
+            [] if start else rows.broken,
+            rows.fragments,
+        )
+
+
+def _raw_from(rows: Rows, start: int, places: npt.NDArray[np.int64]) -> list[str]:
+    return rows.raw(places + start)
 
 
 def records_of(rows: Rows) -> Records:

@@ -150,7 +150,7 @@ def recognise(glimpse: Glimpse) -> str | None:
     """Some of the JSON objects, or the scripts of an HTML page, are products."""
     html = glimpse.text.lstrip("\ufeff \t\r\n")[:1] == "<"
     found = (
-        [node for _, text in in_html([glimpse.text.encode()]) for node in documents(text)] if html else glimpse.records
+        [node for _, text in in_html(glimpse.text.encode()) for node in documents(text)] if html else glimpse.records
     )
     if not html:
         found = documents(glimpse.text.encode()) or found
