@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from glob import glob
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from segue.data.lake.lake import Lake, Snapshot
     from segue.data.lake.upkeep import Upkeep
     from segue.data.profile.profile import Profile
+    from segue.data.quality.history import Trend
+    from segue.data.quality.propose import Proposal
+    from segue.data.quality.replay import Replayed
     from segue.data.settings import FileSource
     from segue.data.split.split import Split
     from segue.domain.catalog import Item
@@ -293,12 +296,54 @@ class Project:
 
     def quarantined(self, reason: str | None = None, limit: int = 20, *, file: str | None = None) -> Quarantined:
         """The rows that could not be taken: how many for each reason, and the first `limit` of them."""
+        from segue.data.quality.held import select
         from segue.results import Quarantined
 
         rows = select(self.snapshot(), reason, file)
         counts = rows["reason"].value_counts(sort=True)
         shown = rows.sort("file", "line").head(limit).select("file", "line", "reason", "column", "raw")
         return Quarantined(dict(counts.iter_rows()), list(shown.iter_rows(named=True)))
+
+    def replay(
+        self,
+        reason: str | None = None,
+        file: str | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        columns: Mapping[str, str] | None = None,
+    ) -> Replayed:
+        """Try refused rows again, as the declaration says now, or with other settings or columns of [events], [items]
+        or [users]. Each comes back once, however often this is repeated; the others stay with their reason now."""
+        from segue.data.quality.held import held, select
+        from segue.data.quality.mends import with_mends
+        from segue.data.quality.replay import replay
+
+        sources = with_mends(self._sources(), settings or {}, columns or {})
+        with self.lake.writer(wait_s=5):
+            files = held(select(self.snapshot(), reason, file), self.folder)
+            done = replay(self.lake, files, sources, datetime.now(UTC))
+        return self._replayed(done)
+
+    def export_quarantine(self, path: Path, reason: str | None = None, file: str | None = None) -> int:
+        """Write refused rows to a file to be edited, each with its line; how many."""
+        from segue.data.quality.held import export, held, select
+
+        return export(path, held(select(self.snapshot(), reason, file), self.folder), self._sources())
+
+    def take_mended(self, path: Path) -> Replayed:
+        """Take the rows of a file that `export_quarantine` wrote and somebody edited; those that are good come back."""
+        from segue.data.quality.held import held, mended, select
+        from segue.data.quality.replay import replay
+
+        with self.lake.writer(wait_s=5):
+            files = mended(path, held(select(self.snapshot()), self.folder), self._sources())
+            done = replay(self.lake, files, self._sources(), datetime.now(UTC))
+        return self._replayed(done)
+
+    def _replayed(self, done: Replayed) -> Replayed:
+        if done.returned:
+            self.state.update(self.snapshot())
+        return done
 
     def check(self) -> Checked:
         """Hold the lake against the declared rules; against a sensible set where none are declared.
@@ -307,11 +352,39 @@ class Project:
         """
         from segue.data.quality.check import check
         from segue.data.quality.defaults import default_rules
+        from segue.data.quality.history import keep
         from segue.results import Checked
 
         snapshot, now = self.snapshot(), datetime.now(UTC)
         rules = self.declaration.rules or default_rules(snapshot)
-        return Checked(tuple(check(snapshot, rules, datetime.now(UTC))))
+        results = tuple(check(snapshot, rules, now))
+        try:
+            keep(self.lake, snapshot, results, now)
+        except SegueError as error:  # another process writes, the disk is full: the results stand all the same
+            return Checked(results, f"the results were not kept: {error.problem}")
+        return Checked(results)
+
+    def propose_rules(self, *, write: bool = False) -> list[Proposal]:
+        """A first set of rules, from the data, with the evidence for each bound; `write` adds them to segue.toml."""
+        from segue.data.quality import propose
+
+        now = datetime.now(UTC)
+        proposals = propose.propose(self.snapshot(), now)
+        if write:
+            propose.write(self.folder / FILE, proposals, now)
+        return proposals
+
+    def check_history(self) -> pl.DataFrame:
+        """The result of every rule in every check so far, oldest first."""
+        from segue.data.quality.history import history
+
+        return history(self.lake)
+
+    def check_trends(self) -> list[Trend]:
+        """How each rule of the last check fared over all checks."""
+        from segue.data.quality.history import trends
+
+        return trends(self.check_history())
 
     def train(
         self, models: Sequence[str] = (), *, as_of: datetime | None = None, progress: Advance = _silent

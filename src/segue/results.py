@@ -86,9 +86,10 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Checked:
-    """What each rule found."""
+    """What each rule found; `note` says why the results could not be kept, where they could not."""
 
     results: tuple[RuleResult, ...]
+    note: str = ""
 
     @property
     def passed(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,30 +79,4 @@ def ingest(place: Place, files: tuple[Path, ...], as_json: bool) -> None:  # noq
     return
 
 
-@click.command()
-@click.option("--reason", help="Only rows whose reason holds this text.")
-@click.option("-n", "limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows.")
-@as_json
-@click.pass_obj
-def quarantine(place: Place, reason: str | None, limit: int, as_json: bool) -> None:  # noqa: FBT001
-    """The rows that could not be taken: how many for each reason, and some with their file, line and text."""
-    held = place.project().quarantined(reason, limit)
-    if as_json:
-        return show_json({"reasons": held.reasons, "rows": held.rows})
-    show([{"reason": why, "rows": count} for why, count in held.reasons.items()], as_json, title="quarantine")
-    if held.rows:
-        show(held.rows, as_json, title=f"the first {len(held.rows)}")
-    return None
-
-
-@click.command()
-@as_json
-@click.pass_obj
-def check(place: Place, as_json: bool) -> None:  # noqa: FBT001
-    """Hold the lake against the declared rules (a sensible set where none are); exits with 1 on an error."""
-    report = place.project().check()
-    show(report.rows(), as_json, title="rules")
-    sys.exit(0 if report.passed else 1)
-
-
-COMMANDS = (init, config, ingest, quarantine, check)
+COMMANDS = (init, config, ingest)

@@ -62,11 +62,13 @@ class Refusing(click.Group):
 
 
 class WithDefault(click.Group):
-    """A group that takes any first word that is not one of its commands as an argument of the command `make`."""
+    """A group that takes any first word that is not one of its commands as an argument of its command `default`."""
+
+    default = "make"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if "--help" not in args[:1] and (not args or args[0] not in self.commands):
-            args = ["make", *args]
+            args = [self.default, *args]
         return super().parse_args(ctx, args)
 
 

@@ -25,6 +25,7 @@ from segue.data.ingest.steps import Gathering, Step, Take
 from segue.data.lake.lake import Appended, Lake, Read, Snapshot
 from segue.data.maps.registry import resolved, table_map
 from segue.data.read.files import Part, parts
+from segue.data.read.places import Places
 from segue.data.read.read import needed_columns, read_part
 from segue.data.read.rows import Rows
 from segue.data.read.text import codec, utf8_blocks
@@ -260,13 +261,15 @@ def _read_part(source: FileSource, part: Part, sink: _Sink, gathering: Gathering
     return tally
 
 
-def _steps(part: Part, sink: _Sink, tally: Tally, told: _Teller) -> Iterator[Step]:
-    step, number = Step(tally.batch, tally), 0
+def _steps(part: Part, source: FileSource, sink: _Sink, tally: Tally, told: _Teller) -> Iterator[Step]:
+    step, number = Step(tally.batch, tally, table=sink.name), 0
+    places = Places(part, source)
     sequence, found = sink.taken(part, tally.batch)
     with ahead(found) as all_taken:
         for taken in all_taken:
             if step.rows >= ingest_steps.STEP:
                 step.batch = f"{tally.batch}.{sequence}{number}"
+                step.places = places.of(step.broken, at_end=False)
                 yield step
                 step, number = Step(tally.batch, tally), number + 1
             step.add(taken.converted.frame, taken.converted.broken)
@@ -274,6 +277,7 @@ def _steps(part: Part, sink: _Sink, tally: Tally, told: _Teller) -> Iterator[Ste
             tally.left_out.update(taken.left_out)
             tally.last_line = max(tally.last_line, taken.last_line)
             told(tally.read)
+    step.places = places.of(step.broken, at_end=True)
     yield step
 
 

@@ -12,6 +12,7 @@ from segue.data.ingest.report import Tally
 from segue.data.lake.lake import Appended, Lake, Read
 from segue.data.lake.replace import Replacement
 from segue.data.lake.rows import CONTENT_DIGITS
+from segue.data.read.places import PLACES, Place
 from segue.data.read.rows import BROKEN, Broken
 from segue.domain import columns
 
@@ -31,6 +32,8 @@ class Step:
     frames: list[pl.DataFrame] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
     rows: int = 0
+    places: list[Place] = field(default_factory=list)  # of the broken rows in their file
+    table: str = "events"
 
     def add(self, frame: pl.DataFrame, broken: Sequence[Broken]) -> None:
         """Take in what became of some rows; a column that holds nothing in them takes no memory while they wait."""
@@ -45,7 +48,9 @@ class Step:
     def quarantined(self) -> pl.DataFrame:
         """The rows that are not, as quarantine has them."""
         frame = pl.DataFrame(self.broken, schema=BROKEN, orient="row")
-        return frame.with_columns(pl.lit(self.batch).alias(columns.BATCH), pl.lit(self.tally.path).alias("file"))
+        frame = frame.hstack(pl.DataFrame(self.places, schema=PLACES, orient="row")) if self.places else frame
+        named = {columns.BATCH: self.batch, "file": self.tally.path, "table": self.table}
+        return frame.with_columns(pl.lit(value).alias(name) for name, value in named.items())
 
 
 class Gathering:

@@ -153,10 +153,40 @@ QUARANTINE: Final = Layout(
             _needed("reason", pa.string()),
             _field("column", pa.string()),
             _field("raw", pa.string()),
+            _field("table", pa.string()),
+            _field("bytes", pa.binary()),  # the first 64 KB of the row, as they stand in the file
+            _field("offset", pa.int64()),  # of the row in the file, unpacked
+            _field("length", pa.int64()),  # of the whole row in bytes
+            _field("header", pa.binary()),
             _needed(columns.RECEIVED, MOMENT),
         ]
     ),
     (columns.BATCH, columns.RECEIVED),
 )
 
-TABLES: Final = (ITEM_IDS, PERSON_IDS, EVENTS, DECISIONS, ITEMS, USERS, QUARANTINE)
+CHECKS: Final = Layout(
+    "checks",
+    pa.schema(
+        [
+            _needed(columns.BATCH, pa.string()),  # of one run of `segue check`
+            _needed(columns.RECEIVED, MOMENT),
+            _field("version", pa.int64()),  # of the table that was checked
+            _needed("table", pa.string()),
+            _field("column", pa.string()),
+            _needed("rule", pa.string()),
+            _needed("severity", pa.string()),
+            _needed("threshold", pa.float64()),
+            _needed("said", pa.string()),  # JSON of the rule as it was declared
+            _needed("checked", pa.int64()),
+            _needed("broken", pa.int64()),
+            _needed("share", pa.float64()),
+            _needed("passed", pa.bool_()),
+            _field("statistic", pa.float64()),
+            _field("low", pa.float64()),
+            _field("high", pa.float64()),
+        ]
+    ),
+    (columns.BATCH, columns.RECEIVED),
+)
+
+TABLES: Final = (ITEM_IDS, PERSON_IDS, EVENTS, DECISIONS, ITEMS, USERS, QUARANTINE, CHECKS)

@@ -1,0 +1,162 @@
+"""The rows in quarantine with the bytes that their file has of them; as a file that people edit, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+
+import polars as pl
+
+from segue.data.lake import layouts
+from segue.data.lake.snapshot import Snapshot
+from segue.data.read.files import parts
+from segue.data.settings import FileSource
+from segue.domain import columns
+from segue.domain.errors import DataError, ReadError
+
+Table = Literal["events", "items", "users"]
+Sources = Mapping[str, FileSource]
+
+_HOW: Final = (
+    "# Mend the rows below; a row begins with the number of its line and a tab, which stay. A row that is taken out of",
+    "# this file stays in quarantine. Then: segue quarantine fix --take THIS_FILE",
+)
+
+
+@dataclass(frozen=True)
+class Held:
+    """The rows of one file that are in quarantine, each line once.
+
+    batch   the file's content and the mapping that it was read with
+    header  the file's first line where it names the columns
+    rows    by line, the bytes; None where only the first 64 KB of a long row are kept and the file is not as it was
+    text    whether the rows stand so in the file; else they are JSON of what the file holds
+    """
+
+    table: Table
+    file: str
+    batch: str
+    header: bytes | None
+    rows: Mapping[int, bytes | None]
+    text: bool
+
+
+def select(snapshot: Snapshot, reason: str | None = None, file: str | None = None) -> pl.DataFrame:
+    """The rows in quarantine whose reason holds this text, of files whose name does."""
+    rows = snapshot.quarantine().collect()
+    kinds = layouts.QUARANTINE.empty.schema
+    lacking = {name: kind for name, kind in kinds.items() if name not in rows.columns}  # of a lake of before
+    rows = rows.with_columns(pl.lit(None, kind).alias(name) for name, kind in lacking.items())
+    for name, text in (("reason", reason), ("file", file)):
+        if text is not None:
+            rows = rows.filter(pl.col(name).str.contains(text, literal=True))
+    return rows.sort("file", "line", "reason")
+
+
+def held(rows: pl.DataFrame, root: Path) -> list[Held]:
+    """Rows of quarantine by the file that they are of; long ones are read again from the files in `root`."""
+    found = []
+    named = rows.with_columns(
+        of=pl.col(columns.BATCH).str.split(".").list.first(), table=pl.col("table").fill_null("events")
+    ).sort("line")
+    for (table, file, batch), part in named.group_by("table", "file", "of", maintain_order=True):
+        lines = {row["line"]: _bytes(row, root) for row in part.unique("line", keep="first").iter_rows(named=True)}
+        header = next((each for each in part["header"] if each is not None), None)
+        text = bool(part["offset"].is_not_null().any()) or header is not None
+        found.append(Held(table, file, batch, header, dict(sorted(lines.items())), text))
+    return found
+
+
+def export(path: Path, files: Sequence[Held], sources: Sources) -> int:
+    """Write rows to a file to be edited; how many. Bytes that are no text stay as they are."""
+    lines, count = list(_HOW), 0
+    for each in files:
+        encoding = sources[each.table].encoding
+        lines.append("\t".join(("file", each.table, each.batch, each.file)))
+        if each.header is not None:
+            lines.append(f"header\t{_text(each.header, encoding)}")
+        for line, row in each.rows.items():
+            if row is not None:
+                first, *more = _text(row, encoding).split("\n")
+                lines += [f"{line}\t{first}", *(f"+\t{text}" for text in more)]
+                count += 1
+    path.write_bytes(("\n".join(lines) + "\n").encode("utf-8", "surrogateescape"))
+    return count
+
+
+def mended(path: Path, files: Sequence[Held], sources: Sources) -> list[Held]:
+    """The held rows that an edited file has, with what it says of them."""
+    if not path.is_file():
+        raise ReadError("there is no such file", where=str(path), mend="write it with `segue quarantine fix --export`")
+    known: dict[tuple[str, str, str], Held] = {(each.table, each.batch, each.file): each for each in files}
+    found: dict[tuple[str, str, str], dict[int, bytes | None]] = {}
+    for place, key, line, text in _edited(path):
+        each = known.get(key)
+        if each is None or line not in each.rows:
+            continue  # came back since, or its file was read anew
+        try:
+            row = text.encode(sources[each.table].encoding, "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"the row cannot be written in the file's encoding: {error.reason}",
+                where=f"{path}:{place}",
+                mend=f"use only characters of {sources[each.table].encoding}",
+            ) from error
+        found.setdefault(key, {})[line] = row
+    return [replace(known[key], rows=dict(sorted(rows.items()))) for key, rows in found.items()]
+
+
+def _edited(path: Path) -> Iterator[tuple[int, tuple[str, str, str], int, str]]:
+    """Place, file, line and text of each row of an edited file."""
+    key: tuple[str, str, str] | None = None
+    row: tuple[int, tuple[str, str, str], int, str] | None = None
+    for place, written in enumerate(path.read_bytes().decode("utf-8", "surrogateescape").split("\n"), start=1):
+        mark, _, text = written.removesuffix("\r").partition("\t")
+        if mark == "+" and row is not None:
+            row = (*row[:3], f"{row[3]}\n{text}")
+            continue
+        if row is not None:
+            yield row
+            row = None
+        if mark == "file" and text.count("\t") >= 2:
+            table, batch, file = text.split("\t", 2)
+            key = (table, batch, file)
+        elif mark.isdigit() and key is not None:
+            row = (place, key, int(mark), text)
+        elif mark != "header" and written.strip() and not written.startswith("#"):
+            raise DataError(
+                "a row begins with the number of its line and a tab",
+                where=f"{path}:{place}",
+                mend="put it back, or begin lines that continue a row with + and a tab",
+            )
+    if row is not None:
+        yield row
+
+
+def _bytes(row: Mapping[str, object], root: Path) -> bytes | None:
+    """All bytes of a held row."""
+    kept, length, offset = row["bytes"], row["length"], row["offset"]
+    if not isinstance(kept, bytes):
+        return str(row["raw"]).encode()
+    if not isinstance(length, int) or length <= len(kept):
+        return kept
+    return _again(root / str(row["file"]), kept, offset, length) if isinstance(offset, int) else None
+
+
+def _again(path: Path, kept: bytes, offset: int, length: int) -> bytes | None:
+    """A long row from the file itself, if it still stands there."""
+    if not path.is_file():
+        return None
+    with next(iter(parts(path))).open() as stream:
+        stream.read(offset)
+        row = stream.read(length)
+    return row if len(row) == length and row.startswith(kept) else None
+
+
+def _text(row: bytes, encoding: str) -> str:
+    return row.decode(encoding, "surrogateescape")
+
+
+__all__ = ["Held", "export", "held", "mended", "select"]

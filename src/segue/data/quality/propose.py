@@ -1,0 +1,215 @@
+"""Proposes rules from what is in the lake, each with the evidence for its bounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from segue.data.lake.snapshot import Snapshot
+from segue.data.quality.check import RuleResult, check
+from segue.data.quality.history import said
+from segue.data.settings import Rule
+from segue.domain import columns
+
+FEW = 30  # different values of a column that are listed one by one
+LEAST_DAYS = 28  # that a log has before its days are held against each other
+SLACK = 1.5  # what is broken now may become so many times as much
+NUMBERS: Final = {"events": (columns.VALUE, columns.QUANTITY), "items": (columns.PRICE,), "users": ()}
+LISTED: Final = {"events": (columns.TYPE,), "items": (columns.KIND, columns.CURRENCY), "users": ()}
+FILLED: Final = {
+    "events": (columns.USER, columns.ITEM, columns.TYPE, columns.TIME, columns.SESSION),
+    "items": (columns.TITLE, columns.PRICE, columns.CATEGORIES),
+    "users": (),
+}
+PATTERNS: Final = {
+    "^[0-9]+$": "digits",
+    "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$": "UUIDs",
+    "^[A-Z]+[0-9]+$": "capital letters and digits",
+    "^[A-Za-z]+[-_]?[0-9]+$": "letters and digits",
+}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A rule and what in the data speaks for its bounds."""
+
+    rule: Rule
+    evidence: str
+
+    def toml(self) -> str:
+        """As it stands in segue.toml, the evidence as a comment."""
+        lines = [f"{name} = {_toml(value)}" for name, value in said(self.rule).items()]
+        return "\n".join([f"# {self.evidence}", "[[rules]]", *lines, ""])
+
+
+def propose(snapshot: Snapshot, now: datetime) -> list[Proposal]:
+    """A first set: each rule is tried on the data, and gets the threshold at which what is there passes."""
+    candidates = [candidate for name in ("events", "items", "users") for candidate in _candidates(snapshot, name)]
+    results = check(snapshot, [candidate.rule for candidate in candidates], now)
+    tried = zip(candidates, results, strict=True)
+    return [_fitted(candidate, result) for candidate, result in tried if result.checked]
+
+
+def write(path: Path, proposals: list[Proposal], now: datetime) -> None:
+    """Add the rules to the end of segue.toml; what is there stays as it is."""
+    before = path.read_text(encoding="utf-8")
+    head = f"\n# Proposed by `segue check --propose` on {now.date()} from what was in the lake.\n\n"
+    text = before.rstrip("\n") + "\n" + head + "\n".join(each.toml() for each in proposals)
+    aside = path.with_name(f".{path.name}.new")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
+
+
+def _candidates(snapshot: Snapshot, name: str) -> Iterator[Proposal]:
+    rows = {"events": snapshot.events, "items": snapshot.items, "users": snapshot.users}[name]()
+    told = _Told(rows)
+    if not told.rows:
+        return
+    yield Proposal(_rule(name, columns.ID, "unique"), f"{told.rows:,} rows")
+    for column in FILLED[name]:
+        if told.filled.get(column):
+            yield Proposal(_rule(name, column, "null"), f"{told.filled[column]:,} of {told.rows:,} rows have it")
+    for column in LISTED[name]:
+        yield from _listed(rows, name, column)
+    for column in NUMBERS[name]:
+        yield from told.bounds(name, column)
+    if name == "events":
+        yield from _events(snapshot, rows, told)
+    if name == "items":
+        yield from _pattern(rows, name, columns.ID)
+
+
+class _Told:
+    """What one pass over a table tells of its columns."""
+
+    def __init__(self, rows: pl.LazyFrame) -> None:
+        schema = rows.collect_schema()
+        numbers = [name for name, kind in schema.items() if kind == pl.Float64]
+        moments = [name for name, kind in schema.items() if isinstance(kind, pl.Datetime)]
+        asked = [pl.len().alias("rows"), pl.all().count().name.prefix("filled.")]
+        asked += [
+            getattr(pl.col(name), end)().alias(f"{end}.{name}") for end in ("min", "max") for name in numbers + moments
+        ]
+        asked += [pl.col(name).quantile(0.999).alias(f"q.{name}") for name in numbers]
+        self._found = rows.select(asked).collect(engine="streaming").row(0, named=True)
+        self.rows: int = self._found["rows"]
+        self.filled = {name: self._found[f"filled.{name}"] for name in schema}
+
+    def ends(self, column: str) -> tuple[Any, Any]:
+        """The smallest and the largest."""
+        return self._found.get(f"min.{column}"), self._found.get(f"max.{column}")
+
+    def bounds(self, name: str, column: str) -> Iterator[Proposal]:
+        """A range with room above what is there."""
+        if not self.filled.get(column):
+            return
+        low, high = self.ends(column)
+        floor = 0.0 if low >= 0 else -_above(-2 * low)
+        rule = _rule(name, column, "range", min=floor, max=_above(2 * high), severity="warning")
+        usual = self._found[f"q.{column}"]
+        yield Proposal(
+            rule, f"{self.filled[column]:,} numbers from {low:g} to {high:g}, 99.9 % of them up to {usual:g}"
+        )
+
+
+def _events(snapshot: Snapshot, rows: pl.LazyFrame, told: _Told) -> Iterator[Proposal]:
+    if snapshot.items().select(pl.len()).collect().item():
+        rule = _rule("events", columns.ITEM, "known_item", severity="warning")
+        yield Proposal(rule, "the catalog should have what people meet")
+    yield from _pattern(rows, "events", columns.ITEM)
+    first, last = told.ends(columns.TIME)
+    if first is None:
+        return
+    start = f"{first.year}-01-01"
+    yield Proposal(_rule("events", columns.TIME, "time_range", min=start, max="now"), f"times from {first} to {last}")
+    same = tuple(name for name in (columns.USER, columns.ITEM, columns.TYPE, columns.TIME) if told.filled.get(name))
+    twice = Rule(table="events", rule="duplicates", columns=same, severity="warning")
+    yield Proposal(twice, f"equal in {', '.join(same)}")
+    skew = Rule(table="events", rule="clock_skew", within="5m", severity="warning")
+    yield Proposal(skew, "no event should happen after it was received")
+    yield from _days(rows, first, last)
+
+
+def _days(rows: pl.LazyFrame, first: datetime, last: datetime) -> Iterator[Proposal]:
+    """What needs some weeks: how fresh, how many, how many different, how distributed."""
+    days = rows.select(pl.col(columns.TIME).dt.date().unique().sort()).collect().to_series().drop_nulls()
+    if (last - first) < timedelta(days=LEAST_DAYS):
+        return
+    gap = max(each.days for each in days.diff().drop_nulls())
+    fresh = Rule(table="events", rule="freshness", within=f"{gap + 1}d", severity="warning")
+    yield Proposal(fresh, f"{len(days):,} days with events, at most {gap} days from one to the next")
+    yield Proposal(Rule(table="events", rule="volume", severity="warning"), f"{len(days):,} days with events")
+    cardinality = _rule("events", columns.ITEM, "cardinality", severity="warning")
+    yield Proposal(cardinality, "different items a day")
+    middle = (first + (last - first) / 2).date()
+    reference = f"{first.date()}/{middle}"
+    for column in (columns.TYPE, columns.VALUE):
+        rule = _rule("events", column, "drift", reference=reference, severity="warning")
+        yield Proposal(rule, "the second half of the log against the first")
+
+
+def _listed(rows: pl.LazyFrame, name: str, column: str) -> Iterator[Proposal]:
+    counts = rows.group_by(column).len().drop_nulls().sort("len", column, descending=[True, False])
+    found = counts.head(FEW + 1).collect(engine="streaming")
+    if not 0 < found.height <= FEW:
+        return
+    seen = ", ".join(f"{value} {count:,}" for value, count in found.head(6).iter_rows())
+    rest = f" and {found.height - 6} more" if found.height > 6 else ""
+    yield Proposal(_rule(name, column, "allowed", values=tuple(found[column])), f"all there are: {seen}{rest}")
+
+
+def _pattern(rows: pl.LazyFrame, name: str, column: str) -> Iterator[Proposal]:
+    """The first pattern that nearly all different ids are of."""
+    ids = rows.select(pl.col(column).unique()).collect(engine="streaming").to_series().drop_nulls()
+    for pattern, words in PATTERNS.items():
+        share = ids.str.contains(pattern).mean() if len(ids) else None
+        if isinstance(share, float) and share >= 0.98:
+            evidence = f"{share:.2%} of {len(ids):,} different ids are {words}"
+            yield Proposal(_rule(name, column, "regex", pattern=pattern, severity="warning"), evidence)
+            return
+
+
+def _fitted(candidate: Proposal, result: RuleResult) -> Proposal:
+    """The rule with the threshold, or limit, at which the data pass, and with what was found."""
+    rule, evidence = candidate.rule, candidate.evidence
+    if result.statistic is not None and rule.rule == "drift":
+        low, high = result.low or 0.0, result.high or 0.0
+        evidence += f": {rule.statistic} {result.statistic:.3g} ({low:.3g} to {high:.3g})"
+        limit = _above(SLACK * low) if result.broken else None
+        return Proposal(msgspec.structs.replace(rule, limit=limit), evidence)
+    if rule.rule == "freshness":
+        return Proposal(rule, evidence)
+    evidence += f"; {result.broken:,} of {result.checked:,} break it" if result.broken else "; none breaks it"
+    threshold = min(1.0, _above(SLACK * result.share)) if result.broken else 0.0
+    return Proposal(msgspec.structs.replace(rule, threshold=threshold), evidence)
+
+
+def _rule(table: str, column: str, kind: str, **settings: Any) -> Rule:
+    return Rule(table=table, column=column, rule=kind, **settings)  # type: ignore[arg-type]
+
+
+def _above(number: float) -> float:
+    """The next number of two digits that is no smaller.
+
+    >>> _above(0.01234), _above(190.4)
+    (0.013, 200.0)
+    """
+    if number <= 0:
+        return 0.0
+    digits = 1 - math.floor(math.log10(number))
+    return float(round(math.ceil(number * 10**digits - 1e-9) / 10**digits, max(digits, 0)))
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML writes it: strings, numbers and lists of them are written as in JSON."""
+    return msgspec.json.encode(value).decode()
+
+
+__all__ = ["Proposal", "propose", "write"]
