@@ -62,7 +62,8 @@ def test_a_login_in_a_later_file_joins_what_lies_in_the_layers_below(tmp_path: P
     early = {"id": "e", "visitor": "v", "item": "early", "time": moment(1)}
     lake.append_events(frame([{"visitor": None} | row for row in [*many, {"user": None} | early]]), "first")
     state.update(lake.snapshot())
-    login = {"id": "l", "user": "ann", "visitor": "v", "item": "login", "time": moment(2)}
+    times = {"time": moment(2), "received": moment(3)}
+    login = {"id": "l", "user": "ann", "visitor": "v", "item": "login"} | times
     lake.append_events(frame([login]), "second")
     state.update(lake.snapshot())
     index = state._current()
