@@ -148,6 +148,8 @@ def fitting(profile: Profile) -> Section | None:
     for each in lacking[:3]:
         part = f", {share(each.events)} of the events" if each.events is not None else ""
         sentences.append(f"{share(each.share)} of the items have {_article(each.column)}{part}.")
+    if (titles := _titles(profile)) is not None:
+        sentences.append(titles)
     figures = []
     if told:
         figures.append(
@@ -192,6 +194,15 @@ def fitting(profile: Profile) -> Section | None:
             )
         )
     return Section("fitting", "What fits together", lead, tuple(sentences), tuple(figures))
+
+
+def _titles(profile: Profile) -> str | None:
+    """Whether one thing seems to be in the catalog under several ids."""
+    title = next((column for column in profile.items.filled if column.name == names.TITLE), None)
+    if title is None or not title.distinct or title.distinct > 0.99 * (title.of - title.missing):
+        return None
+    given = counted(title.of - title.missing, "item")
+    return f"{given} have {title.distinct:,} different titles: some things are there under several ids."
 
 
 def _article(column: str) -> str:

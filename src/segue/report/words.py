@@ -49,9 +49,9 @@ def number(value: float) -> str:
     """A value with as many digits as it deserves.
 
     >>> number(2.95), number(1992.0), number(12345.678), number(0.00123)
-    ('2.95', '1,992', '12,346', '0.00123')
+    ('2.95', '1992', '12,346', '0.00123')
     """
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
 def cut(text: str, length: int = 48) -> str:

@@ -1,4 +1,4 @@
-"""The distribution of a column of numbers in one pass and bounded memory: quantiles and a histogram within 1 %."""
+"""The distribution of a column of numbers in one pass and bounded memory: quantiles within 1 % or exact."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import polars as pl
 # Buckets that grow by a fixed ratio answer every quantile with that relative error, whatever the distribution
 # (DDSketch: Masson, Rim, Lee 2019). Values of one bucket are told by their mean, so few distinct values stay exact.
 RATIO: Final = 1.02
+EXACT: Final = 50_000  # distinct values, up to which each is a bucket of its own
 SMALLEST: Final = 1e-300  # so that the bucket of a tiny number still has a number of its own
 SIDE: Final = 100_000  # more than there are buckets on either side of zero
 BARS: Final = 24
@@ -31,7 +32,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Numbers:
-    """A distribution: extremes and mean exact, `quantiles` (share -> value) and `bars` within one percent.
+    """A distribution: extremes and mean exact, `quantiles` (share -> value) and `bars` too or else within one percent.
 
     The first and the last bar hold what lies beyond them as well. `infinite` counts NaN and infinities, left out else.
     """
@@ -49,13 +50,15 @@ class Numbers:
         return self.quantiles[0.5]
 
 
-def numbers(frame: pl.LazyFrame, column: str) -> Numbers | None:
-    """The distribution of a column of numbers; None where no value is finite."""
-    place = (pl.col("value").abs().clip(SMALLEST).log() / np.log(RATIO)).ceil().cast(pl.Int32) + SIDE
+def numbers(frame: pl.LazyFrame, column: str, distinct: int | None = None) -> Numbers | None:
+    """The distribution of a column of numbers; exact where few values differ; None where no value is finite."""
+    value = pl.col("value")
+    place = (value.abs().clip(SMALLEST).log() / np.log(RATIO)).ceil().cast(pl.Int32) + SIDE
+    bucket = value if distinct is not None and distinct <= EXACT else value.sign().cast(pl.Int32) * place
     buckets = (
         frame.select(pl.col(column).cast(pl.Float64).alias("value"))
         .drop_nulls()
-        .with_columns(bucket=pl.when(pl.col("value").is_finite()).then(pl.col("value").sign().cast(pl.Int32) * place))
+        .with_columns(bucket=pl.when(value.is_finite()).then(bucket))
         .group_by("bucket")
         .agg(
             pl.len().alias("count"),

@@ -66,7 +66,7 @@ class ColumnProfile:
             return "nothing"
         if self.numbers:
             low, middle, high = (self.numbers.quantiles[share] for share in (0.05, 0.5, 0.95))
-            return f"median {middle:,.4g}, nine of ten between {low:,.4g} and {high:,.4g}"
+            return f"median {middle:.6g}, nine of ten from {low:.6g} to {high:.6g}"
         if self.first and self.last:
             return f"{self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}"
         return ", ".join(f"{value} ({count / (self.of - self.missing):.0%})" for value, count in self.top[:4])
@@ -160,16 +160,16 @@ def _column(
     if not given or name in NAMING:
         return told
     if counted:
-        return replace(told, numbers=_numbers(table, rows, name))
+        return replace(told, numbers=_numbers(table, rows, name, distinct))
     texts = isinstance(kind, pl.List | pl.String | pl.Boolean) or name == columns.ITEM
     if texts and (distinct or 0) <= VARIED:
         return replace(told, top=_top(table, rows, name, kind, item_ids))
     return told
 
 
-def _numbers(table: str, rows: pl.LazyFrame, name: str) -> Numbers | None:
+def _numbers(table: str, rows: pl.LazyFrame, name: str, distinct: int | None) -> Numbers | None:
     """Of people, the extremes are left out: one person has them."""
-    found = numbers(rows, name)
+    found = numbers(rows, name, distinct)
     if found is None or table != "users":
         return found
     low, high = found.quantiles[0.01], found.quantiles[0.99]
