@@ -69,6 +69,8 @@ def test_an_item_that_quarantine_kept_is_read_again_when_it_is_mended(tmp_path: 
     mended = written(tmp_path, "mended.xml", broken.raw.replace("cheap", "9 USD") + "\n")
     found = items(mended, "google")
     assert (found.column("id"), found.column("price"), found.broken) == (["tv-2"], [9.0], [])
+    declared = items(written(tmp_path, "declared.xml", '<?xml version="1.0"?>\n' + mended.read_text()), "google")
+    assert declared.column("id") == ["tv-2"]
 
 
 def test_a_feed_of_google_in_atom(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 from xml.parsers import expat
@@ -18,7 +19,7 @@ from segue.domain.errors import ReadError
 NAMESPACE: Final = "http://base.google.com/ns/1.0"
 ITEMS: Final = frozenset({"item", "entry"})
 ONCE: Final = frozenset({"id", "title", "link", "description"})
-ALONE: Final = (b"<item", b"<entry")
+ALONE: Final = re.compile(rb"(?P<declaration>\s*(<\?xml[^>]*\?>\s*)?)<(item|entry)[\s>]")
 AROUND: Final = f'<rss xmlns:g="{NAMESPACE}">'.encode()
 BATCH: Final = 10_000  # items that are handed on at a time
 LONGEST: Final = 64 << 20  # bytes of one item
@@ -31,10 +32,12 @@ def read_products(part: Part) -> Iterator[Records]:
     Items without a feed around them, as quarantine keeps them, are read too. XML that is not well-formed is a
     `ReadError` with its line.
     """
-    alone = part.head(64).lstrip().startswith(ALONE)
+    alone = ALONE.match(part.head(1024))
     reader = _Reader(AROUND if alone else b"")
+    skipped = alone.end("declaration") if alone else 0
     for block in part.blocks(BLOCK):
-        reader.feed(block, part.name, final=False)
+        reader.feed(block[skipped:], part.name, final=False)
+        skipped = 0
         if len(reader.found) >= BATCH:
             yield reader.taken()
     reader.feed(b"</rss>" if alone else b"", part.name, final=True)
