@@ -23,6 +23,7 @@ from segue.data.ingest.ahead import ahead
 from segue.data.ingest.report import FileReport, Taken, Tally
 from segue.data.ingest.steps import Gathering, Step, Take
 from segue.data.lake.lake import Appended, Lake, Read, Snapshot
+from segue.data.lake.rows import WAYS
 from segue.data.maps.registry import resolved, table_map
 from segue.data.read.files import Part, parts
 from segue.data.read.places import Places
@@ -36,7 +37,7 @@ from segue.domain.errors import SegueError
 if TYPE_CHECKING:
     from segue.data.bulk.lane import Vocabularies
 
-FAST = "f"  # begins the numbers of the steps of a file that took the fast lane
+FAST = WAYS[1]  # begins the numbers of the steps of a file that took the fast lane
 # What of a source does not change the rows that come out of it.
 _OUTSIDE_MAPPING = ("files", "types", "weight", "identity")
 
@@ -255,7 +256,7 @@ def _read_part(source: FileSource, part: Part, sink: _Sink, gathering: Gathering
         tally.skipped = True
         return tally
     gathering.expect(tally)
-    for step in _steps(part, sink, tally, told):
+    for step in _steps(part, source, sink, tally, told):
         gathering.add(step)
     sink.part_done(tally.last_line)
     return tally
@@ -271,7 +272,7 @@ def _steps(part: Part, source: FileSource, sink: _Sink, tally: Tally, told: _Tel
                 step.batch = f"{tally.batch}.{sequence}{number}"
                 step.places = places.of(step.broken, at_end=False)
                 yield step
-                step, number = Step(tally.batch, tally), number + 1
+                step, number = Step(tally.batch, tally, table=sink.name), number + 1
             step.add(taken.converted.frame, taken.converted.broken)
             tally.read += taken.rows
             tally.left_out.update(taken.left_out)
