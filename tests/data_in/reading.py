@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segue.data.read.delimited import read_delimited
 from segue.data.read.fields import Dialect
+from segue.data.read.files import Part, parts
 from segue.data.read.read import read_rows
 from segue.data.read.rows import Broken, Rows
 from segue.data.settings import EventColumns, EventSource, FileSource
@@ -45,6 +46,12 @@ def read_all(path: Path, source: FileSource) -> tuple[list[dict[str, object]], l
     return [row for chunk in chunks for row in chunk.frame.to_dicts()], [
         row for chunk in chunks for row in chunk.broken
     ]
+
+
+def only(path: Path) -> Part:
+    """The one part of a file."""
+    (part,) = parts(path)
+    return part
 
 
 def event_source(**said: object) -> EventSource:

@@ -10,7 +10,7 @@ from segue.data.identity.settings import IdentitySettings
 from segue.domain.events import IMPRESSION
 from segue.domain.settings import Settings
 
-Format = Literal["auto", "csv", "jsonl", "parquet"]
+Format = Literal["auto", "csv", "jsonl", "json", "parquet", "arrow"]
 Severity = Literal["error", "warning"]
 
 
@@ -60,7 +60,8 @@ class UserColumns(Settings, frozen=True):
 class FileSource(Settings, frozen=True):
     """Files of one shape. `files` are paths or globs, relative to the workspace folder.
 
-    `format` "auto" goes by each file's name and content. `.gz`, `.zst` and `.tar.gz` are read as what they hold.
+    `format` "auto" goes by each file's name and content; "json" is one array. `.gz`, `.zst`, `.zip` and `.tar.gz` are
+    read as what they hold.
     A file with `header = false` has columns called `column_1`, `column_2`, ...
 
     delimiter  one or more characters, such as "," or "::"; "\\s+" is any run of blanks and tabs

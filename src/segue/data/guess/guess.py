@@ -161,7 +161,7 @@ def _plain(frame: pl.DataFrame, fragments: frozenset[str]) -> pl.DataFrame:
 def _file_source(kind: type[Source], shape: Shape, paths: Sequence[Path]) -> Source:
     return kind(
         files=tuple(str(path) for path in paths),
-        format=shape.format if shape.format == "parquet" else ("auto" if shape.format == "jsonl" else "csv"),
+        format="auto" if shape.format in ("jsonl", "json", "arrow") else shape.format,
         delimiter=shape.delimiter,
         encoding=shape.encoding,
         header=shape.header,

@@ -14,9 +14,10 @@ import polars as pl
 from segue.data.guess.names import is_known
 from segue.data.guess.times import guess_time
 from segue.data.guess.told import NAMING
+from segue.data.read.arrow import is_arrow
 from segue.data.read.fields import WHITESPACE, Dialect, find_fields
 from segue.data.read.files import Part, inner_suffix
-from segue.data.read.read import SUFFIXES, TextOrParquet, looks_like_json
+from segue.data.read.read import SUFFIXES, Kind, looks_like_array, looks_like_json
 from segue.data.read.text import bom, utf8_blocks
 from segue.domain.errors import ReadError
 
@@ -30,7 +31,7 @@ _NAMES = {"\t": "tab", " ": "blank", WHITESPACE: "runs of blanks", "\x01": "ctrl
 class Shape:
     """What a file looks like, why, and what could be otherwise."""
 
-    format: TextOrParquet = "csv"
+    format: Kind = "csv"
     encoding: str = "utf-8"
     delimiter: str = ","
     quote: str = '"'
@@ -46,6 +47,8 @@ def guess_shape(part: Part, delimiter: str | None = None, told: Collection[str] 
         raise _empty(part)
     if head[:4] == b"PAR1":
         return Shape("parquet", reasons=["format: Parquet, which says its own columns and types"])
+    if is_arrow(head):
+        return Shape("arrow", reasons=["format: Arrow, which says its own columns and types"])
     if _binary(head[:4096]):
         raise ReadError(
             "this is no table: it holds bytes that are no text, as pictures and programs do",
@@ -62,10 +65,10 @@ def guess_shape(part: Part, delimiter: str | None = None, told: Collection[str] 
         shape.format = "jsonl"
         shape.reasons.append("format: JSON lines, the file begins with an object")
         return shape
-    if text.lstrip()[:1] == b"[" and named is None and inner_suffix(part.name) == ".json":
-        raise ReadError(
-            "the file is one JSON array", where=part.name, mend="write one object a line, such as with: jq -c '.[]'"
-        )
+    if looks_like_array(head) and named in (None, "jsonl"):
+        shape.format = "json"
+        shape.reasons.append("format: a JSON array, the file begins with [ and an object")
+        return shape
     text = _whole_lines(text, whole=len(head) < SAMPLE)
     _guess_delimiter(text, shape, delimiter)
     _guess_quote(text, shape)

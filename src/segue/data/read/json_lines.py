@@ -43,8 +43,8 @@ def read_json_lines(
     """
     line = 1
     for text in _whole_lines(blocks):
-        records, lines, broken = _records(text, line, encoding)
-        yield _rows(text, line, records, lines, broken, wanted, plain)
+        records, lines, broken = json_records(text, line, encoding)
+        yield json_rows(records, lines, broken, _Source(text, line, lines).raw, wanted, plain)
         line += text.count(b"\n")
 
 
@@ -57,7 +57,7 @@ def absent_fields(
     """
     sought, seen, fields = list(columns), False, dict[str, None]()
     for text in _whole_lines(blocks):
-        records, _, _ = _records(text, 1, encoding)
+        records, _, _ = json_records(text, 1, encoding)
         seen = seen or bool(records)
         sought = [column for column in sought if not any(_has(record, column) for record in records)]
         if not sought:
@@ -139,7 +139,7 @@ def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield rest if rest.endswith(b"\n") else rest + b"\n"
 
 
-def _records(text: bytes, line: int, encoding: str) -> tuple[list[Record], npt.NDArray[np.int64], list[Broken]]:
+def json_records(text: bytes, line: int, encoding: str) -> tuple[list[Record], npt.NDArray[np.int64], list[Broken]]:
     """The objects of a text, their lines, and the lines that hold none."""
     filled = _filled_lines(text, line)
     try:
@@ -256,15 +256,15 @@ def _why(raw: bytes, error: Exception) -> str:
     return f"no JSON object: {error}"
 
 
-def _rows(
-    text: bytes,
-    line: int,
+def json_rows(
     records: list[Record],
     lines: npt.NDArray[np.int64],
     broken: list[Broken],
+    raw: Callable[[npt.NDArray[np.int64]], list[str]],
     wanted: Callable[[list[str]], list[str]],
     plain: frozenset[str],
 ) -> Rows:
+    """Objects as columns, with their lines and their text."""
     keys = list(dict.fromkeys(chain.from_iterable(records)))
     needed = wanted(keys)
     columns = {
@@ -274,8 +274,7 @@ def _rows(
         for key in needed
     }
     frame = pl.DataFrame({key: pl.from_arrow(column) for key, column in columns.items()})
-    source = _Source(text, line, lines)
-    return Rows(frame, lines, source.raw, broken, frozenset(needed) - plain)
+    return Rows(frame, lines, raw, broken, frozenset(needed) - plain)
 
 
 class _Source:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from segue.data.maps.registry import table_map
+from segue.data.read.arrow import is_arrow, read_arrow
 from segue.data.read.delimited import read_delimited
 from segue.data.read.fields import Dialect
-from segue.data.read.files import Part, inner_suffix, parts
+from segue.data.read.files import Location, Part, inner_suffix, parts
+from segue.data.read.json_array import array_lines, read_json_array
 from segue.data.read.json_lines import absent_fields, read_json_lines
 from segue.data.read.parquet import read_parquet
 from segue.data.read.rows import Rows
@@ -18,20 +19,26 @@ from segue.data.read.text import bom, codec, utf8_blocks
 from segue.data.settings import EventSource, FileSource, ItemSource, UserSource
 from segue.domain.errors import MissingColumn, ReadError
 
-TextOrParquet = Literal["csv", "jsonl", "parquet"]
-SUFFIXES: dict[str, TextOrParquet] = {
+Kind = Literal["csv", "jsonl", "json", "parquet", "arrow"]
+SUFFIXES: dict[str, Kind] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+    ".arrows": "arrow",
 }
+TYPED = {"parquet": read_parquet, "arrow": read_arrow}
+JSON = {"jsonl": read_json_lines, "json": read_json_array}
 
 SLIP = 0.8  # how alike (difflib's ratio) two names are of which one is the other misspelt
 
 
-def read_rows(path: Path, source: FileSource) -> Iterator[Rows]:
+def read_rows(path: Location, source: FileSource) -> Iterator[Rows]:
     """The rows of all parts of one path, as `source` says that they are to be read.
 
     Raises `ReadError` where a part is damaged, `MissingColumn` where it lacks a column that the source names.
@@ -55,15 +62,15 @@ def read_part(part: Part, source: FileSource) -> Iterator[Rows]:
 def _read_part(part: Part, source: FileSource) -> Iterator[Rows]:
     kind = part_format(part, source)
     needed = _Needed(part.name, source, kind)
-    if kind == "parquet":
+    if kind in TYPED:
         with part.seekable() as stream:
-            yield from read_parquet(stream, name=part.name, wanted=needed)
+            yield from TYPED[kind](stream, name=part.name, wanted=needed)
         return
     encoding = codec(source.encoding, part.name)
     text = utf8_blocks(part.blocks(), source.encoding, part.name)
-    if kind == "jsonl":
+    if kind in JSON:
         needed.check(part, encoding)
-        yield from read_json_lines(text, encoding=encoding, wanted=needed, plain=frozenset(mapped(source).values()))
+        yield from JSON[kind](text, encoding=encoding, wanted=needed, plain=frozenset(mapped(source).values()))
     else:
         dialect = Dialect.of(source.delimiter, source.quote)
         yield from read_delimited(text, dialect, header=source.header, encoding=encoding, wanted=needed)
@@ -74,22 +81,36 @@ def needed_columns(part: Part, source: FileSource) -> Wanted:
     return _Needed(part.name, source, part_format(part, source))
 
 
-def part_format(part: Part, source: FileSource) -> TextOrParquet:
+def part_format(part: Part, source: FileSource) -> Kind:
     """The declared format, or what the part's name and first bytes say."""
     head = part.head(4096)
     if head[:4] == b"PAR1":
         return "parquet"
+    if is_arrow(head):
+        return "arrow"
     if source.format != "auto":
         return source.format
     named = SUFFIXES.get(inner_suffix(part.name))
+    if named in (None, "jsonl") and looks_like_array(head):
+        return "json"
     return named or ("jsonl" if looks_like_json(head) else "csv")
 
 
 def looks_like_json(head: bytes) -> bool:
     """Whether a text begins with a JSON object."""
-    mark, encoding = bom(head)
-    text = head[len(mark) :].decode(encoding or "utf-8", "replace").lstrip()
+    text = _beginning(head)
     return text[:1] == "{" and (text[1:].lstrip()[:1] in ('"', "}"))
+
+
+def looks_like_array(head: bytes) -> bool:
+    """Whether a text begins with a JSON array of objects, or an empty one."""
+    text = _beginning(head)
+    return text[:1] == "[" and (looks_like_json(text[1:].encode()) or text[1:].strip() in ("", "]"))
+
+
+def _beginning(head: bytes) -> str:
+    mark, encoding = bom(head)
+    return head[len(mark) :].decode(encoding or "utf-8", "replace").lstrip()
 
 
 def mapped(source: FileSource) -> dict[str, str]:
@@ -103,7 +124,7 @@ def mapped(source: FileSource) -> dict[str, str]:
 class _Needed:
     """Answers which columns of a part are needed, and refuses a part that lacks one."""
 
-    def __init__(self, name: str, source: FileSource, kind: TextOrParquet) -> None:
+    def __init__(self, name: str, source: FileSource, kind: Kind) -> None:
         self._name, self._source, self._kind = name, source, kind
         self._named = list(dict.fromkeys(mapped(source).values()))
 
@@ -117,7 +138,7 @@ class _Needed:
                 mend="rename or remove one of them in the file's first line",
             )
         inside = [column for column in self._named if column not in names]
-        if self._kind != "jsonl":
+        if self._kind not in JSON:
             missing = [column for column in inside if column not in fields]
             if missing:
                 raise self._missing(missing[0], [*names, *fields])
@@ -129,7 +150,8 @@ class _Needed:
 
         A column that rows can do without may be absent from a whole part: programs leave out what is empty.
         """
-        text = utf8_blocks(part.blocks(), self._source.encoding, part.name)
+        text: Iterable[bytes] = utf8_blocks(part.blocks(), self._source.encoding, part.name)
+        text = array_lines(text) if self._kind == "json" else text
         absent, fields = absent_fields(text, encoding=encoding, columns=self._named)
         roles = {role: column for role, column in mapped(self._source).items() if column in absent}
         others = [name for name in fields if name not in self._named]
