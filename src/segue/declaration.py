@@ -99,15 +99,26 @@ class Loaded:
 
     def origins(self) -> list[Origin]:
         """Every setting, its value and its origin, in the order of the declaration."""
-        return [Origin(".".join(path), value, self._origin(path)) for path, value in _flatten(self.declaration)]
+        defaults = dict(_flatten(Declaration()))
+        said = _flatten(self.declaration)
+        return [
+            Origin(".".join(path), value, self._origin(path) or self._map(path, value, defaults))
+            for path, value in said
+        ]
+
+    def _map(self, path: KeyPath, value: Any, defaults: Mapping[KeyPath, Any]) -> str:
+        """The import map that says what the declaration does not; "default" where none does."""
+        by_name = getattr(getattr(self.declaration, path[0], None), "map", None)
+        return f'map "{by_name}"' if by_name is not None and value != defaults.get(path) else "default"
 
     def _origin(self, path: KeyPath) -> str:
+        """Where a value was said; "" where it was not."""
         for depth in range(len(path), 0, -1):
             if path[:depth] in self.environment:
                 return self.environment[path[:depth]]
             if path[:depth] in self.lines and _given(self.raw, path):
                 return f"{FILE}:{self.lines[path[:depth]]}"
-        return "default"
+        return ""
 
 
 def load(folder: Path, environment: Mapping[str, str] | None = None) -> Loaded:

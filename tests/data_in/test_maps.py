@@ -43,6 +43,13 @@ def test_the_declaration_has_what_the_map_says_and_goes_before_it() -> None:
     assert (said.events.type_weight("search"), said.events.type_weight("Order Completed")) == (0.5, 5.0)
 
 
+def test_what_a_map_says_has_the_map_as_its_origin() -> None:
+    said = {each.key: each.origin for each in loads('[events]\nmap = "segment"\ntimezone = "Europe/Berlin"').origins()}
+    assert said["events.columns.user"] == said["events.types.Order Completed"] == 'map "segment"'
+    assert (said["events.timezone"], said["events.map"]) == ("segue.toml:3", "segue.toml:2")
+    assert said["events.columns.session"] == said["items.columns.id"] == "default"
+
+
 def test_what_a_map_says_twice_it_says_once() -> None:
     once = resolved(EventSource(map="ga4", types={"purchase": 9.0}))
     assert resolved(once) == once
