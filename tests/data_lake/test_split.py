@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from segue.data.interactions import NO_ORDER
 from segue.data.split.split import Split, allowed, split_by_time, split_files, split_last, split_random
-from segue.data.split.view import Rows
+from segue.data.split.view import Rows, View
 from segue.domain.errors import DataError, MissingColumn
 from segue.domain.items import Items
 from segue.domain.requests import NO_TIME
@@ -265,3 +267,46 @@ def test_the_training_view_is_keyed_and_keeps_people_whole_in_every_partition():
         ]
         assert sum(len(part) for part in people) == len(set().union(*people))
     assert Rows.of(split.train).order.shape == (split.train.rows,)
+
+
+def wide(people: int = 2_000, events: int = 50) -> Dataset:
+    rng = np.random.default_rng(0)
+    rows = people * events
+    table = pa.table(
+        {
+            "user": np.repeat(np.arange(people), events),
+            "item": rng.integers(500, size=rows),
+            "type": np.zeros(rows, np.int64),
+            "weight": np.ones(rows),
+            "time": rng.integers(1, 90 * DAY, size=rows),
+            "order": np.arange(rows),
+        }
+    ).cast(INTERACTIONS)
+    return LocalEngine().prepare(Table(table, Items(f"i{item}" for item in range(500)), people), Key.USER)
+
+
+@pytest.mark.parametrize(
+    "splitter", [lambda data: split_by_time(data, 9), lambda data: split_last(data, 5), lambda data: split_random(data)]
+)
+def test_the_training_part_is_a_view(splitter):
+    """One byte a row is kept for it, of 29; what is read of it costs a batch at a time."""
+    data = wide()
+    tracemalloc.start()
+    try:
+        split = splitter(data)
+        test = sum(
+            getattr(part, name).nbytes
+            for part in (split.test.histories, split.test.truth)
+            for name in ("offsets", "items", "weights", "times", "types")
+        )
+        kept = tracemalloc.get_traced_memory()[0] - test - split.test.people.nbytes
+        assert kept <= 1.2 * data.rows
+    finally:
+        tracemalloc.stop()
+
+
+def test_people_of_whom_nothing_is_held_back_are_read_from_the_very_memory_of_the_data():
+    data = made([(0, 0, 0), (0, 1, 1), (1, 0, 2), (1, 1, 9)])
+    nothing = View(data, np.array([0, 2, 4]), np.zeros(4, np.bool_), "nothing")
+    (batch,) = (batch for part in nothing.partitions(1) for batch in part)
+    assert np.shares_memory(batch.column("item").to_numpy(), data.arrays["item"])
