@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -18,6 +19,8 @@ from segue.cli import main
 from segue.data.histories.forget import forget
 from segue.data.journal.drain import drain
 from segue.data.journal.journal import SQLiteJournal
+from segue.data.lake.forget import forget_in_lake
+from segue.data.lake.lake import Lake
 from segue.data.lake.upkeep import Upkeep
 from segue.domain.events import Event
 from segue.project import Project
@@ -128,6 +131,16 @@ def check_the_others(workspace: Path) -> None:
     codes = project.lake.snapshot().dictionary("person_ids")
     assert codes["id"].is_unique().all()
     assert project.recommend_all(workspace / "lists.csv", k=2).people == 3, "bob, cid and the new one"
+
+
+@pytest.mark.parametrize("code", ["utf-8", "latin-1", "utf-16-le"])
+def test_refused_bytes_of_any_encoding_are_forgotten(tmp_path: Path, code: str) -> None:
+    lake = Lake(tmp_path / "lake")
+    raw = [f"{ANN};x".encode(code) + b"\xff", f"an{ANN}a;x".encode(), b"bob;x\xfe"]
+    bad = pl.DataFrame({"reason": ["r"] * 3, "line": [1, 2, 3], "bytes": raw}, schema_overrides={"bytes": pl.Binary})
+    lake.quarantine(bad, "b")
+    forget_in_lake(lake, [f"u:{ANN}"])
+    assert lake.snapshot().quarantine().collect()["line"].to_list() == [2, 3], "a longer word is another's"
 
 
 def test_what_the_journal_let_go_before_is_in_no_page_of_it(tmp_path: Path) -> None:

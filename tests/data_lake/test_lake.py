@@ -156,14 +156,14 @@ def test_codes_keep_their_meaning(lake: Lake) -> None:
 
 
 def test_a_crash_between_dictionary_and_events_is_harmless(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    append = tables.Table.append
+    commit = tables.Table.commit
 
     def crash(self: tables.Table, *arguments: object) -> None:
         if self.layout.name == "events":
             raise KeyboardInterrupt
-        append(self, *arguments)
+        commit(self, *arguments)
 
-    monkeypatch.setattr(tables.Table, "append", crash)
+    monkeypatch.setattr(tables.Table, "commit", crash)
     with pytest.raises(KeyboardInterrupt):
         lake.append_events(views("ann", "bob"), "b1")
     monkeypatch.undo()

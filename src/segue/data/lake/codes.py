@@ -25,11 +25,12 @@ class Codes:
 
     def encode(self, ids: pl.Series) -> pl.Series:
         """int32 codes of the ids, null where an id is null. Ids that were never met are given the next codes first."""
-        known = self._known()
-        new = ids.drop_nulls().unique(maintain_order=True).to_frame(columns.ID)
-        new = new.join(known, on=columns.ID, how="anti", maintain_order="left")
+        everybody = self._known()
+        asked = ids.drop_nulls().unique(maintain_order=True).to_frame(columns.ID)
+        known = everybody.join(asked, on=columns.ID, how="semi")  # the table to look up in is of those few alone
+        new = asked.join(known, on=columns.ID, how="anti", maintain_order="left")
         if new.height:
-            known = self._add(known, new)
+            known = pl.concat([known, self._add(everybody, new).slice(everybody.height)])
         name = ids.name
         coded = ids.to_frame(columns.ID).join(known, on=columns.ID, how="left", maintain_order="left")
         return coded[columns.CODE].alias(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,11 +60,27 @@ def forget_in_lake(lake: Lake, people: Sequence[str]) -> Forgotten:
 
 def _refusals(table: Table, ids: Sequence[str]) -> int:
     """Take out the refused rows that name one of the ids in any of their texts."""
-    written = {form for each in ids for form in (each, json.dumps(each)[1:-1], each.replace('"', '""'))}
-    words = "|".join(re.escape(form) for form in sorted(written))
-    texts = [name for name, kind in table.layout.empty.schema.items() if kind in (pl.String, pl.Binary)]
-    named = [pl.col(name).cast(pl.String, strict=False).str.contains(rf"(^|\W|_)({words})(\W|_|$)") for name in texts]
+    written = sorted({form for each in ids for form in (each, json.dumps(each)[1:-1], each.replace('"', '""'))})
+    words = rf"(^|\W|_)({'|'.join(map(re.escape, written))})(\W|_|$)"
+    named = []
+    for name, kind in table.layout.empty.schema.items():
+        if kind == pl.String:
+            named.append(pl.col(name).str.contains(words))
+        elif kind == pl.Binary:
+            named.append(pl.col(name).map_batches(_search(written), return_dtype=pl.Boolean))
     return take_out(table, pl.any_horizontal(each.fill_null(value=False) for each in named))
+
+
+def _search(written: Sequence[str]) -> Callable[[pl.Series], pl.Series]:
+    """Whether bytes hold one of the texts as a word, as the encodings write it that people's files are in."""
+    codes = ("utf-8", "latin-1", "utf-16-le", "utf-16-be")
+    forms = {text.encode(code, "ignore") for text in written for code in codes} - {b""}
+    word = re.compile(
+        rb"(?<![0-9A-Za-z\x80-\xff])(?:" + b"|".join(map(re.escape, sorted(forms))) + rb")(?![0-9A-Za-z])"
+    )
+    return lambda rows: pl.Series(
+        [each is not None and word.search(each) is not None for each in rows], dtype=pl.Boolean
+    )
 
 
 def _unnamed(table: Table, codes: Sequence[int]) -> None:

@@ -59,9 +59,7 @@ class Layout:
     @property
     def empty(self) -> pl.DataFrame:
         """No rows, with the columns as polars reads them."""
-        frame = pl.from_arrow(self.schema.empty_table())
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        return pl.DataFrame(schema=pl.Schema(self.schema))
 
 
 class Table:
