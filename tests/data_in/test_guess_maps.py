@@ -39,7 +39,9 @@ def test_events_are_recognised_and_said(tmp_path: Path, name: str) -> None:
     assert (guess.source.columns.context, bool(guess.source.columns.item)) == ("*", True)
 
 
-@pytest.mark.parametrize("name", sorted(EVENTS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name == "cloudevents" else [pytest.mark.slow]) for name in sorted(EVENTS)]
+)
 def test_what_is_written_reads_them(tmp_path: Path, name: str) -> None:
     path = json_lines(tmp_path, EVENTS[name])
     started = initialise(tmp_path / "workspace", [str(path)])

@@ -95,7 +95,7 @@ def _raw_from(rows: Rows, start: int, places: npt.NDArray[np.int64]) -> list[str
 def records_of(rows: Rows) -> Records:
     """Rows of a file as records; what a row has nothing of is absent from its record."""
     names = rows.frame.columns
-    columns = [_values(rows.frame[name], json=name in rows.fragments) for name in names]
+    columns = [_decoded(rows.frame[name]) if name in rows.fragments else _values(rows.frame[name]) for name in names]
     if not columns:
         return Records([{} for _ in rows.lines], rows.lines, rows.raw, rows.broken)
     values = [
@@ -136,7 +136,7 @@ def _broken(records: Records, unfit: list[tuple[int, Unfit]]) -> Iterator[Broken
 def _events(kept: list[Record], source: Mapped) -> tuple[pl.DataFrame, frozenset[str]]:
     """The named columns, and, where a column is `REST`, what of each record these do not take."""
     paths = dict.fromkeys(path for path in mapped(source).values() if path != REST)
-    cells = {path: texts(path, [field_at(record, path) for record in kept]) for path in paths}
+    cells = {path: texts(path, _at(kept, path)) for path in paths}
     if REST in mapped(source).values():
         taken = _tree(paths)
         cells[REST] = texts(REST, [_rest(record, taken) or None for record in kept])
@@ -147,9 +147,22 @@ def _items(kept: list[Record], source: Mapped) -> tuple[pl.DataFrame, frozenset[
     """The named columns as text, all others of the records as JSON texts."""
     paths = dict.fromkeys(mapped(source).values())
     others = dict.fromkeys(key for record in kept for key in record if key not in paths)
-    cells = {path: texts(path, [field_at(record, path) for record in kept]) for path in paths}
+    cells = {path: texts(path, _at(kept, path)) for path in paths}
     cells |= {key: fragments(key, [record.get(key) for record in kept]) for key in others}
     return pl.DataFrame(cells), frozenset(others)
+
+
+def _at(records: list[Record], path: str) -> list[Any]:
+    """What the records have at a path; a name or a field of an object without the search that a longer path needs."""
+    outer, _, name = path.partition(".")
+    if not name:
+        return [record.get(path) for record in records]
+    if "." in name:
+        return [field_at(record, path) for record in records]
+    return [
+        record[path] if path in record else inside.get(name) if isinstance(inside := record.get(outer), dict) else None
+        for record in records
+    ]
 
 
 def _tree(paths: Iterable[str]) -> Tree:
@@ -174,15 +187,19 @@ def _rest(record: Mapping[str, Any], taken: Tree) -> Record:
     return rest
 
 
-def _values(cells: pl.Series, *, json: bool) -> list[Any]:
-    if not json:
-        values = cells.to_list()
-        return values if cells.dtype == pl.String else msgspec.to_builtins(values, enc_hook=str)
+def _values(cells: pl.Series) -> list[Any]:
+    """The cells as values that JSON has; times and other types of Parquet as text."""
+    values = cells.to_list()
+    return values if cells.dtype == pl.String else msgspec.to_builtins(values, enc_hook=str)
+
+
+def _decoded(cells: pl.Series) -> list[Any]:
+    """What JSON texts hold."""
     there = cells.is_not_null()
     found = _ANY.decode_lines("\n".join(cells.filter(there).to_list())) if there.any() else []
     if len(found) == len(cells):
         return found
-    values = [None] * len(cells)
+    values: list[Any] = [None] * len(cells)
     for place, value in zip(there.arg_true().to_list(), found, strict=True):
         values[place] = value
     return values
