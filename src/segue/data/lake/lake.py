@@ -256,7 +256,7 @@ class Lake:
         """The frames of a catalog with the order of their rows behind those of the table and `before` more; users by
         their codes."""
         files = self.tables[name].files()
-        first = before + (int(files["max.order"].max()) + 1 if files.height else 0)  # type: ignore[arg-type]
+        first = before + (int(files.select(pl.col("max.order").max()).item()) + 1 if files.height else 0)
         numbered = {}
         for batch, frame in batches.items():
             order = pl.int_range(first, first + frame.height, dtype=pl.Int64).alias(columns.ORDER)

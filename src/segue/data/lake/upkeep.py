@@ -43,13 +43,18 @@ class Status:
 
     def row(self) -> dict[str, Any]:
         """What a table of tables shows."""
-        days = {name: None if day is None else day.isoformat() for name, day in self._days().items()}
-        size = {"megabytes": round(self.nbytes / 1e6, 2)}
-        counts = {"table": self.table, "rows": self.rows, "files": self.files, "small": self.small}
-        return {**counts, **size, "versions": self.version, "entries": self.entries, "stale": self.stale, **days}
-
-    def _days(self) -> dict[str, date | None]:
-        return {"oldest": self.oldest, "newest": self.newest}
+        return {
+            "table": self.table,
+            "rows": self.rows,
+            "files": self.files,
+            "small": self.small,
+            "megabytes": round(self.nbytes / 1e6, 2),
+            "versions": self.version,
+            "entries": self.entries,
+            "stale": self.stale,
+            "oldest": None if self.oldest is None else self.oldest.isoformat(),
+            "newest": None if self.newest is None else self.newest.isoformat(),
+        }
 
 
 @dataclass(frozen=True)
@@ -169,12 +174,13 @@ def _days_of(files: pl.DataFrame, by_day: bool) -> tuple[date | None, date | Non
     if files.is_empty():
         return None, None
     if by_day:
-        days = files["partition.day"].cast(pl.Date)
-        return days.min(), days.max()  # type: ignore[return-value]
-    if "min.received" not in files.columns:
+        low, high = pl.col("partition.day"), pl.col("partition.day")
+    elif "min.received" in files.columns:
+        low, high = pl.col("min.received"), pl.col("max.received")
+    else:
         return None, None
-    moments = files.select(pl.col("min.received").min(), pl.col("max.received").max()).row(0)
-    return tuple(None if moment is None else moment.date() for moment in moments)  # type: ignore[return-value]
+    oldest, newest = files.select(low.min().cast(pl.Date), high.max().cast(pl.Date).alias("newest")).row(0)
+    return oldest, newest
 
 
 def _leaving(table: Table, before: date) -> Leaving:
