@@ -45,7 +45,8 @@ class Drift:
         rows = batch.lazy().select(later=self._side, cell=cell).drop_nulls()
         if self._numeric:
             rows = rows.filter(pl.col("cell").is_finite())
-        self._parts.append(self._merged([rows.group_by("later", "cell").len().collect()]))
+        counted = self._merged([rows.group_by("later", "cell").len().collect()])
+        self._parts.append(counted)
         if sum(part.height for part in self._parts) > 4 * DISTINCT:
             self._parts = [self._merged(self._parts)]
 
