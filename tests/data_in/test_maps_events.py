@@ -188,6 +188,13 @@ def test_segment_gives_one_event_a_product(tmp_path: Path) -> None:
     assert [(row.line, row.reason, row.column) for row in found.broken] == [(5, "no item", "product.product_id")]
 
 
+def test_an_array_of_calls_is_read_like_lines_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "calls.json"
+    path.write_text(json.dumps(SEGMENT_CALLS, indent=1))
+    found, lines = taken(path, EventSource(map="segment")), events(tmp_path, "segment", SEGMENT_CALLS)
+    assert (found.rows, found.left_out, found.reasons) == (lines.rows, lines.left_out, lines.reasons)
+
+
 def test_what_segment_says_beside_is_kept(tmp_path: Path) -> None:
     found = events(tmp_path, "segment", SEGMENT_CALLS)
     contexts = [json.loads(context) for context in found.column("context")]

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -22,7 +21,7 @@ from segue.data.guess.types import type_weight
 from segue.data.maps.map import REST, Glimpse, ImportMap, Mapped, Record, TableMap
 from segue.data.maps.records import records_of
 from segue.data.maps.registry import maps, resolved
-from segue.data.read.files import Part, parts
+from segue.data.read.files import Location, Part, parts
 from segue.data.read.read import mapped, part_format, read_part
 from segue.data.read.rows import Rows
 from segue.data.settings import EventSource, FileSource, ItemSource
@@ -46,7 +45,7 @@ class Recognised:
     sample: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
-def recognised(paths: Sequence[Path], table: Table, told: Told | None = None) -> Recognised | None:
+def recognised(paths: Sequence[Location], table: Table, told: Told | None = None) -> Recognised | None:
     """What the map that the first file, or a member of it, is surely of makes of it; None where no map says so."""
     told = told or Told()
     if not paths or told.delimiter:
@@ -105,17 +104,19 @@ class _Look:
         self.left: Counter[str] = Counter()
         self.broken: Counter[str] = Counter()
 
-    def said(self, paths: Sequence[Path]) -> Recognised:
+    def said(self, paths: Sequence[Location]) -> Recognised:
         """All that there is to say."""
         look = self.look
         self._read()
         if isinstance(look.source, EventSource) and self._lacking(look.source):
             self._guess_the_rest()
         self._refuse_absent()
-        look.reasons += [self._evidence(role, path) for role, path in mapped(look.source).items()]
+        said = {reason.split(":")[0] for reason in look.reasons}
+        look.reasons += [self._evidence(role, path) for role, path in mapped(look.source).items() if role not in said]
         if isinstance(look.source, EventSource):
             self._say_types(look.source)
         self._say_what_is_not_kept()
+        look.doubts = list(dict.fromkeys(look.doubts))
         look.doubts += [doubt for path in paths[1:20] if (doubt := self._unlike(path))]
         look.source = msgspec.structs.replace(look.source, files=tuple(map(str, paths)))
         return look
@@ -203,7 +204,7 @@ class _Look:
                 f"{count:,} records are not as the specification says ({why}): they are quarantined"
             )
 
-    def _unlike(self, path: Path) -> str | None:
+    def _unlike(self, path: Location) -> str | None:
         """What is said of a further file that is not of this map."""
         found = (_found(glimpse(part), self.table) for part in islice(parts(path), MEMBERS))
         if any(each is not None and each[0].name == self.map.name for each in found):
