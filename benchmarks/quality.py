@@ -5,9 +5,9 @@
 Events with string ids of people and items, a type, a time, a value and a quantity, some of them broken on purpose.
 Segue holds a lake of them to eleven rules, from Delta files; a peer holds a Parquet file of the same rows, ids as
 text, to the same rules, in a process of its own with the interpreter in --python (benchmarks/peers/quality.txt says
-what it needs). Each says how many rows broke each rule; where two differ, the run fails. Peak memory is the largest resident set as the
-kernel counted it; a peer that runs out of memory or time is told as such. Reading is in the time of everybody, loading
-the packages in that of nobody.
+what it needs). Each says how many rows broke each rule; where two differ, the run fails. Peak memory is the largest
+resident set as the kernel counted it; a peer that runs out of memory or time is told as such. Reading is in the time of
+everybody, loading the packages in that of nobody.
 """
 
 from __future__ import annotations
