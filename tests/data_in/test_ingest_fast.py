@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -14,6 +15,7 @@ from segue.data.bulk import choice
 from segue.data.ingest import steps
 from segue.data.ingest.ingest import FileReport, ingest_events
 from segue.data.lake.lake import Lake
+from segue.data.read.files import Part
 from segue.data.settings import EventColumns, EventSource
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -135,3 +137,32 @@ def test_the_same_big_file_twice_changes_nothing(tmp_path: Path, fast: None) -> 
     _, again = taken(tmp_path, source, "lake")
     assert (first.kept, again.kept, again.skipped) == (1_000, 0, True)
     assert lake.snapshot().events().collect().height == 1_000
+
+
+@pytest.mark.parametrize(("before", "after"), [(1 << 40, 0), (0, 1 << 40)])
+def test_a_file_broken_off_in_one_lane_is_finished_in_the_other(
+    before: int, after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their steps end at other lines, and no line comes twice or is left out."""
+    source = EventSource(columns=EventColumns(user="user", item="item"))
+    (tmp_path / "events.csv").write_text("user,item\n" + "".join(f"u{row},i{row % 7}\n" for row in range(1_000)))
+    monkeypatch.setattr(steps, "STEP", 100)
+    monkeypatch.setattr("segue.data.ingest.ingest.BLOCK", 1_700)
+    monkeypatch.setattr(Part.blocks, "__defaults__", (1_100,))
+    monkeypatch.setattr(choice, "BIG", before)
+    lake, commits = Lake(tmp_path / "lake"), []
+    whole = lake.tables["events"].append
+
+    def cut_off(*said: Any) -> Any:
+        commits.append(said)
+        if len(commits) == 4:
+            raise KeyboardInterrupt
+        return whole(*said)
+
+    monkeypatch.setattr(lake.tables["events"], "append", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        ingest_events(lake, source, [tmp_path / "events.csv"], tmp_path, NOW)
+    monkeypatch.setattr(choice, "BIG", after)
+    ingest_events(Lake(tmp_path / "lake"), source, [tmp_path / "events.csv"], tmp_path, NOW)
+    users = Lake(tmp_path / "lake").snapshot().events().collect()["user"].to_list()
+    assert sorted(users) == sorted(f"u{row}" for row in range(1_000))

@@ -279,6 +279,10 @@ def _steps(part: Part, source: FileSource, sink: _Sink, tally: Tally, told: _Tel
             tally.last_line = max(tally.last_line, taken.last_line)
             told(tally.read)
     step.places = places.of(step.broken, at_end=True)
+    if number:  # so that every step of a big file says how it was read
+        step.batch = f"{tally.batch}.{sequence}{number}"
+        yield step
+        step = Step(tally.batch, tally, table=sink.name)
     yield step
 
 

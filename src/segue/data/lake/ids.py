@@ -76,6 +76,12 @@ class IdIndex:
         known = self._known()
         return [path for path in files if path in found or path not in known]
 
+    def told(self, files: Sequence[str], ids: pl.Series) -> None:
+        """Learn of new files whose ids all begin as these few do, without reading them."""
+        self._reopen()
+        self.few.update(dict.fromkeys(files, tuple(int(each) for each in np.unique(_begun(ids)))))
+        self._keep()
+
     def forget(self) -> None:
         """Remove the index; the next question makes it anew."""
         if self.folder is not None:
@@ -109,11 +115,16 @@ class IdIndex:
                 hashes, paths = [], []
         if paths:
             self._add(hashes, paths)
-        if files and self.folder is not None:
-            try:
-                self._save(self.folder)
-            except OSError as error:
-                raise refused_write(error, self.folder) from error
+        if files:
+            self._keep()
+
+    def _keep(self) -> None:
+        if self.folder is None:
+            return
+        try:
+            self._save(self.folder)
+        except OSError as error:
+            raise refused_write(error, self.folder) from error
 
     def _add(self, hashes: list[Hashes], paths: list[str]) -> None:
         """Add a run; while the one before it is not much longer, the two become one."""

@@ -19,14 +19,17 @@ from segue.data.lake.files import sync
 from segue.data.lake.lease import lease
 from segue.data.lake.replace import Replacement
 from segue.data.lake.rows import (
+    WAYS,
     Trusted,
     as_laid_out,
+    by_line,
     decision_rows,
     file_batch,
     person_keys,
     unknown_rows,
     untrusted,
     with_day,
+    without_steps,
 )
 from segue.data.lake.snapshot import Snapshot
 from segue.data.lake.tables import Table
@@ -219,7 +222,9 @@ class Lake:
         """Commit what is new of the events of these batches; an id that several have is of the first."""
         table = self.tables["events"]
         coded = self._coded_events(_unknown(table, self._laid_events(batches), trusted))
-        table.append(coded, transactions)
+        staged = table.append(coded, transactions)
+        if coded.height and by_line(coded) is not None:
+            table.ids.told([file.action.path for file in staged], coded[columns.ID].head(1))
         kept = dict(coded.group_by(columns.BATCH).len().iter_rows())
         return {
             batch: Appended(kept.get(batch, 0), frame.height - kept.get(batch, 0)) for batch, frame in batches.items()
@@ -284,8 +289,18 @@ def _unknown(table: Table, rows: pl.DataFrame, trusted: Trusted | None) -> pl.Da
     """The rows whose id the table does not have; who writes asks, so that the index of ids learns on the way."""
     if rows.is_empty():
         return rows
-    suspects = table.ids.files_with(rows[columns.ID], table.path, untrusted(table.files(), trusted))
+    files, batch = table.files(), by_line(rows) if columns.BATCH in rows.columns else None
+    if batch is not None and _read_in_one_way(table, batch):
+        files = without_steps(files, batch.split(".")[0])  # each line of a file is in one of its steps
+    suspects = table.ids.files_with(rows[columns.ID], table.path, untrusted(files, trusted))
     return unknown_rows(rows, [table.path / file for file in suspects])
+
+
+def _read_in_one_way(table: Table, batch: str) -> bool:
+    """Whether a batch is a step of a file of which no step was read in another way: they would end at other lines."""
+    content, _, step = batch.partition(".")
+    begun = {way for way in WAYS if table.committed(f"{content}.{way}0") is not None}
+    return bool(step) and begun <= {step.rstrip("0123456789")}
 
 
 def _first_of_each(rows: pl.DataFrame) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from segue.domain import columns
 from segue.domain.decisions import Decision
 from segue.domain.errors import DataError
 
+WAYS = ("", "f")  # of reading a file, which end its steps at other lines: `ingest` names these with it
 CONTENT_DIGITS = 32  # of the hash of a file's content, which the name of its batch begins with
 BATCH_DIGITS = 48  # content and mapping
 
@@ -79,6 +80,23 @@ def untrusted(files: pl.DataFrame, trusted: Trusted | None) -> list[str]:
         since = pl.col(f"min.{trusted.column}") >= trusted.since
         files = files.filter(~(of_batch & since).fill_null(value=False))
     return files["path"].to_list() if files.height else []
+
+
+def by_line(rows: pl.DataFrame) -> str | None:
+    """The batch that all rows are of, where their ids come from its content and their lines, else None."""
+    batch = rows[columns.BATCH][0]
+    if len(batch) < BATCH_DIGITS or not (rows[columns.BATCH] == batch).all():
+        return None
+    prefix, ids = f"{batch[:16]}-", (rows[columns.ID].min(), rows[columns.ID].max())
+    return batch if all(str(each).startswith(prefix) for each in ids) else None
+
+
+def without_steps(files: pl.DataFrame, content: str) -> pl.DataFrame:
+    """The files (flattened add actions) without those that hold only steps of this content and mapping."""
+    if files.is_empty():
+        return files
+    low, high = (pl.col(f"{end}.batch").str.split(".") for end in ("min", "max"))
+    return files.filter(~((low.list.first() == content) & (high.list.first() == content)).fill_null(value=False))
 
 
 def unknown_rows(rows: pl.DataFrame, files: Sequence[Path]) -> pl.DataFrame:

@@ -113,13 +113,15 @@ class Table:
         table = self.current()
         return None if table is None else table.transaction_version(app)
 
-    def append(self, frame: pl.DataFrame, transactions: Mapping[str, int]) -> None:
-        """Commit the rows (possibly none) and, by application id, versions; returns when all of it is on disk.
+    def append(self, frame: pl.DataFrame, transactions: Mapping[str, int]) -> list[Staged]:
+        """Commit the rows (possibly none) and, by application id, versions; returns their files when all is on disk.
 
         The data files are synced before the log names them, the log entry and the folders before this returns.
         Either all rows are in the table afterwards or, where an error is raised, none.
         """
-        self.commit(self.stage(frame, next(iter(transactions))), transactions)
+        staged = self.stage(frame, next(iter(transactions)))
+        self.commit(staged, transactions)
+        return staged
 
     def stage(self, frame: pl.DataFrame, name: str) -> list[Staged]:
         """Write rows into files, synced, that are in the table once they are committed. `name` begins their names."""
