@@ -91,16 +91,17 @@ def _reasons(profile: Profile) -> list[Figure]:
     if not refused:
         return []
     whole = profile.intake.quarantined
+    plot = levels(
+        [cut(each.reason, 44) for each in refused[:6]],
+        [each.rows / whole for each in refused[:6]],
+        [f"{each.rows:,}" for each in refused[:6]],
+        "Rows in quarantine by reason",
+        f"{refused[0].reason} leads",
+    )
     return [
         Figure(
-            "Why rows were refused",
-            levels(
-                [cut(each.reason, 44) for each in refused[:6]],
-                [each.rows / whole for each in refused[:6]],
-                [f"{each.rows:,}" for each in refused[:6]],
-                "Rows in quarantine by reason",
-                f"{refused[0].reason} leads",
-            ),
+            "Why rows were refused" if len(refused) > 1 else "The shape of some refused rows",
+            plot if len(refused) > 1 else Markup(""),
             [
                 {
                     "reason": cut(each.reason, 120),

@@ -74,7 +74,7 @@ def drift(snapshot: Snapshot, timezone: str) -> Drift | None:
     first, last = rows.select(first=pl.col(columns.TIME).min(), last=pl.col(columns.TIME).max()).collect().row(0)
     if first is None or first == last:
         return None
-    since = last - min(RECENT, (last - first) / 4)
+    since = last - _recent(last - first)
     rows = rows.with_columns((pl.col(columns.TIME) > since).alias("recent"))
     by_item = _counted(rows, pl.col(columns.ITEM))
     sides = dict(_counted(rows, pl.lit("")).select("recent", "events").iter_rows())
@@ -87,6 +87,13 @@ def drift(snapshot: Snapshot, timezone: str) -> Drift | None:
     shifts = [_shift(of, counts) for of, counts in found.items() if counts.height > 1]
     told = sorted((shift for shift in shifts if shift.moved), key=lambda shift: -shift.psi)
     return Drift(since, sides.get(False, 0), sides.get(True, 0), tuple(told))
+
+
+def _recent(span: timedelta) -> timedelta:
+    """Whole weeks, or days, where there are enough, so that no weekday and no hour comes more often than another."""
+    quarter = min(RECENT, span / 4)
+    days = quarter.days - quarter.days % 7 if quarter.days >= 7 else quarter.days
+    return timedelta(days=days) if days else quarter
 
 
 def _counted(rows: pl.LazyFrame, value: pl.Expr) -> pl.DataFrame:

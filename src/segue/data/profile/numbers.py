@@ -75,14 +75,16 @@ def numbers(frame: pl.LazyFrame, column: str, distinct: int | None = None) -> Nu
 
 
 def _told(buckets: pl.DataFrame, infinite: int) -> Numbers:
-    means, counts = buckets["mean"].to_numpy(), buckets["count"].to_numpy().astype(np.int64)
+    single = pl.when(pl.col("low") == pl.col("high")).then("low").otherwise("mean")  # a mean of equals may round
+    means = buckets.select(single).to_series().to_numpy()
+    counts = buckets["count"].to_numpy().astype(np.int64)
     reached = counts.cumsum()
     places = np.searchsorted(reached, np.array(SHARES) * reached[-1])
     quantiles = dict(zip(SHARES, means[places.clip(max=len(means) - 1)].tolist(), strict=True))
     return Numbers(
         minimum=float(buckets["low"][0]),
         maximum=float(buckets["high"][-1]),
-        mean=float(np.average(means, weights=counts)),
+        mean=float((means * (counts / counts.sum())).sum()),
         quantiles=quantiles,
         bars=bars(means, counts, quantiles),
         infinite=infinite,
