@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import mmap
 import operator
 import shutil
 import tempfile
@@ -253,9 +254,11 @@ def opened(path: Path) -> npt.NDArray[Any]:
     """A .npy file mapped into memory, as a plain array; an empty one cannot be mapped."""
     with path.open("rb") as file:
         np.lib.format.read_magic(file)
-        (rows,), _, _ = np.lib.format.read_array_header_1_0(file)
-    mapped: npt.NDArray[Any] = np.load(path, mmap_mode="r" if rows else None)
-    return mapped.view(np.ndarray)
+        (rows,), _, dtype = np.lib.format.read_array_header_1_0(file)
+        if rows == 0:
+            return np.empty(0, dtype)
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # np.load would open the file twice again
+        return np.frombuffer(mapped, dtype, rows, file.tell())
 
 
 def _hash(key: bytes) -> int:
