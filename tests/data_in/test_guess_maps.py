@@ -65,6 +65,15 @@ def test_catalogs_are_recognised(tmp_path: Path, name: str) -> None:
     assert guess_items([written(tmp_path, name, text)]).source.map == by_name
 
 
+def test_a_feed_of_another_encoding_is_read_in_that(tmp_path: Path) -> None:
+    path = tmp_path / "feed.txt"
+    row = "\t".join(("1", "Café crème", "x", "in_stock", "1 EUR", "", "", "Küche"))
+    path.write_bytes(f"{TABS}\n{row}\n".encode("latin-1"))
+    source = guess_items([path]).source
+    assert (source.map, source.encoding) == ("google", "latin-1")
+    assert taken(path, source).column("title") == ["Café crème"]
+
+
 def test_products_in_lines_are_recognised(tmp_path: Path) -> None:
     assert guess_items([json_lines(tmp_path, [CHAIR, CHAIR | {"sku": "2"}])]).source.map == "schema_org"
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from segue.data.guess.cells import quoted
 from segue.data.guess.columns import TYPES, EventRoles
 from segue.data.guess.nested import opened
+from segue.data.guess.shape import guess_shape
 from segue.data.guess.told import Told
 from segue.data.guess.types import type_weight
 from segue.data.maps.map import REST, Glimpse, ImportMap, Mapped, Record, TableMap
@@ -95,12 +96,23 @@ def _found(seen: Glimpse, table: Table) -> tuple[ImportMap, str] | None:
     return None
 
 
+def _encoding(part: Part, reasons: list[str]) -> str:
+    """The encoding of a text of which not all is UTF-8."""
+    head = part.head(GLANCE)
+    if head[:4] == b"PAR1" or "\ufffd" not in head.decode("utf-8", "replace")[:-4]:
+        return "utf-8"
+    shape = guess_shape(part)
+    reasons += [reason for reason in shape.reasons if reason.startswith("encoding:")]
+    return shape.encoding
+
+
 class _Look:
     """Looks at what a map makes of a part, and says it."""
 
     def __init__(self, by_name: ImportMap, table: Table, told: Told, part: Part, why: str) -> None:
         self.map, self.table, self.told, self.part = by_name, table, told, part
-        self.look = Recognised(self._source(), [f"{why}; see {by_name.specification}"])
+        reasons = [f"{why}; see {by_name.specification}"]
+        self.look = Recognised(msgspec.structs.replace(self._source(), encoding=_encoding(part, reasons)), reasons)
         self.left: Counter[str] = Counter()
         self.broken: Counter[str] = Counter()
 
