@@ -2,6 +2,8 @@
 
 What is the person and what is the item lies in `data`, which the specification leaves open: the declaration names both,
 such as `user = "data.customer.id"`, and `segue init` guesses them as it does for any JSON.
+
+Specification: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md and .../formats/json-format.md.
 """
 
 from __future__ import annotations

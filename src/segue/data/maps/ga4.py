@@ -1,4 +1,7 @@
-"""Google Analytics 4 as it is exported to BigQuery, JSON or Parquet: `events_YYYYMMDD`, `events_intraday_YYYYMMDD`."""
+"""Google Analytics 4 as it is exported to BigQuery, JSON or Parquet: `events_YYYYMMDD`, `events_intraday_YYYYMMDD`.
+
+Specification: https://support.google.com/analytics/answer/7029846.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 An item that is out of stock or discontinued is available to nobody: `available_to` is 1970 then, until a later feed has
 it back. The price is that of the sale, where no date bounds the sale; the usual one is `list_price` then.
+
+Specifications: https://support.google.com/merchants/answer/7052112 (attributes) and .../answer/14987622 (RSS 2.0).
 """
 
 from __future__ import annotations

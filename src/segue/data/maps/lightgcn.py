@@ -1,4 +1,7 @@
-"""The lists that came with NGCF and LightGCN: a person and all of their items in one line of train.txt or test.txt."""
+"""The lists that came with NGCF and LightGCN: a person and all of their items in one line of train.txt or test.txt.
+
+Specification: the README of https://github.com/kuandeng/LightGCN, "Dataset".
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Variants of a group are the items, with what the group says where a variant does not. An item that is out of stock or
 discontinued is available to nobody: `available_to` is 1970 then, until a later document has it back.
+
+Specifications: https://schema.org/Product, https://schema.org/ProductGroup and https://www.w3.org/TR/json-ld11/.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Segment's calls as its tracking sends and stores them, with the events of the ecommerce specification, version 2."""
+"""Segment's calls as its tracking sends and stores them, with the events of the ecommerce specification, version 2.
+
+Specification: https://segment.com/docs/connections/spec/ecommerce/v2/ and, of a call's own fields, .../spec/common/.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Snowplow's enriched events as JSON, with the actions and product entities of its ecommerce schemas."""
+"""Snowplow's enriched events as JSON, with the actions and product entities of its ecommerce schemas.
+
+Specifications: https://docs.snowplow.io/docs/fundamentals/canonical-event/ and, in the Iglu Central registry,
+com.snowplowanalytics.snowplow.ecommerce/snowplow_ecommerce_action/jsonschema/1-0-2 and .../product/jsonschema/1-0-0.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""OpenSearch User Behavior Insights (UBI), version 1.3: what people searched for, and what they did with what came."""
+"""OpenSearch User Behavior Insights (UBI), version 1.3: what people searched for, and what they did with what came.
+
+Specification: event.schema.json and query.request.schema.json of https://github.com/o19s/ubi/tree/main/schema/1.3.0.
+"""
 
 from __future__ import annotations
 
