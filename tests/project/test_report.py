@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import polars as pl
@@ -126,6 +127,51 @@ def test_without_times_the_report_says_so_and_invents_none(tmp_path):
     assert (project.profile().growth, project.profile().seasons, project.profile().drift) == (None, None, None)
     assert "no time" in told_.left_out[0]
     assert "ann" not in set(re.findall(r"\w+", page(told_)))
+
+
+def test_the_page_stays_small_and_whole_whatever_the_data_hold(tmp_path):
+    (tmp_path / "segue.toml").write_text(HOSTILE)
+    evil, name = "<script>alert(1)</script>" + "x" * 5_000, "<script>alert(1)</script>" + "x" * 200
+    events = [
+        {
+            "u": f"u{number % 50}",
+            "i": f"{name}{number % 400}",
+            "t": f"20{number % 90 + 10}-03-01T00:00:00Z",
+            "v": 10.0**number,
+        }
+        for number in range(-300, 300)
+    ]
+    (tmp_path / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in [*events, {"i": name}]))
+    wide = {f"{name}{number}": evil for number in range(60)}
+    items = [
+        {"id": f"{name}{number}", "title": evil, "tags": [evil] * 3} | (wide if number < 3 else {})
+        for number in range(40)
+    ]
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    project = Project.open(tmp_path)
+    project.ingest()
+    text = page(project.report())
+    assert len(text) < 300_000
+    assert "<script" not in text
+    assert "&lt;script" in text
+
+
+HOSTILE = """
+[events]
+files = ["events.jsonl"]
+format = "jsonl"
+[events.columns]
+user = "u"
+item = "i"
+time = "t"
+value = "v"
+[items]
+files = ["items.jsonl"]
+[items.columns]
+id = "id"
+title = "title"
+categories = "tags"
+"""
 
 
 def test_the_command_tells_the_same_and_writes_the_page(made, tmp_path):

@@ -28,6 +28,7 @@ NAMING: Final = ROWWISE | {
     columns.DECISION,
     "seed",
 }  # never told singly
+LONGEST: Final = 60  # characters of a name or a value that are told
 FOLDED: Final = (columns.ATTRIBUTES, columns.CONTEXT)
 
 
@@ -53,7 +54,7 @@ class ColumnProfile:
     def row(self) -> dict[str, Any]:
         """The column as a row of a table."""
         return {
-            "column": self.name,
+            "column": self.name[:LONGEST],
             "type": self.type,
             "missing": f"{self.missing_share:.1%}",
             "distinct": self.distinct,
@@ -69,7 +70,7 @@ class ColumnProfile:
             return f"median {middle:.6g}, nine of ten from {low:.6g} to {high:.6g}"
         if self.first and self.last:
             return f"{self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}"
-        return ", ".join(f"{value} ({count / (self.of - self.missing):.0%})" for value, count in self.top[:4])
+        return ", ".join(f"{value[:LONGEST]} ({count / (self.of - self.missing):.0%})" for value, count in self.top[:4])
 
 
 @dataclass(frozen=True)
