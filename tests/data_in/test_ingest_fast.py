@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 import pytest
@@ -82,7 +82,7 @@ def test_every_line_becomes_what_the_careful_way_makes_of_it(
     ends: bytes,
     last: bool,
     size: int,
-    ids_are: str,
+    ids_are: Literal["exact", "integer"],
     tmp_path_factory: pytest.TempPathFactory,
     fast: None,
 ) -> None:

@@ -87,14 +87,24 @@ class _Cells:
             return pl.Series([None], dtype=pl.String).new_from_index(0, len(self.rows))
         return self.rows.frame[column]
 
+    def absent(self, name: str, dtype: pl.DataType) -> pl.Series | None:
+        """Nothing but nulls, where there is no such column."""
+        if self.column(name) in self.rows.frame.columns:
+            return None
+        return pl.Series([None], dtype=dtype).new_from_index(0, len(self.rows))
+
     def identifier(self, name: str) -> pl.Series:
         """Ids as text, null where there is none."""
+        if (absent := self.absent(name, pl.String())) is not None:
+            return absent
         said = self.source.identity.normalise
         mends = {"user": said.users, "visitor": said.users, "item": said.items}.get(name, ())
         return identifiers(self.cells(name), self.source.ids, name, self.column(name), self.faults, mends)
 
     def number(self, name: str) -> pl.Series:
         """Finite numbers, null where there is none."""
+        if (absent := self.absent(name, pl.Float64())) is not None:
+            return absent
         return numbers(self.cells(name), self.source.decimal, name, self.column(name), self.faults)
 
     def kinds(self) -> pl.Series:
@@ -107,6 +117,8 @@ class _Cells:
 
     def position(self) -> pl.Series:
         """Places in a list, from 0."""
+        if (absent := self.absent("position", pl.Int32())) is not None:
+            return absent
         places = self.number("position")
         wrong = (places < 0) | (places > LONGEST_POSITION) | (places != places.floor())
         self.faults.add(
@@ -116,6 +128,8 @@ class _Cells:
 
     def context(self) -> pl.Series:
         """JSON objects as they are written, null where there is none."""
+        if (absent := self.absent("context", pl.String())) is not None:
+            return absent
         cells = self.cells("context")
         text = cells.struct.json_encode() if isinstance(cells.dtype, pl.Struct) else cells.cast(pl.String)
         text = text.set(missing(text), None)
