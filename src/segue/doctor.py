@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 State = Literal["ok", "note", "warning", "broken"]
 PACKAGES: Final = ("polars", "deltalake", "pyarrow", "numpy", "numba", "granian")
-EXTRAS: Final = {"duckdb": "duckdb"}  # the module -> the extra that brings it
+EXTRAS: Final = {"duckdb": "duckdb", "adbc_driver_postgresql": "postgresql"}  # the module -> the extra that brings it
 LEAST_FREE: Final = 1 << 30  # bytes; below it an ingest or a compaction may not come to its end
 BACKLOG: Final = 20_000  # events that wait to be drained before it is worth a word
 QUARANTINED: Final = 0.05  # the share of rows from which it is worth a word
@@ -150,17 +150,20 @@ def _installation() -> Iterator[Finding]:
             yield Finding("installation", "note", f"{module} is not installed", f'pip install "segue[{extra}]"')
         else:
             yield Finding("installation", "ok", f"{module} {importlib.metadata.version(module)}")
-    compiled = sum(1 for _ in _kernels().rglob("*.nbc"))
-    if compiled:
-        yield Finding("installation", "ok", f"{compiled} compiled kernels in {_kernels()}")
-    else:
-        what = "no kernel is compiled yet: the first training waits for the compiler"
-        yield Finding("installation", "note", what, 'python -c "from segue.learn.warm import warm; warm()"')
+    yield _kernels()
 
 
-def _kernels() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "segue" / "kernels"
+def _kernels() -> Finding:
+    """Which kernels were compiled on this machine, by the names of the files in numba's cache."""
+    from segue.engines.compiled import CACHE
+    from segue.learn.warm import KERNELS
+
+    compiled = {index.parent.name.rsplit("_", 1)[0] + "/" + index.name.split(".")[0] for index in CACHE.rglob("*.nbi")}
+    missing = [purpose for module, purpose in KERNELS.items() if "/".join(module.split(".")[-2:]) not in compiled]
+    if not missing:
+        return Finding("installation", "ok", f"{len(KERNELS)} sets of kernels are compiled in {CACHE}")
+    what = f"not compiled yet: {', '.join(missing)}; who needs them first waits some seconds"
+    return Finding("installation", "note", what, 'python -c "from segue.learn.warm import warm; warm()"')
 
 
 def _declaration(project: Project, here: str) -> Iterator[Finding]:
@@ -175,7 +178,7 @@ def _declaration(project: Project, here: str) -> Iterator[Finding]:
             )
         else:
             if found:
-                yield Finding("declaration", "ok", f"[{table}] {len(found)} files")
+                yield Finding("declaration", "ok", f"[{table}] files found: {len(found)}")
     for name in said.models:
         project.learner(name)
 

@@ -216,7 +216,7 @@ class Project:
         """All that is known of one person, a user or a visitor: history, sessions, categories, what models see."""
         from segue.data.explore.person import describe
 
-        return describe(self.snapshot(), self.state, user)
+        return describe(self.snapshot(), self.state, user, self.declaration.sessions.gap_minutes)
 
     def features(
         self, requests: pl.DataFrame, *, clock: Clock = "occurred", as_of: datetime | None = None

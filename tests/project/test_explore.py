@@ -117,6 +117,7 @@ def test_one_persons_story_agrees_with_the_log(project):
     assert (person.kind, person.events) == ("user", mine.height)
     assert sum(person.types.values()) == mine.height
     assert (person.first, person.latest) == (mine["time"].min(), mine["time"].max())
+    assert person.sessions == project.sessions().filter(pl.col("person") == f"u:{user}").collect().height
     assert person.seen == len(project.state.history(f"u:{user}"))
     assert person.categories
     kept = project.users.filter(pl.col("id") == user).collect()["attributes"][0]

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from segue.data.histories.state import UserState
     from segue.data.lake.snapshot import Snapshot
 
-GAP: Final = timedelta(minutes=30)  # between two events of one session, where the log names none
 TOP: Final = 10
 LAST: Final = 20
 
@@ -30,7 +29,7 @@ class Person:
     """What is known of one person.
 
     types       how many events of each type, the commonest first
-    sessions    how many, by the log's own names or by half-hour gaps; None where there are neither names nor times
+    sessions    how many, by the log's own names or by gaps; None where there are neither names nor times
     categories  how many events with an item of each category, the commonest first
     items       the same for items, by title where there is one
     attributes  from the user table
@@ -79,8 +78,11 @@ class Person:
         return html_table(pl.DataFrame(), self.id, [*self.sentences(), *known]) + table
 
 
-def describe(snapshot: Snapshot, state: UserState, name: str) -> Person:
-    """The person called `name`, a user or, where there is no such user, a visitor; `UnknownName` where neither."""
+def describe(snapshot: Snapshot, state: UserState, name: str, gap_minutes: float = 30.0) -> Person:
+    """The person called `name`, a user or, where there is no such user, a visitor; `UnknownName` where neither.
+
+    A session ends where nothing happened for longer than `gap_minutes`, unless the log names its sessions.
+    """
     kind, key, code = _found(snapshot, name)
     events = _events(snapshot, kind, code)
     titles, categories = _catalog(snapshot, events)
@@ -92,7 +94,7 @@ def describe(snapshot: Snapshot, state: UserState, name: str) -> Person:
         first=_moment(events[columns.TIME].min()),
         latest=_moment(events[columns.TIME].max()),
         types=_counts(events[columns.TYPE]),
-        sessions=_sessions(events),
+        sessions=_sessions(events, timedelta(minutes=gap_minutes)),
         categories=_counts(events[columns.ITEM].replace_strict(categories, default=[]).explode()) if categories else {},
         items={titles.get(item, item): count for item, count in _counts(events[columns.ITEM]).items()},
         attributes=_attributes(snapshot, name) if kind == "user" else {},
@@ -127,11 +129,11 @@ def _counts(values: pl.Series) -> dict[str, int]:
     return dict(counted.head(TOP).iter_rows())
 
 
-def _sessions(events: pl.DataFrame) -> int | None:
+def _sessions(events: pl.DataFrame, gap: timedelta) -> int | None:
     if events[columns.SESSION].null_count() < events.height:
         return events[columns.SESSION].drop_nulls().n_unique()
     times = events[columns.TIME].drop_nulls().sort()
-    return None if times.is_empty() else int((times.diff() > GAP).sum()) + 1
+    return None if times.is_empty() else int((times.diff() > gap).sum()) + 1
 
 
 def _attributes(snapshot: Snapshot, name: str) -> dict[str, Any]:
