@@ -78,7 +78,7 @@ events = st.fixed_dictionaries(
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(st.lists(events, min_size=1, max_size=20), st.integers(0, 9))
 def test_stitching_as_of_a_moment_is_stitching_what_had_come_by_then(rows, until):
     """And it is what the definition says, however the rows are cut into batches."""

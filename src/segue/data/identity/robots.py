@@ -75,15 +75,15 @@ def sentence(found: Sequence[Robot], verb: str = "are left out") -> str:
 
 
 def _found(snapshot: Snapshot, settings: RobotSettings, who: npt.NDArray[np.int32]) -> list[Robot]:
-    counted = pl.Series(who)
-    events = snapshot.coded_events().with_columns(
-        pl.coalesce(columns.USER, columns.VISITOR)
-        .map_batches(lambda codes: _counting(codes, counted), return_dtype=pl.Int32)
-        .alias(_PERSON)
-    )
+    changed = np.flatnonzero(who != np.arange(len(who)))
+    person = pl.coalesce(columns.USER, columns.VISITOR)
+    if len(changed):
+        person = person.replace(pl.Series(changed, dtype=pl.Int32), pl.Series(who[changed], dtype=pl.Int32))
+    events = snapshot.coded_events().with_columns(person.alias(_PERSON))
     events = events.filter(pl.col(_PERSON).is_not_null())
     evidence: dict[int, dict[str, float | str]] = {}
-    for rule, found in [*_by_pace(events, settings), *_by_item(events, settings), *_by_agent(events, settings)]:
+    busy = _busy(events, settings)
+    for rule, found in [*_by_pace(busy, settings), *_by_item(busy, settings), *_by_agent(events, settings)]:
         for code, value in found.items():
             evidence.setdefault(code, {})[rule] = value
     counts = events.filter(pl.col(_PERSON).is_in(list(evidence))).group_by(_PERSON).len().collect(engine="streaming")
@@ -91,23 +91,21 @@ def _found(snapshot: Snapshot, settings: RobotSettings, who: npt.NDArray[np.int3
     return sorted(made, key=lambda robot: (-robot.events, robot.code))
 
 
-def _counting(codes: pl.Series, counted: pl.Series) -> pl.Series:
-    return codes.to_frame("code").select(counted.gather(codes)).to_series() if len(counted) else codes
-
-
 Found = tuple[str, dict[int, float | str]]
 
 
-def _by_pace(events: pl.LazyFrame, settings: RobotSettings) -> list[Found]:
-    """Only people with enough events in a day for any of the rules are looked at moment by moment."""
+def _busy(events: pl.LazyFrame, settings: RobotSettings) -> pl.LazyFrame:
+    """The timed events of people with enough of them in a day for any of the rules: few, so that looking is cheap."""
     timed = events.filter(pl.col(columns.TIME).is_not_null())
-    day = pl.col(columns.TIME).dt.date().alias("of")
-    least = min(settings.per_minute, settings.per_hour, settings.per_day, settings.regular // 2)
-    busy = timed.group_by(_PERSON, day).len().filter(pl.col("len") >= least).select(pl.col(_PERSON).unique())
-    people = busy.collect(engine="streaming")[_PERSON]
-    if people.is_empty():
-        return []
-    moments = timed.filter(pl.col(_PERSON).is_in(people.implode())).group_by(_PERSON, columns.TIME)
+    least = min(settings.per_minute, settings.per_hour, settings.per_day, settings.regular // 2, settings.same_item)
+    for of in ([_PERSON], [_PERSON, pl.col(columns.TIME).dt.date().alias("of")]):
+        many = timed.group_by(of).len().filter(pl.col("len") >= least).select(pl.col(_PERSON).unique())
+        timed = timed.join(many.collect(engine="streaming").lazy(), on=_PERSON, how="semi")
+    return timed
+
+
+def _by_pace(busy: pl.LazyFrame, settings: RobotSettings) -> list[Found]:
+    moments = busy.group_by(_PERSON, columns.TIME)
     rows = moments.agg(pl.col(columns.ITEM).min()).collect(engine="streaming")
     time: Ints = rows[columns.TIME].dt.epoch("us").to_numpy()
     line = Timeline.of(rows[_PERSON].cast(pl.Int64).to_numpy(), time)
@@ -139,8 +137,8 @@ def _most(codes: Ints, counts: Ints, least: int) -> dict[int, float | str]:
     return dict(most.iter_rows())
 
 
-def _by_item(events: pl.LazyFrame, settings: RobotSettings) -> list[Found]:
-    timed = events.filter(pl.col(columns.TIME).is_not_null() & pl.col(columns.ITEM).is_not_null())
+def _by_item(busy: pl.LazyFrame, settings: RobotSettings) -> list[Found]:
+    timed = busy.filter(pl.col(columns.ITEM).is_not_null())
     day = pl.col(columns.TIME).dt.date().alias("of")
     many = timed.group_by(_PERSON, day, columns.ITEM).len().filter(pl.col("len") >= settings.same_item)
     most = many.group_by(_PERSON).agg(pl.col("len").max()).collect(engine="streaming")
