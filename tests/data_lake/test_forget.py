@@ -145,9 +145,9 @@ def test_refused_bytes_of_any_encoding_are_forgotten(tmp_path: Path, code: str) 
 
 def test_what_the_journal_let_go_before_is_in_no_page_of_it(tmp_path: Path) -> None:
     journal = SQLiteJournal(tmp_path / "journal")
-    for n in range(200):
+    for n in range(40):
         journal.append([Event(id=f"e{n}", type="view", item="i", user=ANN, time=START)], START)
-    journal.trim(events=150, decisions=0, indexed=150, now=START)
+    journal.trim(events=30, decisions=0, indexed=30, now=START)
     journal.forget([f"u:{ANN}"])
     assert traces(tmp_path, ANN) == set()
     assert journal.recent(f"u:{ANN}") == []

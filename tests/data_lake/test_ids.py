@@ -23,6 +23,7 @@ def written(folder: Path, name: str, ids: list[str]) -> str:
 IDS = st.lists(st.text("abü", min_size=0, max_size=3), max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(IDS, max_size=8), IDS, st.sampled_from([1, 3, 100]), st.booleans())
 def test_every_file_that_has_an_id_is_found(

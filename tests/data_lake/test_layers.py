@@ -69,6 +69,7 @@ class Shop:
         self.journal.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.lists(st.sampled_from(["ingest", "much", "drain", "compact"]), min_size=2, max_size=7))
 def test_a_history_in_layers_is_the_whole_history(tmp_path_factory: pytest.TempPathFactory, steps: list[str]) -> None:
@@ -90,6 +91,7 @@ def test_a_history_in_layers_is_the_whole_history(tmp_path_factory: pytest.TempP
     shop.close()
 
 
+@pytest.mark.slow
 def test_days_come_upon_each_other_in_few_layers(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     shop.ingest(2_000)
@@ -119,6 +121,7 @@ def test_where_much_lies_upon_the_first_layer_all_is_built_as_one(tmp_path: Path
     shop.close()
 
 
+@pytest.mark.slow
 def test_a_compaction_makes_no_index_anew_and_a_change_of_the_past_does(tmp_path: Path) -> None:
     from segue.data.settings import LakeSettings
 

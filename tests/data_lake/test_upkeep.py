@@ -97,6 +97,7 @@ def test_what_drains_and_what_files_brought_is_merged_apart(lake: Lake, tmp_path
     journal.close()
 
 
+@pytest.mark.slow
 def test_a_big_lake_is_merged_in_rounds_of_bounded_size(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     before = content(filled(lake))
     size = max(lake.tables["events"].files()["size_bytes"])
@@ -108,6 +109,7 @@ def test_a_big_lake_is_merged_in_rounds_of_bounded_size(lake: Lake, monkeypatch:
     assert content(lake) == before
 
 
+@pytest.mark.slow
 def test_vacuum_leaves_what_the_lake_needs_and_nothing_else(lake: Lake) -> None:
     upkeep = Upkeep(filled(lake))
     before = content(lake)
@@ -164,6 +166,7 @@ def test_old_refusals_leave_row_by_row(lake: Lake) -> None:
     assert sorted(lake.snapshot().quarantine().collect()["line"]) == [1, 1, 2, 2]
 
 
+@pytest.mark.slow
 def test_status_counts_what_there_is(lake: Lake) -> None:
     assert Upkeep(lake).status() == []
     filled(lake)
@@ -176,6 +179,7 @@ def test_status_counts_what_there_is(lake: Lake) -> None:
     assert told["person_ids"].oldest is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [lambda upkeep: upkeep.compact(), lambda upkeep: upkeep.retain(NOW)])
 def test_a_step_that_is_cut_off_before_its_commit_changes_nothing(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, step: Callable[[Upkeep], object]
@@ -192,6 +196,7 @@ def test_a_step_that_is_cut_off_before_its_commit_changes_nothing(
     assert content(Lake(lake.root)) == before
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_lake(tmp_path: Path) -> None:
     (tmp_path / "segue.toml").write_text("[lake]\nkeep_events_days = 100\n")
     filled(Lake(tmp_path / "lake"))

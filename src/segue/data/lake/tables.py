@@ -29,7 +29,7 @@ from segue.data.lake.ids import IdIndex
 from segue.domain import columns
 from segue.domain.errors import ReadError
 
-CHECKPOINT_EVERY = 100  # commits; a checkpoint only saves time when the table is opened
+CHECKPOINT_EVERY = 50  # commits; a checkpoint only saves time when the table is opened
 ROW_GROUP = 65_536
 SMALL_BYTES = 8 << 20  # a file of a drain that is smaller is merged with others of its day,
 SMALL_FILES = 64  # once there are so many,
