@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -179,3 +181,47 @@ def test_killed_between_the_two_tables_rows_come_back_once(tmp_path: Path) -> No
     done = project.replay(reason="format", settings={"time_format": "%Y-%m-%d"})
     assert (done.returned, done.duplicates) == (0, 1)
     assert (len(events(project)), len(held(project))) == (2, 3)
+
+
+REPLAYING = """
+import sys
+from pathlib import Path
+from segue.project import Project
+project = Project.open(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+project.replay(settings={"time_format": "%Y-%m-%d"})
+"""
+
+
+@pytest.mark.slow
+def test_killed_anywhere_every_row_is_in_the_lake_or_held_and_in_the_end_once(tmp_path: Path) -> None:
+    chance = random.Random(6)
+    files = {
+        f"{number:02d}.csv": b"user,item,time\n"
+        + b"".join(f"u{number},i{row},2024-01-{row % 28 + 1:02d}\n".encode() for row in range(20))
+        for number in range(12)
+    }
+    project = workspace(tmp_path, files)
+    truth = {(f"{number:02d}.csv", row + 2) for number in range(12) for row in range(20)}
+    for _ in range(8):
+        process = subprocess.Popen(
+            [sys.executable, "-c", REPLAYING, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdin
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        time.sleep(chance.uniform(0.0, 0.5))
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+        ids = project.snapshot().events().select("id").collect()["id"]
+        assert ids.is_unique().all()
+        still = {(row["file"], row["line"]) for row in held(project)}
+        back = {(f"{user[1:]:0>2}.csv", int(item[1:]) + 2) for user, item, _ in events(project)}
+        assert still | back == truth
+    project.replay(settings={"time_format": "%Y-%m-%d"})
+    assert (len(events(project)), held(project)) == (240, [])
