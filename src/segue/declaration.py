@@ -17,7 +17,7 @@ from segue.data.features.settings import Feature
 from segue.data.identity.settings import IdentitySettings, RobotSettings, SessionSettings
 from segue.data.maps.registry import resolved
 from segue.data.quality.kinds import offered as kinds_of_rules
-from segue.data.settings import EventSource, ItemSource, LakeSettings, Rule, UserSource
+from segue.data.settings import EventSource, ItemSource, LakeSettings, Rule, StorageSettings, UserSource
 from segue.decide.surface import Surface
 from segue.domain.errors import DeclarationError, UnknownName, unknown
 from segue.domain.experiment import Experiment
@@ -52,6 +52,7 @@ class Declaration(Settings, frozen=True):
     events: EventSource = EventSource()
     items: ItemSource = ItemSource()
     users: UserSource = UserSource()
+    storage: StorageSettings = StorageSettings()
     identity: IdentitySettings = IdentitySettings()
     sessions: SessionSettings = SessionSettings()
     robots: RobotSettings = RobotSettings()

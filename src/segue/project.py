@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from glob import glob
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from segue.data.lake.lake import Lake, Snapshot
     from segue.data.lake.upkeep import Upkeep
     from segue.data.profile.profile import Profile
+    from segue.data.read.files import Location
     from segue.data.quality.history import Trend
     from segue.data.quality.propose import Proposal
     from segue.data.quality.replay import Replayed
@@ -268,8 +268,20 @@ class Project:
 
     # The main job, in the order in which people meet it.
 
-    def ingest(self, files: Sequence[Path] = (), *, progress: Advance = _silent) -> Ingested:
+    def ingest(
+        self,
+        files: Sequence[str | Path] = (),
+        *,
+        events: Any = None,
+        items: Any = None,
+        users: Any = None,
+        progress: Advance = _silent,
+    ) -> Ingested:
         """Read files into the lake: those named, as events; all that the declaration names where none are.
+
+        Files may be paths or addresses ("s3://bucket/day.csv.gz"). `events`, `items` and `users` are frames that are
+        taken instead of files: of polars, pandas, pyarrow, DuckDB or whatever has `__arrow_c_stream__`. They are known
+        by what they hold, so taking one twice changes nothing.
 
         What was read before is not read twice. Raises `ReadError` where a file is damaged; rows that cannot be read go
         to quarantine with their reason.
@@ -278,10 +290,7 @@ class Project:
         from segue.results import Ingested
 
         said, now = self.declaration, datetime.now(UTC)
-        if files:
-            paths = {"events": [Path(file) for file in files], "items": [], "users": []}
-        else:
-            paths = {table: self._paths(source.files) for table, source in self._sources().items()}
+        paths = self._given(files, {"events": events, "items": items, "users": users})
         told = _told(progress)
         with self.lake.writer():
             reports = [
@@ -635,16 +644,29 @@ class Project:
         said = self.declaration
         return {"events": said.events, "items": said.items, "users": said.users}
 
-    def _paths(self, patterns: Sequence[str]) -> list[Path]:
-        """The files of paths and globs relative to the workspace; one that meets no file is refused."""
-        found: list[Path] = []
-        for pattern in patterns:
-            base = Path(pattern) if Path(pattern).is_absolute() else self.folder / pattern
-            met = [base] if base.is_file() else [Path(path) for path in sorted(glob(str(base), recursive=True))]
-            if not met:
-                raise DataError("there is no such file", where=str(base), mend=f"correct `files` in {FILE}")
-            found += [path for path in met if path.is_file()]
-        return list(dict.fromkeys(found))
+    def _given(self, files: Sequence[str | Path], frames: Mapping[str, Any]) -> dict[str, list[Location]]:
+        """What is to be ingested into each table: what was given, or else all that the declaration names."""
+        from segue.data.sources.frames import Frame
+        from segue.data.sources.places import is_address, locations, source_locations
+
+        storage, mend = self.declaration.storage, f"correct `files` in {FILE}"
+        given: dict[str, list[Location]] = {
+            table: [] if frame is None else [Frame(frame, table)] for table, frame in frames.items()
+        }
+        for file in files:
+            address = isinstance(file, str) and is_address(file)
+            given["events"] += locations([str(file)], self.folder, storage, mend) if address else [Path(file)]
+        if any(given.values()):
+            return given
+        return {
+            table: source_locations(source, self.folder, storage, mend) for table, source in self._sources().items()
+        }
+
+    def _paths(self, patterns: Sequence[str]) -> list[Location]:
+        """The files of paths, globs, folders and addresses; one that meets no file is refused."""
+        from segue.data.sources.places import locations
+
+        return locations(patterns, self.folder, self.declaration.storage, f"correct `files` in {FILE}")
 
     def _split_by_files(self, snapshot: Snapshot) -> Split:
         from segue.data.ingest.ingest import batches_of

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from segue.data.settings import EventColumns, EventSource, FileSource
+from segue.data.settings import EventColumns, EventSource, FileSource, StorageSettings
+from segue.data.sources.places import is_address, locations
 from segue.declaration import FILE, loads
-from segue.domain.errors import DataError, DeclarationError, unknown
+from segue.domain.errors import DeclarationError, unknown
 
 if TYPE_CHECKING:
     from segue.data.guess.guess import Guess
+    from segue.data.read.files import Location
 
 HEAD = """\
 # Segue's one declaration. Every line can be edited; `segue config show --origin` says where each value comes from.
@@ -79,12 +80,14 @@ def initialise(
     users: Sequence[str] = (),
     *,
     columns: Sequence[str] = (),
+    query: str | None = None,
     force: bool = False,
     **mended: str | None,
 ) -> Started:
     """Look at the files, guess what they are, and write `segue.toml` into the folder.
 
     `columns` ("user=client") and `mended` (`delimiter`, `time_format`, `order`) overrule the guess about the events.
+    Where `query` is given, `events` is the one database that it is asked of.
     Raises `ReadError` for a file that cannot be read, `DeclarationError` where a declaration is there already.
     """
     from segue.data.guess.guess import guess_events, guess_items, guess_users
@@ -93,13 +96,14 @@ def initialise(
     if path.exists() and not force:
         raise DeclarationError("there is a declaration here already", where=str(path), mend="edit it, or use --force")
     told = dict(map(_pair, columns))
-    guessed: dict[str, Guess[Any]] = {"events": guess_events(_met(events), told=told, **mended)}
+    named = {"events": _Named(events, query), "items": _Named(items), "users": _Named(users)}
+    guessed: dict[str, Guess[Any]] = {"events": guess_events(named["events"].met(), told=told, **mended)}
     if items:
-        guessed["items"] = guess_items(_met(items))
+        guessed["items"] = guess_items(named["items"].met())
     if users:
-        guessed["users"] = guess_users(_met(users))
+        guessed["users"] = guess_users(named["users"].met())
     reasons = {table: [*guess.reasons, *map(_doubt, guess.doubts)] for table, guess in guessed.items()}
-    sources = {table: _placed(guess.source, folder) for table, guess in guessed.items()}
+    sources = {table: named[table].placed(guess.source, folder) for table, guess in guessed.items()}
     split, why = _split(sources["events"])
     text = starter(
         folder.resolve().name, {table: (source, reasons[table]) for table, source in sources.items()}, split, why
@@ -140,26 +144,49 @@ def _outcome(events: FileSource) -> str:
     return next((name for name, weight in events.types.items() if weight > 0), events.type)
 
 
-def _met(patterns: Sequence[str]) -> list[Path]:
-    found = [Path(path) for pattern in patterns for path in ([pattern] if Path(pattern).is_file() else _glob(pattern))]
-    return list(dict.fromkeys(found))
+class _Named:
+    """What the command line names for one table: paths, globs, folders and addresses, or one database."""
+
+    def __init__(self, patterns: Sequence[str], query: str | None = None) -> None:
+        self.patterns, self.query = patterns, query
+        if query is not None and len(patterns) != 1:
+            raise DeclarationError("a query is asked of one database", where="--query", mend="name it with --events")
+
+    def met(self) -> list[Location]:
+        """Where their rows are."""
+        if self.query is not None:
+            from segue.data.sources.query import Query
+
+            return [Query(self.patterns[0], self.query, Path())]
+        return locations(self.patterns, Path(), StorageSettings(), "correct the path")
+
+    def placed(self, source: FileSource, folder: Path) -> FileSource:
+        """The source as the declaration of a workspace has it."""
+        if self.query is not None:
+            database = _portable_database(self.patterns[0], folder)
+            return msgspec.structs.replace(source, files=(), database=database, query=self.query)
+        files: list[str] = []
+        for pattern in self.patterns:
+            kept = [Path(pattern)] if Path(pattern).is_dir() else _files(pattern)
+            files += [pattern] if is_address(pattern) else portable(kept, folder)
+        return msgspec.structs.replace(source, files=tuple(dict.fromkeys(files)))
 
 
-def _glob(pattern: str) -> list[str]:
-    met = sorted(path for path in glob(pattern, recursive=True) if Path(path).is_file())
-    if met:
-        return met
-    if Path(pattern).is_dir():
-        raise DataError("this is a folder", where=pattern, mend=f"name its files, such as '{pattern}/*.csv'")
-    raise DataError("there is no such file", where=pattern, mend="correct the path")
+def _files(pattern: str) -> list[Path]:
+    met = [] if is_address(pattern) else locations([pattern], Path(), StorageSettings(), "correct the path")
+    return [path for path in met if isinstance(path, Path)]
+
+
+def _portable_database(address: str, folder: Path) -> str:
+    """The address of a database file, from the workspace rather than from here."""
+    scheme, _, path = address.partition(":///")
+    if not path or path.startswith("/") or scheme not in ("sqlite", "duckdb"):
+        return address
+    return f"{scheme}:///{_portable(Path(path).resolve(), folder.resolve())}"
 
 
 def _doubt(sentence: str) -> str:
     return f"perhaps not: {sentence}"
-
-
-def _placed(source: FileSource, folder: Path) -> FileSource:
-    return msgspec.structs.replace(source, files=portable(map(Path, source.files), folder))
 
 
 def _pair(column: str) -> tuple[str, str]:

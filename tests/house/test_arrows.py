@@ -40,6 +40,8 @@ THIRD_PARTIES = {
     "deltalake": {"data"},
     "narwhals": {"data"},  # called by narwhals itself
     "duckdb": {"data"},
+    "adbc_driver_manager": {"data"},
+    "adbc_driver_postgresql": {"data"},
     "scipy": {"learn", "measure", "testing"},
     "numba": {"engines", "data", "learn", "find"},  # data: big files are read at the speed of the disk
     "granian": {"serve"},

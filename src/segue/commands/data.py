@@ -16,6 +16,7 @@ from segue.domain.errors import DataError
 @click.option("--events", multiple=True, required=True, metavar="FILE", help="Files or globs of events. Repeatable.")
 @click.option("--items", multiple=True, metavar="FILE", help="Files of the catalog. Repeatable.")
 @click.option("--users", multiple=True, metavar="FILE", help="Files of the user table. Repeatable.")
+@click.option("--query", metavar="SQL", help="What is asked of the database that --events names.")
 @click.option("--delimiter", help="Mend a wrong guess: the delimiter of the events.")
 @click.option("--time-format", help="Mend a wrong guess: iso, epoch_s, epoch_ms, epoch_us, epoch_ns or a pattern.")
 @click.option("--column", "columns", multiple=True, metavar="NAME=COLUMN", help="Mend a wrong guess, e.g. user=client.")
@@ -57,10 +58,10 @@ def config_show(place: Place, origin: bool, as_json: bool) -> None:  # noqa: FBT
 
 
 @click.command()
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1)
 @as_json
 @click.pass_obj
-def ingest(place: Place, files: tuple[Path, ...], as_json: bool) -> None:  # noqa: FBT001
+def ingest(place: Place, files: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
     """Read files into the lake; those of segue.toml where none are named. What was read before is not read twice."""
     from segue.commands.terminal import progress
 

@@ -57,8 +57,21 @@ class UserColumns(Settings, frozen=True):
     id: str = "id"
 
 
+class StorageSettings(Settings, frozen=True):
+    """Where object stores are. Keys come from the environment only (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...).
+
+    endpoint   of a store that is not Amazon's, such as "http://127.0.0.1:9000"
+    region     such as "eu-central-1"; found out where it is not said
+    anonymous  no keys, for buckets that anybody may read
+    """
+
+    endpoint: str | None = None
+    region: str | None = None
+    anonymous: bool = False
+
+
 class FileSource(Settings, frozen=True):
-    """Files of one shape. `files` are paths or globs, relative to the workspace folder.
+    """Files of one shape. `files` are paths, globs, folders or addresses; paths are relative to the workspace folder.
 
     `format` "auto" goes by each file's name and content; "json" is one array. `.gz`, `.zst`, `.zip` and `.tar.gz` are
     read as what they hold.
@@ -67,6 +80,8 @@ class FileSource(Settings, frozen=True):
     delimiter  one or more characters, such as "," or "::"; "\\s+" is any run of blanks and tabs
     quote      what a field that holds a delimiter or a line end is put in; "" where quotes mean nothing
     decimal    the sign before the fraction of a number; with "," the points of 1.234,50 part its thousands
+    database   "sqlite:///file.db", "duckdb:///file.duckdb" or "postgresql://user@host/name", beside or instead of files
+    query      what is asked of it; its rows are read like a file's
     ids        "exact" keeps ids as they are written; "integer" reads 17850.0 as 17850 and leaves all others alone
     identity   what [identity] says; the same for all files of a workspace, and not said anywhere else
     """
@@ -79,6 +94,8 @@ class FileSource(Settings, frozen=True):
     quote: Literal['"', "'", ""] = '"'
     decimal: Literal[".", ","] = "."
     ids: Literal["exact", "integer"] = "exact"
+    database: str | None = None
+    query: str | None = None
     identity: IdentitySettings = IdentitySettings()
 
 

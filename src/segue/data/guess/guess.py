@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Generic, TypeVar
 
 import msgspec
@@ -17,7 +16,7 @@ from segue.data.guess.maps import recognised
 from segue.data.guess.nested import opened
 from segue.data.guess.shape import Shape, guess_shape
 from segue.data.guess.told import Told
-from segue.data.read.files import Part, parts
+from segue.data.read.files import Location, Part, parts
 from segue.data.read.read import read_part
 from segue.data.settings import EventSource, FileSource, ItemSource, UserSource
 from segue.domain.errors import ReadError
@@ -59,7 +58,7 @@ class Look:
 
 
 def guess_events(
-    paths: Sequence[Path],
+    paths: Sequence[Location],
     *,
     told: Mapping[str, str] | None = None,
     delimiter: str | None = None,
@@ -82,7 +81,7 @@ def guess_events(
     return Guess(source, look.reasons, look.doubts, look.sample.head(5))
 
 
-def guess_items(paths: Sequence[Path]) -> Guess[ItemSource]:
+def guess_items(paths: Sequence[Location]) -> Guess[ItemSource]:
     """How to read files of the catalog. Raises `ReadError` where the first file is empty or damaged."""
     if (by_map := recognised(paths, "items")) is not None:
         assert isinstance(by_map.source, ItemSource)
@@ -93,7 +92,7 @@ def guess_items(paths: Sequence[Path]) -> Guess[ItemSource]:
     return Guess(source, look.reasons, look.doubts, look.sample.head(5))
 
 
-def guess_users(paths: Sequence[Path]) -> Guess[UserSource]:
+def guess_users(paths: Sequence[Location]) -> Guess[UserSource]:
     """How to read files of users. Raises `ReadError` where the first file is empty or damaged."""
     look = _with_ids(_look(paths))
     settings = user_id(look.sample, look.reasons, look.doubts)
@@ -106,7 +105,7 @@ def _sign(delimiter: str | None) -> str | None:
     return "\t" if delimiter in ("\\t", "tab") else delimiter
 
 
-def _look(paths: Sequence[Path], told: Told | None = None) -> Look:
+def _look(paths: Sequence[Location], told: Told | None = None) -> Look:
     if not paths:
         raise ReadError("no file was named", mend="name one or more files")
     told = told or Told()
@@ -130,7 +129,7 @@ def _with_ids(look: Look) -> Look:
     return look
 
 
-def _first(path: Path, told: Told) -> tuple[Part, Shape, pl.DataFrame]:
+def _first(path: Location, told: Told) -> tuple[Part, Shape, pl.DataFrame]:
     """The first part of a path, looked at while it can be read."""
     for part in parts(path):
         shape = guess_shape(part, told.delimiter, frozenset(told.columns.values()))
@@ -158,7 +157,7 @@ def _plain(frame: pl.DataFrame, fragments: frozenset[str]) -> pl.DataFrame:
     return frame.with_columns(texts).with_columns(pl.col(name).replace("null", None) for name in fragments)
 
 
-def _file_source(kind: type[Source], shape: Shape, paths: Sequence[Path]) -> Source:
+def _file_source(kind: type[Source], shape: Shape, paths: Sequence[Location]) -> Source:
     return kind(
         files=tuple(str(path) for path in paths),
         format="auto" if shape.format in ("jsonl", "json", "arrow") else shape.format,
@@ -169,7 +168,7 @@ def _file_source(kind: type[Source], shape: Shape, paths: Sequence[Path]) -> Sou
     )
 
 
-def _unlike(path: Path, shape: Shape, sample: pl.DataFrame, first: str, told: Told) -> str | None:
+def _unlike(path: Location, shape: Shape, sample: pl.DataFrame, first: str, told: Told) -> str | None:
     """What is said of a further file whose columns are not those of the first."""
     _, other, rows = _first(path, told)
     if other.format == shape.format and rows.columns == sample.columns:

@@ -25,7 +25,7 @@ from segue.data.ingest.steps import Gathering, Step, Take
 from segue.data.lake.lake import Appended, Lake, Read, Snapshot
 from segue.data.lake.rows import WAYS
 from segue.data.maps.registry import resolved, table_map
-from segue.data.read.files import Part, parts
+from segue.data.read.files import Location, Part, parts, size_of
 from segue.data.read.places import Places
 from segue.data.read.read import needed_columns, read_part
 from segue.data.read.rows import Rows
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 FAST = WAYS[1]  # begins the numbers of the steps of a file that took the fast lane
 # What of a source does not change the rows that come out of it.
-_OUTSIDE_MAPPING = ("files", "types", "weight", "identity")
+_OUTSIDE_MAPPING = ("files", "database", "query", "types", "weight", "identity")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ Report = Callable[[Progress], None]
 def ingest_events(
     lake: Lake,
     source: EventSource,
-    paths: Sequence[Path],
+    paths: Sequence[Location],
     root: Path,
     now: datetime,
     progress: Report | None = None,
@@ -74,7 +74,7 @@ def ingest_events(
 
 
 def ingest_items(
-    lake: Lake, source: ItemSource, paths: Sequence[Path], root: Path, now: datetime, progress: Report | None = None
+    lake: Lake, source: ItemSource, paths: Sequence[Location], root: Path, now: datetime, progress: Report | None = None
 ) -> list[FileReport]:
     """Take a catalog into the lake; the last row of an id is current. What was read with another mapping goes."""
     source = resolved(source)
@@ -83,7 +83,7 @@ def ingest_items(
 
 
 def ingest_users(
-    lake: Lake, source: UserSource, paths: Sequence[Path], root: Path, now: datetime, progress: Report | None = None
+    lake: Lake, source: UserSource, paths: Sequence[Location], root: Path, now: datetime, progress: Report | None = None
 ) -> list[FileReport]:
     """Take a table of users into the lake; the last row of an id is current. Rows read with another mapping go."""
     sink = _TableSink("users", source, lambda rows: convert_users(rows, source, now))
@@ -102,7 +102,7 @@ def batch_id(content: str, source: FileSource) -> str:
     return content + blake2b(mapping, digest_size=8).hexdigest()
 
 
-def batches_of(paths: Sequence[Path], source: FileSource, snapshot: Snapshot) -> list[str]:
+def batches_of(paths: Sequence[Location], source: FileSource, snapshot: Snapshot) -> list[str]:
     """The batches in the lake's events that came from these files; a big file has several, named alike."""
     wanted = {batch_id(part.digest(), source) for path in paths for part in parts(path)}
     known = snapshot.coded_events().select(pl.col(columns.BATCH).unique()).collect().to_series()
@@ -193,16 +193,16 @@ def _last_order(lake: Lake) -> int:
 
 
 def _ingest(
-    lake: Lake, source: FileSource, paths: Sequence[Path], root: Path, progress: Report | None, sink: _Sink
+    lake: Lake, source: FileSource, paths: Sequence[Location], root: Path, progress: Report | None, sink: _Sink
 ) -> list[FileReport]:
-    total, done = sum(path.stat().st_size for path in paths if path.is_file()), 0
+    total, done = sum(map(size_of, paths)), 0
     tallies: list[Tally] = []
     with lake.writer(), _gathering(lake, sink) as gathering:
         for path in paths:
-            for part in parts(path, _shown(path, root)):
+            for part in parts(path, _shown(path, root) if isinstance(path, Path) else None):
                 told = _Teller(progress, part, done, total)
                 tallies.append(_read_part(source, part, sink, gathering, told))
-            done += path.stat().st_size
+            done += size_of(path)
             if progress is not None and tallies:
                 progress(Progress(tallies[-1].path, tallies[-1].read, done, total))
     return [tally.report() for tally in tallies]
