@@ -35,10 +35,13 @@ def check(place: Place, propose: bool, write: bool, history: bool, as_json: bool
         return _propose(place, write=write, as_json=as_json)
     if history:
         return _history(place, as_json=as_json)
-    report = place.project().check()
+    project = place.project()
+    report = project.check()
     show(report.rows(), as_json, title="rules")
     if report.note:
         click.echo(report.note, err=True)
+    if not as_json and (said := project.robots_sentence()):
+        click.echo(said)
     sys.exit(0 if report.passed else 1)
 
 
