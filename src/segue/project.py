@@ -654,8 +654,8 @@ class Project:
             table: [] if frame is None else [Frame(frame, table)] for table, frame in frames.items()
         }
         for file in files:
-            address = isinstance(file, str) and is_address(file)
-            given["events"] += locations([str(file)], self.folder, storage, mend) if address else [Path(file)]
+            many = is_address(str(file)) or Path(file).is_dir()
+            given["events"] += locations([str(file)], Path(), storage, mend) if many else [Path(file)]
         if any(given.values()):
             return given
         return {

@@ -202,3 +202,9 @@ def test_half_a_query_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="no such database"):
         project(tmp_path, 'database = "sqlite:///a.db"\nquery = "SELECT 1"').ingest()
     assert EventSource().query is None
+
+
+def test_a_folder_may_be_named_at_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "days").mkdir()
+    FRAME.write_ipc(tmp_path / "days" / "1.arrow")
+    assert project(tmp_path).ingest([tmp_path / "days"]).sentence() == "kept 2 rows of 1 files, quarantined 1"

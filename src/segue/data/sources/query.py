@@ -92,7 +92,7 @@ class Query:
         try:
             with duckdb.connect(str(file), read_only=True) as connection:
                 return spooled(_batches(connection.sql(self._query)), path, self.name)
-        except duckdb.Error as error:
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
             self._refused(error)
 
     def _postgresql(self, path: Path) -> Part:
@@ -106,7 +106,7 @@ class Query:
                 cursor.execute("SET TRANSACTION READ ONLY")
                 cursor.execute(self._query)
                 return spooled(cursor.fetch_record_batch(), path, self.name)
-        except Error as error:
+        except (Error, pa.ArrowException, OSError) as error:  # the latter two while its batches come
             self._refused(error)
 
     def _refused(self, error: Exception) -> NoReturn:
