@@ -22,13 +22,14 @@ def check_journal(make: Callable[[Path], Journal], folder: Path | None = None) -
     - places count up from 1 in the order of commits, without a gap, whoever writes;
     - a person's tail is what came after a place, oldest first, and no other person's;
     - the first decision of a (surface, request) stands, and every opener sees it at once;
+    - who is forgotten is in no event and no decision; ids of events stay known, and other people's are as they were;
     - trimming takes what both the lake and the index have, and says so; what is left is as it was.
 
     >>> from segue.data.journal.journal import SQLiteJournal
     >>> check_journal(SQLiteJournal)
     """
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        for number, law in enumerate((_events, _threads, _tails, _decisions, _trims, _names)):
+        for number, law in enumerate((_events, _threads, _tails, _decisions, _trims, _forgets, _names)):
             path = Path(place) / str(number)
             one, other = make(path), make(path)
             try:
@@ -127,6 +128,15 @@ def _trims(one: Journal, other: Journal) -> None:
     other.append([_event(100)], NOW)
     _same(one.events_after(11, 100).events[0].sequence, 21, "places that a lake has noted are not given again")
     _same(other.last().decisions, 1, "going on behind never goes back")
+
+
+def _forgets(one: Journal, other: Journal) -> None:
+    ann, bob = _event(1), _event(2)
+    bob = Event(id=bob.id, type=bob.type, visitor="someone-else", item=bob.item)
+    one.append([ann, bob], NOW)
+    one.forget([ann.person])
+    _same([entry.event for entry in other.events_after(0, 10).events], [bob], "who is forgotten is in no event")
+    _same(other.append([ann], NOW), [False], "an event that was forgotten does not come in again")
 
 
 def _names(one: Journal, other: Journal) -> None:
