@@ -1,0 +1,1 @@
+"""Readers are given whatever bytes there are."""
