@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from segue.data.lake.lake import Lake, Snapshot
     from segue.data.lake.upkeep import Upkeep
     from segue.data.profile.profile import Profile
-    from segue.data.read.files import Location
     from segue.data.quality.history import Trend
     from segue.data.quality.propose import Proposal
     from segue.data.quality.replay import Replayed
+    from segue.data.read.files import Location
     from segue.data.settings import FileSource
     from segue.data.split.split import Split
     from segue.domain.catalog import Item
