@@ -14,6 +14,7 @@ from typing import Any
 
 def main() -> None:
     """Begin with the seeds of `readers`, in a folder that is removed afterwards."""
+    importlib.import_module("segue.data.bulk.kernels")  # before atheris rewrites what numba compiles
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["segue.data.read", "segue.data.convert"]):
         readers = importlib.import_module("tests.fuzz.readers")
