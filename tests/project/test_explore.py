@@ -63,6 +63,12 @@ def test_a_sample_of_people_has_all_of_their_events(project):
     )
 
 
+def test_people_are_drawn_from_decisions_by_the_same_keys(project):
+    assert project.decisions.sample(people=2).columns == project.decisions.collect_schema().names()
+    both = {*project.events.sample(people=1_000_000)["user"].drop_nulls()}
+    assert both == {*project.events.collect()["user"].drop_nulls()}
+
+
 def test_a_sample_says_what_it_needs(project):
     with pytest.raises(DataError, match="give one of the two"):
         project.events.sample()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -81,9 +82,9 @@ class LazyTable:
         """
         if (n is None) == (people is None):
             raise DataError("a sample is of `n` rows or of `people`", where=self.name, mend="give one of the two")
-        if people is not None:
-            return self._people(people, seed)
-        return _drawn(self._frame, self._key(), n or 0, seed).collect(engine="streaming")
+        rows, decoded = self._undecoded()
+        drawn = _people(rows, self._snapshot, people, seed) if people is not None else _drawn(rows, n or 0, seed)
+        return decoded(drawn).collect(engine="streaming")
 
     def profile(self) -> TableProfile:
         """Each column with its type, what is missing, how many values differ, their distribution and the top ones."""
@@ -91,25 +92,35 @@ class LazyTable:
 
         return profile_table(self._snapshot, self.name)
 
-    def _key(self) -> pl.Expr:
-        whole = columns.ID not in self.schema
-        return pl.struct(pl.all()) if whole else pl.col(columns.ID)
-
-    def _people(self, people: int, seed: int) -> pl.DataFrame:
-        keys = [pl.lit(f"{name}:") + pl.col(name) for name in (columns.USER, columns.VISITOR) if name in self.schema]
-        if not keys:
-            raise DataError("these rows are of nobody", where=self.name, mend="sample(n) draws rows")
-        person = pl.coalesce(keys)
-        everybody = self._frame.select(person.alias("person")).drop_nulls().unique()
-        drawn = _drawn(everybody, pl.col("person"), people, seed)
-        rows = self._frame.with_columns(person.alias("person")).join(drawn, on="person", how="semi")
-        return rows.drop("person").collect(engine="streaming")
+    def _undecoded(self) -> tuple[pl.LazyFrame, Callable[[pl.LazyFrame], pl.LazyFrame]]:
+        """The rows to draw from, and what makes ids of the codes of those that were drawn."""
+        if self.name == "events":
+            return self._snapshot.coded_events(), self._snapshot.decoded
+        return self._frame, lambda rows: rows
 
     def _repr_html_(self) -> str:
         """The columns, how many rows there are and the first of them, as a notebook shows it."""
         return html_table(self.head(SHOWN), self.name, [f"{len(self):,} rows, {len(self.schema)} columns"])
 
 
-def _drawn(rows: pl.LazyFrame, key: pl.Expr, n: int, seed: int) -> pl.LazyFrame:
+def _drawn(rows: pl.LazyFrame, n: int, seed: int) -> pl.LazyFrame:
     """The `n` rows with the smallest hashes: a sample without replacement (bottom-k, Cohen 1997)."""
+    key = pl.col(columns.ID) if columns.ID in rows.collect_schema() else pl.struct(pl.all())
     return rows.with_columns(key.hash(seed).alias("drawn")).bottom_k(n, by="drawn").drop("drawn")
+
+
+def _people(rows: pl.LazyFrame, snapshot: Snapshot, people: int, seed: int) -> pl.LazyFrame:
+    """All rows of people that are drawn by the hashes of their keys, as `person_key` names them."""
+    schema = rows.collect_schema()
+    names = [name for name in (columns.USER, columns.VISITOR) if name in schema]
+    if not names:
+        raise DataError("these rows are of nobody", where="sample", mend="sample(n) draws rows")
+    keys = [pl.col(name) if schema[name].is_integer() else pl.lit(f"{name[0]}:") + pl.col(name) for name in names]
+    met = rows.select(pl.coalesce(keys).alias("person")).drop_nulls().unique()
+    if schema[names[0]].is_integer():
+        known = snapshot.dictionary("person_ids").lazy()
+        met = met.join(known, left_on="person", right_on=columns.CODE).select("person", columns.ID)
+    else:
+        met = met.with_columns(pl.col("person").alias(columns.ID))
+    chosen = _drawn(met, people, seed).collect(engine="streaming")["person"]
+    return rows.filter(pl.coalesce(keys).is_in(chosen.implode()))
