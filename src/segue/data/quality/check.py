@@ -90,6 +90,13 @@ class _Tally:
     broken: int = 0
     examples: list[str] = field(default_factory=list)
 
+    def counted(self, full: set[str]) -> tuple[pl.Expr, pl.Expr]:
+        """Which rows are looked at and which break the rule, where the columns in `full` have no empty cell."""
+        looks, breaks = self.rule.applies, self.rule.breaks
+        if any(looks.meta.eq(pl.col(name).is_not_null()) for name in looks.meta.root_names() if name in full):
+            return pl.repeat(1, pl.len()), breaks
+        return looks, looks & breaks
+
     def finding(self) -> Finding:
         return Finding(self.checked, self.broken, tuple(self.examples[:EXAMPLES]))
 
@@ -117,7 +124,8 @@ class _Pass:
         if not self._by_row:
             return
         rows = batch.with_columns(self._table.text(name).alias(name) for name in self._decoded)
-        pairs = [(tally.rule.applies, tally.rule.applies & tally.rule.breaks) for tally in self._by_row]
+        full = {name for name in rows.columns if not rows[name].null_count()}
+        pairs = [tally.counted(full) for tally in self._by_row]
         counted = rows.select(
             expression.sum().alias(f"{name}_{number}")
             for number, pair in enumerate(pairs)
