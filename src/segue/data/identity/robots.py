@@ -23,6 +23,7 @@ from segue.domain import columns
 SECOND: Final = 1_000_000
 HOUR_US: Final = 3_600 * SECOND
 _PERSON: Final = "person"
+_NEARLY: Final = 0.9
 _EVEN: Final = 0.02  # equal intervals differ by less than this share
 _FORMAT: Final = 1
 
@@ -115,19 +116,22 @@ def _by_pace(busy: pl.LazyFrame, settings: RobotSettings) -> list[Found]:
         for rule, span in spans
     ]
     items = rows[columns.ITEM].fill_null(-1).to_numpy()[line.order]
-    return [*found, ("regular", _most(line.codes, _even(line, items), settings.regular))]
+    return [*found, ("regular", _most(line.codes, _even(line, items, settings.regular), settings.regular))]
 
 
-def _even(line: Timeline, items: npt.NDArray[np.int32]) -> Ints:
-    """int64[moments]: how many moments of the person, up to and with each, follow each other at equal intervals."""
+def _even(line: Timeline, items: npt.NDArray[np.int32], least: int) -> Ints:
+    """int64[moments]: how many of the person's moments so far came at equal intervals, 0 unless nearly all of the last
+    `least` did and most of those were with another item than the one before: a lost row or a repeat hides no robot."""
     gap = np.diff(line.moments, prepend=line.moments[:1]).astype(np.float64)
-    goes_on = np.zeros(len(gap), np.bool_)
+    even, other = np.zeros(len(gap), np.bool_), np.zeros(len(gap), np.bool_)
     same = (line.codes[2:] == line.codes[1:-1]) & (line.codes[2:] == line.codes[:-2])
-    short = (gap[2:] > 0) & (gap[2:] <= HOUR_US) & (np.abs(gap[2:] - gap[1:-1]) <= _EVEN * gap[2:])
-    goes_on[2:] = same & short & (items[2:] != items[1:-1])
+    even[2:] = same & (gap[2:] > 0) & (gap[2:] <= HOUR_US) & (np.abs(gap[2:] - gap[1:-1]) <= _EVEN * gap[2:])
+    other[1:] = items[1:] != items[:-1]
+    evens, others = (np.concatenate([[0], np.cumsum(flags)]) for flags in (even, even & other))
     place = np.arange(len(gap))
-    began = np.maximum.accumulate(np.where(goes_on, 0, place))
-    return np.where(goes_on, place - began + 2, 1).astype(np.int64)
+    since = np.maximum(place + 1 - least, line.start(line.codes))
+    found = (evens[place + 1] - evens[since] >= _NEARLY * least) & (others[place + 1] - others[since] >= least // 2)
+    return np.where(found, np.maximum(least, evens[place + 1] - evens[line.start(line.codes)]), 0)
 
 
 def _most(codes: Ints, counts: Ints, least: int) -> dict[int, float | str]:
@@ -159,7 +163,7 @@ _WORDS: Final[dict[str, str]] = {
     "per_minute": "{:,} moments in a minute",
     "per_hour": "{:,} moments in an hour",
     "per_day": "{:,} moments in a day",
-    "regular": "{:,} moments in a row at equal intervals",
+    "regular": "{:,} moments at equal intervals",
     "same_item": "{:,} events with one item in a day",
     "agent": "user agent {}",
 }

@@ -52,7 +52,7 @@ class RobotSettings(Settings, frozen=True):
     per_minute  moments of one minute with events
     per_hour    the same of an hour
     per_day     the same of a day
-    regular     moments in a row, each with another item, at equal intervals of at most an hour
+    regular     moments in a row, nearly all at equal intervals of at most an hour, most with another item
     same_item   events with one item in a day
     agent       the key of the events' context that holds the user agent, such as "user_agent"
     agents      regular expressions; a person whose user agent matches one, in any case, is a robot
