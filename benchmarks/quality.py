@@ -1,6 +1,6 @@
 """The full rule set on 20M rows: `segue check` against pandera, pointblank and Great Expectations, same verdicts.
 
-    python benchmarks/quality.py [--rows 20] [--peers pandera pointblank great_expectations] [--python PEERS] [--json]
+    python benchmarks/quality.py [--rows 20] [--peers pandera pointblank great_expectations] [--python PEERS]
 
 Events with string ids of people and items, a type, a time, a value and a quantity, some of them broken on purpose.
 Segue holds a lake of them to eleven rules, from Delta files; a peer holds a Parquet file of the same rows, ids as
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+ENVIRONMENT = HERE.parent / ".cache" / "quality-peers"
 DAY = 250_000  # events
 TYPES = ("view", "cart", "purchase")
-PEERS = ("pandera", "pointblank", "great_expectations")
+PEERS = ("pandera", "pointblank", "great_expectations")  # the last holds 20M rows as Python objects: only if named
 PATIENCE_S = 1200
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -35,7 +35,7 @@ def main() -> None:
     if said.segue:
         return _segue(said.segue)
     with tempfile.TemporaryDirectory(dir=said.folder) as folder:
-        found = _measured(Path(folder), int(said.rows * 1e6), said.peers, said.python)
+        found = _measured(Path(folder), int(said.rows * 1e6), said.peers, said.python or str(peer_environment()))
     if said.json:
         return print(json.dumps(found, indent=2))
     return _print(found)
@@ -50,6 +50,17 @@ def _measured(folder: Path, rows: int, peers: list[str], python: str) -> list[di
         if each["broken"] is not None and each["broken"] != found[0]["broken"]:
             raise SystemExit(f"{each['tool']} has other verdicts: {each['broken']}, Segue has {found[0]['broken']}")
     return found
+
+
+def peer_environment() -> Path:
+    """The interpreter of the peers' own environment, made with uv where it is missing or of other versions."""
+    python, stamp, wanted = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "quality.txt", HERE / "peers" / "quality.txt"
+    if not (python.exists() and stamp.exists() and stamp.read_text() == wanted.read_text()):
+        print("making the peers' environment in .cache/quality-peers", file=sys.stderr)
+        subprocess.run(["uv", "venv", "--quiet", "--clear", "--python", "3.11", str(ENVIRONMENT)], check=True)
+        subprocess.run(["uv", "pip", "install", "--quiet", "--python", str(python), "-r", str(wanted)], check=True)
+        stamp.write_text(wanted.read_text())
+    return python
 
 
 def _run(name: str, command: list[str]) -> dict[str, Any]:
@@ -162,8 +173,8 @@ def _print(found: list[dict[str, Any]]) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=float, default=20, help="Millions.")
-    parser.add_argument("--peers", nargs="*", default=list(PEERS))
-    parser.add_argument("--python", default=os.environ.get("SEGUE_QUALITY_PEERS", sys.executable))
+    parser.add_argument("--peers", nargs="*", default=list(PEERS[:2]), choices=PEERS)
+    parser.add_argument("--python", help="The peers' interpreter; made in .cache where none is named.")
     parser.add_argument("--folder", help="Where to put the data.")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--segue", help=argparse.SUPPRESS)
