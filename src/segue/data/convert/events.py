@@ -8,9 +8,11 @@ from typing import Final
 
 import polars as pl
 
+from segue.data.convert.attributes import attributes
 from segue.data.convert.cells import Faults, identifiers, missing, numbers
 from segue.data.convert.times import MOMENT, moments
 from segue.data.read.json_lines import decoded
+from segue.data.read.read import gathered
 from segue.data.read.rows import Broken, Rows
 from segue.data.settings import EventSource
 from segue.domain import columns
@@ -128,6 +130,9 @@ class _Cells:
 
     def context(self) -> pl.Series:
         """JSON objects as they are written, null where there is none."""
+        if together := gathered(self.source, self.rows.frame.columns):
+            objects = attributes(self.rows, [name for name in together if name in self.rows.frame.columns])
+            return objects.set(objects == "{}", None)
         if (absent := self.absent("context", pl.String())) is not None:
             return absent
         cells = self.cells("context")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 
 import msgspec
 import polars as pl
 
+from segue.data.convert.attributes import attributes
 from segue.data.convert.cells import Faults, identifiers, missing, numbers
 from segue.data.convert.events import Converted
 from segue.data.convert.times import MOMENT, moments
@@ -30,7 +30,7 @@ def convert_items(rows: Rows, source: ItemSource, now: datetime) -> Converted:
     found[columns.PRICE] = _prices(rows, source, faults)
     for name in DATES:
         found[name] = _dates(rows, source, name, faults)
-    found[columns.ATTRIBUTES] = _attributes(rows, set(mapped(source).values()))
+    found[columns.ATTRIBUTES] = attributes(rows, _others(rows, set(mapped(source).values())))
     return _converted(found, rows, faults, now)
 
 
@@ -39,7 +39,7 @@ def convert_users(rows: Rows, source: UserSource, now: datetime) -> Converted:
     faults = Faults(len(rows))
     found = {
         columns.ID: _id(rows, source, faults),
-        columns.ATTRIBUTES: _attributes(rows, {source.columns.id}),
+        columns.ATTRIBUTES: attributes(rows, _others(rows, {source.columns.id})),
     }
     return _converted(found, rows, faults, now)
 
@@ -111,40 +111,6 @@ def _json_array(cell: str) -> list[str] | None:
     return [str(value) for value in values]
 
 
-def _attributes(rows: Rows, named: set[str]) -> pl.Series:
-    """JSON objects of the columns that nothing else takes; empty cells are left out."""
-    others = [name for name in rows.frame.columns if name not in named]
-    if not others:
-        return pl.Series(["{}"]).new_from_index(0, len(rows))
-    cells = [_json_member(rows.frame[name], plain=name not in rows.fragments) for name in others]
-    members = pl.DataFrame(cells).select(pl.concat_list(pl.all()).list.drop_nulls().list.join(","))
-    return ("{" + members.to_series()) + "}"
-
-
-def _json_member(cells: pl.Series, *, plain: bool) -> pl.Series:
-    """`"name":value` for each cell that holds something."""
-    key = json.dumps(cells.name, ensure_ascii=False) + ":"
-    if cells.dtype == pl.String:
-        values = _quoted(cells) if plain else cells
-        values = values.set((cells == "") | (cells == "null") & (not plain), None)
-    elif cells.dtype.is_integer():
-        values = cells.cast(pl.String)
-    else:
-        values = pl.Series(cells.name, [_json_value(cell) for cell in cells.to_list()], dtype=pl.String)
-    return (key + values).alias(cells.name)
-
-
-def _quoted(cells: pl.Series) -> pl.Series:
-    """Text as JSON strings; those with signs that JSON escapes are encoded one by one."""
-    odd = cells.str.contains(r'["\\\x00-\x1f]').fill_null(value=False)
-    quoted = ('"' + cells) + '"'
-    if odd.any():
-        rows = odd.arg_true()
-        quoted = quoted.scatter(rows, [json.dumps(cell, ensure_ascii=False) for cell in cells.gather(rows)])
-    return quoted
-
-
-def _json_value(value: object) -> str | None:
-    if value is None or value != value:
-        return None
-    return msgspec.json.encode(value, enc_hook=str).decode()
+def _others(rows: Rows, named: set[str]) -> list[str]:
+    """The columns that nothing else takes."""
+    return [name for name in rows.frame.columns if name not in named]

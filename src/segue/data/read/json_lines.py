@@ -270,11 +270,16 @@ def json_rows(
     columns = {
         key: _plain([field(record, key) if "." in key else record.get(key) for record in records])
         if key in plain
-        else pa.array([_json(record[key]) if key in record else None for record in records], pa.string())
+        else pa.array([_fragment(record, key) for record in records], pa.string())
         for key in needed
     }
     frame = pl.DataFrame({key: pl.from_arrow(column) for key, column in columns.items()})
     return Rows(frame, lines, raw, broken, frozenset(needed) - plain)
+
+
+def _fragment(record: Record, key: str) -> str | None:
+    value = record.get(key, _ABSENT) if "." not in key else _find(record, key)
+    return None if value is _ABSENT else _json(value)
 
 
 class _Source:

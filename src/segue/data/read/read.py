@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
+from segue.data.maps.map import REST
 from segue.data.maps.registry import table_map
 from segue.data.read.arrow import is_arrow, read_arrow
 from segue.data.read.delimited import read_delimited
@@ -17,7 +18,7 @@ from segue.data.read.parquet import read_parquet
 from segue.data.read.rows import Rows
 from segue.data.read.text import bom, codec, utf8_blocks
 from segue.data.settings import EventSource, FileSource, ItemSource, UserSource
-from segue.domain.errors import MissingColumn, ReadError
+from segue.domain.errors import DeclarationError, MissingColumn, ReadError
 
 Kind = Literal["csv", "jsonl", "json", "parquet", "arrow"]
 SUFFIXES: dict[str, Kind] = {
@@ -118,7 +119,32 @@ def mapped(source: FileSource) -> dict[str, str]:
     if not isinstance(source, EventSource | ItemSource | UserSource):
         return {}
     columns = source.columns
-    return {name: value for name in columns.__struct_fields__ if (value := getattr(columns, name)) is not None}
+    return {
+        name: value
+        for name in columns.__struct_fields__
+        if isinstance(value := getattr(columns, name), str) and not (value == REST and _reads_itself(source))
+    }
+
+
+def gathered(source: FileSource, names: Sequence[str]) -> list[str]:
+    """The columns, of those with these names, that make up the context of an event where it is not one column."""
+    context = source.columns.context if isinstance(source, EventSource) else None
+    if isinstance(context, tuple):
+        if not _reads_itself(source):
+            raise DeclarationError(
+                "with a map, context is one column or all",
+                where="[events.columns]",
+                mend='write context = "*", or the name of one column',
+            )
+        return list(context)
+    if context != REST or not _reads_itself(source):
+        return []
+    taken = set(mapped(source).values())
+    return [name for name in names if name not in taken]
+
+
+def _reads_itself(source: FileSource) -> bool:
+    return getattr(source, "map", None) is None
 
 
 class _Needed:
@@ -130,19 +156,20 @@ class _Needed:
 
     def __call__(self, names: list[str], fields: Sequence[str] = ()) -> list[str]:
         """The needed ones of a part's columns, and of the fields inside these ("actor.id")."""
-        twice = [column for column in self._named if f"{column} (2)" in names]
+        named = list(dict.fromkeys([*self._named, *gathered(self._source, names)]))
+        twice = [column for column in named if f"{column} (2)" in names]
         if twice:
             raise ReadError(
                 f"the column '{twice[0]}' comes twice, and which one is meant is not said",
                 where=self._name,
                 mend="rename or remove one of them in the file's first line",
             )
-        inside = [column for column in self._named if column not in names]
+        inside = [column for column in named if column not in names]
         if self._kind not in JSON:
             missing = [column for column in inside if column not in fields]
             if missing:
                 raise self._missing(missing[0], [*names, *fields])
-        kept = _ordered(names, self._named) if isinstance(self._source, EventSource) else names
+        kept = _ordered(names, named) if isinstance(self._source, EventSource) else names
         return kept + [column for column in inside if "." in column]
 
     def check(self, part: Part, encoding: str) -> None:
