@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,15 +94,19 @@ def test_no_bytes_make_it_fail(noise: bytes, size: int) -> None:
     assert broken or b"]" in noise
 
 
-def test_a_long_array_is_held_an_element_at_a_time() -> None:
-    def blocks() -> Any:
-        yield b'[{"user":"a"}'
-        for _ in range(300):
-            yield b',{"user":"' + b"b" * 1_000 + b'"}'
-        yield b"]"
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_an_array_is_held_an_element_at_a_time(end: str) -> None:
+    def blocks() -> Iterator[bytes]:
+        yield b"[" + end.encode()
+        for _ in range(20_000):
+            yield b'{"user":"' + b"b" * 1_000 + b'"},' + end.encode()
+        yield b"{}]"
 
-    reader = elements_of(blocks())
-    assert sum(1 for _ in reader) == 301
+    tracemalloc.start()
+    assert sum(1 for _ in elements_of(blocks())) == 20_001
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
 
 
 def test_a_file_is_taken_for_an_array_by_its_content(tmp_path: Path) -> None:

@@ -228,7 +228,8 @@ class _Elements:
             self._ended = True
             self._text += last.decode("utf-8", "surrogateescape")
             return bool(last) and not ended
-        keep = max(0, self._text.rfind("\n", 0, self._at) + 1 if self._at else 0)
+        line = self._text.rfind("\n", 0, self._at) + 1
+        keep = max(0, self._at - 1) if self._text[line : self._at].strip() else line  # the indent tells the next one
         block = self._rest + block
         cut = _whole_characters(block)
         self._rest = block[cut:]
