@@ -17,8 +17,8 @@ Severity = Literal["error", "warning"]
 class EventColumns(Settings, frozen=True):
     """Which column of the files holds what. Only `item` and one of `user` and `visitor` are needed.
 
-    `context` is a column of JSON objects, kept as they are; several columns, each kept under its name; or "*", all that no
-    other column takes.
+    `context` is a column of JSON objects, kept as they are; several columns, each kept under its name; or "*", all
+    that no other column takes.
     """
 
     user: str | None = None
