@@ -297,10 +297,14 @@ def _unknown(table: Table, rows: pl.DataFrame, trusted: Trusted | None) -> pl.Da
 
 
 def _read_in_one_way(table: Table, batch: str) -> bool:
-    """Whether a batch is a step of a file of which no step was read in another way: they would end at other lines."""
+    """Whether a batch is a step of a file of which no step was read in another way: they would end at other lines.
+
+    What comes back from quarantine is no step: a line of it may have come back before.
+    """
     content, _, step = batch.partition(".")
+    own = step.rstrip("0123456789")
     begun = {way for way in WAYS if table.committed(f"{content}.{way}0") is not None}
-    return bool(step) and begun <= {step.rstrip("0123456789")}
+    return bool(step) and own in WAYS and begun <= {own}
 
 
 def _first_of_each(rows: pl.DataFrame) -> pl.DataFrame:
