@@ -209,6 +209,7 @@ def test_each_member_of_an_archive_is_its_own_batch(lake: Lake, tmp_path: Path) 
     assert quarantined(lake) == [("a.tar.gz/2.csv", 2, "no item", "item", "b,")]
 
 
+@pytest.mark.slow
 def test_big_files_come_in_by_steps_that_a_crash_does_not_double(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,6 +249,7 @@ def test_the_order_of_lines_goes_on_over_files(lake: Lake, take: Callable[..., F
     assert rows["time"].null_count() == 3
 
 
+@pytest.mark.slow
 def test_progress_is_told(lake: Lake, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("user,item\na,x\n")
     told: list[Progress] = []

@@ -100,6 +100,7 @@ def test_every_line_becomes_what_the_careful_way_makes_of_it(
         assert found.drop("received").equals(wanted.drop("received"))
 
 
+@pytest.mark.slow
 def test_epochs_are_read_as_the_careful_way_reads_them(tmp_path: Path, fast: None) -> None:
     cells = ["1767225600", "1767225600.5", "", "x", "99999999999999999999", "-5", "0", "1767225600000", "007"]
     text = "user,item,time\n" + "".join(f"u{row},i,{cell}\n" for row, cell in enumerate(cells))
@@ -139,6 +140,7 @@ def test_the_same_big_file_twice_changes_nothing(tmp_path: Path, fast: None) -> 
     assert lake.snapshot().events().collect().height == 1_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [(1 << 40, 0), (0, 1 << 40)])
 def test_a_file_broken_off_in_one_lane_is_finished_in_the_other(
     before: int, after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

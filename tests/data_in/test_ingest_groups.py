@@ -66,6 +66,7 @@ def rows_by_batch(lake: Lake) -> dict[str, int]:
     return dict(lake.snapshot().events().group_by("batch").len().collect().iter_rows())
 
 
+@pytest.mark.slow
 def test_small_files_share_a_commit_and_a_file_of_their_day(lake: Lake, tmp_path: Path) -> None:
     paths = day_files(tmp_path, days=4, files_of_a_day=3)
     reports = take(lake, paths)
@@ -127,6 +128,7 @@ def test_the_same_content_twice_in_one_group_is_skipped(lake: Lake, tmp_path: Pa
     assert lake.snapshot().events_count == 3
 
 
+@pytest.mark.slow
 def test_groups_are_bounded_by_parts_and_by_rows(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = day_files(tmp_path, days=10)
     monkeypatch.setattr(ingest_steps, "PARTS", 2)
@@ -182,6 +184,7 @@ def test_a_group_whose_commit_fails_is_out_and_comes_in_again(
     assert lake.snapshot().quarantine().collect().height == 4, "what came first is not doubled"
 
 
+@pytest.mark.slow
 def test_a_new_day_costs_its_own_rows_only(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = day_files(tmp_path, days=30)
     take(lake, paths[:28])

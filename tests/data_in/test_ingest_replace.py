@@ -62,6 +62,7 @@ def whole(folder: Path, paths: list[Path], source: EventSource) -> list[tuple[ob
     return content(fresh.snapshot())
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_wrong_mapping_go_as_the_right_ones_come(lake: Lake, tmp_path: Path) -> None:
     paths = dated(tmp_path, files=3)
     assert [report.kept for report in take(lake, paths, WRONG)] == [14] * 3
@@ -86,6 +87,7 @@ def test_the_rows_of_a_wrong_mapping_go_as_the_right_ones_come(lake: Lake, tmp_p
     state.journal.close()
 
 
+@pytest.mark.slow
 def test_back_to_the_first_mapping(lake: Lake, tmp_path: Path) -> None:
     paths = dated(tmp_path, files=2)
     for source, kept, wrong in ((WRONG, 14, 17), (RIGHT, 30, 1), (WRONG, 14, 17), (RIGHT, 30, 1)):
@@ -96,6 +98,7 @@ def test_back_to_the_first_mapping(lake: Lake, tmp_path: Path) -> None:
         assert [report.skipped for report in take(Lake(lake.root), paths, source)] == [True] * 2
 
 
+@pytest.mark.slow
 def test_what_shares_files_with_old_rows_stays(lake: Lake, tmp_path: Path) -> None:
     paths = dated(tmp_path, files=3)
     take(lake, paths, WRONG)
@@ -154,6 +157,7 @@ def test_a_big_part_is_replaced_in_one_step(lake: Lake, tmp_path: Path, monkeypa
     assert lake.snapshot().events_count == 800, "steps of long ago are no reason to leave rows out"
 
 
+@pytest.mark.slow
 def test_a_file_that_became_damaged_replaces_nothing(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,6 +117,7 @@ def _replaced(draw: st.DrawFn, value: Any) -> Any:
     return [_replaced(draw, inner) for inner in value] if isinstance(value, list) else value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(EVENTS))
 @given(data=st.data())
 def test_each_record_is_kept_broken_or_left_out(

@@ -101,6 +101,7 @@ def test_whatever_is_held_stands_in_the_file(
             assert row["line"] == content[: row["offset"]].count(b"\n") + 1
 
 
+@pytest.mark.slow
 def test_a_mended_declaration_brings_rows_back_once(tmp_path: Path) -> None:
     project = workspace(tmp_path, {"a.csv": ROWS.encode()})
     assert events(project) == [("ann", "x", "2024-01-03")]
@@ -173,6 +174,7 @@ Project.open(Path(sys.argv[1])).replay(settings={"time_format": "%Y-%m-%d"})
 """
 
 
+@pytest.mark.slow
 def test_killed_between_the_two_tables_rows_come_back_once(tmp_path: Path) -> None:
     project = workspace(tmp_path, {"a.csv": ROWS.encode()})
     assert subprocess.run([sys.executable, "-c", DYING, str(tmp_path)], check=False).returncode == 9

@@ -94,6 +94,7 @@ def test_no_bytes_make_it_fail(noise: bytes, size: int) -> None:
     assert broken or b"]" in noise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["", "\n"])
 def test_an_array_is_held_an_element_at_a_time(end: str) -> None:
     def blocks() -> Iterator[bytes]:

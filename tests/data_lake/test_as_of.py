@@ -60,6 +60,7 @@ def arrays(workspace: Path) -> dict[str, bytes]:
     return found
 
 
+@pytest.mark.slow
 def test_a_model_as_of_a_moment_is_the_model_of_that_moment(workspace: Path) -> None:
     lake = Lake(workspace / "lake")
     lake.append_events(events(400, 0, moment(0)), "first")

@@ -222,6 +222,7 @@ def test_an_id_of_a_file_is_twice_in_a_history_until_it_is_drained(place: Place)
     assert [past.item for past in place.state.history("u:ann")] == ["i1"]
 
 
+@pytest.mark.slow
 def test_a_drain_costs_what_its_new_rows_cost(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     built = []
     monkeypatch.setattr(histories, "build", _counted(histories.build, built))
@@ -362,6 +363,7 @@ def test_what_is_drained_is_what_is_learned_from(place: Place) -> None:
     assert sorted(weights) == [float(n) for n in range(1, 30)]
 
 
+@pytest.mark.slow
 def test_small_files_of_many_drains_are_merged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "SMALL_FILES", 5)
     snapshots = []

@@ -93,6 +93,7 @@ def journaled(project: Project, first: int) -> None:
     project.journal.record([replace(each, **({"user": None, "visitor": None} | said)) for each, said in shown])
 
 
+@pytest.mark.slow
 def test_a_person_who_is_forgotten_is_in_no_byte_of_the_workspace(workspace: Path) -> None:
     project = Project.open(workspace)
     journaled(project, 1)

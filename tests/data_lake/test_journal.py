@@ -70,6 +70,7 @@ def test_a_clash_of_decision_ids_is_refused(journal: SQLiteJournal) -> None:
     assert journal.by_request("home", "r2") is None
 
 
+@pytest.mark.slow
 def test_decisions_are_synced_within_a_second(journal: SQLiteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
     synced = threading.Event()
     monkeypatch.setattr(journal._decisions, "sync", synced.set)
@@ -94,6 +95,7 @@ def test_the_log_of_decisions_is_moved_into_the_file_by_syncs_and_starts_anew(
     assert journal.by_request("home", "r599") is not None
 
 
+@pytest.mark.slow
 def test_a_sync_that_fails_is_said_and_tried_again(
     journal: SQLiteJournal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

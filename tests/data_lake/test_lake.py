@@ -234,6 +234,7 @@ def test_polars_and_pyarrow_read_the_tables_as_they_are(lake: Lake) -> None:
     assert plain.to_table(columns=["id", "day"]).num_rows == 3
 
 
+@pytest.mark.slow
 def test_duckdb_and_polars_read_the_same_rows(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "CHECKPOINT_EVERY", 2)
     for number in range(5):
@@ -419,6 +420,7 @@ def filled(disk: Path, but_pages: int) -> Path:
     return ballast
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_when_the_log_is_written(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 4) as disk:
         lake = Lake(disk / "lake")
@@ -587,6 +589,7 @@ def test_codes_of_many_at_once_and_of_none(lake: Lake) -> None:
         assert coded.encode(pl.Series("user", ["u:e", "u:d"])).to_list() == [4, 3], "what another gave out stands"
 
 
+@pytest.mark.slow
 def test_many_commits_are_checkpointed_and_read_the_same(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "CHECKPOINT_EVERY", 5)
     for number in range(12):
@@ -607,6 +610,7 @@ def test_reading_goes_on_while_another_writes(lake: Lake) -> None:
         assert snapshot.events().collect()["user"].null_count() == 0
 
 
+@pytest.mark.slow
 def test_events_of_many_days_in_one_batch(lake: Lake) -> None:
     rows = frame([{"user": "a", "item": "x", "time": START + timedelta(days=n)} for n in range(400)])
     assert lake.append_events(rows, "b") == Appended(400, 0)
@@ -614,6 +618,7 @@ def test_events_of_many_days_in_one_batch(lake: Lake) -> None:
     assert lake.append_events(rows, "c") == Appended(0, 400)
 
 
+@pytest.mark.slow
 def test_a_lake_that_begins_on_a_full_disk(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 4) as disk:
         for free in (0, 1, 2, 4, 6, 8, 10, 14, 20, 30):
@@ -653,6 +658,7 @@ def _empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", [_cut, _hollow, _empty, Path.unlink])
 @pytest.mark.parametrize("what", ["*10.checkpoint.parquet", "_last_checkpoint"])
 def test_a_checkpoint_cut_off_by_a_power_cut_is_set_aside(

@@ -73,6 +73,7 @@ sent = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sent, st.sets(st.integers(0, 30)), st.booleans())
 def test_a_history_is_the_same_however_it_is_cut_into_index_and_tail(

@@ -67,6 +67,7 @@ def files(lake: Lake, name: str) -> int:
     return DeltaTable(lake.root / name).get_add_actions().num_rows
 
 
+@pytest.mark.slow
 def test_compaction_changes_nothing_but_the_number_of_files(lake: Lake) -> None:
     before = content(filled(lake))
     merged = Upkeep(lake).compact()
@@ -82,6 +83,7 @@ def test_compaction_changes_nothing_but_the_number_of_files(lake: Lake) -> None:
     assert content(lake) == before
 
 
+@pytest.mark.slow
 def test_what_drains_and_what_files_brought_is_merged_apart(lake: Lake, tmp_path: Path) -> None:
     journal = SQLiteJournal(tmp_path / "journal")
     state = UserState(tmp_path, journal=journal)
@@ -139,6 +141,7 @@ def test_vacuum_leaves_what_the_lake_needs_and_nothing_else(lake: Lake) -> None:
     assert "e990" in ids(Lake(lake.root))
 
 
+@pytest.mark.slow
 def test_retention_takes_out_whole_days_and_says_so_first(lake: Lake) -> None:
     filled(lake)
     settings = LakeSettings(keep_events_days=18, keep_quarantine_days=19)

@@ -88,6 +88,7 @@ def test_warming_tells_of_each_kernel() -> None:
     assert heard == list(module.KERNELS.values())
 
 
+@pytest.mark.slow
 def test_learning_little_loads_no_compiler() -> None:
     program = (
         "import sys; from segue.engines.local import LocalEngine; from segue.learn.learner import learners;"

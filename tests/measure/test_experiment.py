@@ -271,6 +271,7 @@ def test_a_unit_with_a_thousand_events_is_one_unit():
     assert found.metrics[0].comparisons[0].p > 0.3
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(
     st.lists(st.sampled_from("ABCZ"), max_size=40),

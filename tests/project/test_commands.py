@@ -156,6 +156,7 @@ def test_more_items_than_there_are_gives_all_there_are(shop: Path) -> None:
     assert 0 < len(items) == len(listed["items"]) <= len(Project.open(shop).snapshot().item_ids)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_everybody_goes_into_a_file(shop: Path, tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"lists{suffix}"

@@ -80,6 +80,7 @@ def test_a_damaged_release_is_broken_and_released_again(shop):
     assert found(shop, "release", "broken")[0].next == f"segue -C {shop} release rollback"
 
 
+@pytest.mark.slow
 def test_models_that_are_older_than_the_lake_are_a_note(shop):
     Project.open(shop).lake.append_events(
         pl.DataFrame({"id": ["new"], "user": ["somebody"], "item": ["i0001"], "type": ["click"]}), "late"

@@ -23,6 +23,7 @@ def report(project):
     return project.report()
 
 
+@pytest.mark.slow
 def test_every_figure_can_be_had_by_its_python(project, report):
     figures = [figure for section in report.sections for figure in section.figures]
     assert len(figures) > 12
@@ -129,6 +130,7 @@ def test_without_times_the_report_says_so_and_invents_none(tmp_path):
     assert "ann" not in set(re.findall(r"\w+", page(told_)))
 
 
+@pytest.mark.slow
 def test_the_page_stays_small_and_whole_whatever_the_data_hold(tmp_path):
     (tmp_path / "segue.toml").write_text(HOSTILE)
     evil, name = "<script>alert(1)</script>" + "x" * 5_000, "<script>alert(1)</script>" + "x" * 200
@@ -174,6 +176,7 @@ categories = "tags"
 """
 
 
+@pytest.mark.slow
 def test_the_command_tells_the_same_and_writes_the_page(made, tmp_path):
     said = told("-C", made, "report")
     assert said["facts"]["events"] == f"{len(Project.open(made).events):,}"

@@ -125,6 +125,7 @@ def repeated(start: bytes, part: bytes, end: bytes) -> bytes:
 IN_CONTEXT = b'{"id":"a","type":"x","user":"u","context":{"a":['
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "code"),
     [

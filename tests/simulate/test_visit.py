@@ -63,6 +63,7 @@ def failing_service(trouble=lambda path, count: 200):
         server.server_close()
 
 
+@pytest.mark.slow
 def test_visits_are_the_same_whatever_the_threads():
     plan = plan_visits(WORLD, 80)
     with failing_service() as (door, one), failing_service() as (other, many):
@@ -74,6 +75,7 @@ def test_visits_are_the_same_whatever_the_threads():
     assert alone.events == len(one) > 80
 
 
+@pytest.mark.slow
 def test_what_is_sent_is_what_was_done():
     plan = plan_visits(WORLD, 30)
     with failing_service() as (door, received):
@@ -93,6 +95,7 @@ def test_what_is_sent_is_what_was_done():
     assert all(0 <= (event.time - MOMENT).microseconds < 100 for event in events)
 
 
+@pytest.mark.slow
 def test_a_failure_is_tried_again_and_nothing_is_sent_twice():
     plan = plan_visits(WORLD, 40)
     with failing_service() as (calm, expected):
@@ -104,6 +107,7 @@ def test_a_failure_is_tried_again_and_nothing_is_sent_twice():
     assert visited.statuses[503] == visited.failures > 10
 
 
+@pytest.mark.slow
 def test_a_refusal_is_counted_and_the_person_leaves():
     plan = plan_visits(WORLD, 25)
     with failing_service(lambda path, count: 401) as (door, received):
@@ -113,6 +117,7 @@ def test_a_refusal_is_counted_and_the_person_leaves():
     assert received == {}
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_not_json_is_no_list():
     with failing_service(lambda path, count: 299) as (door, received):
         visited = visit(WORLD, plan_visits(WORLD, 5), door)
