@@ -37,7 +37,7 @@ def read_arrow(stream: BinaryIO, *, name: str, wanted: Callable[[list[str], list
         stream.seek(0)
         _, batches = _opened(stream)
         yield from typed_rows(batches, needed)
-    except (pa.ArrowException, OSError, pl.exceptions.PolarsError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
         raise ReadError(
             f"this is no whole Arrow file ({first_line(error)})",
             where=f"{name}, after row {row - 1:,}",

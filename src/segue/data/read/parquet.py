@@ -28,7 +28,7 @@ def read_parquet(stream: BinaryIO, *, name: str, wanted: Callable[[list[str], li
             refuse_invalid(batch, name, row)
             row += batch.num_rows
         yield from typed_rows(file.iter_batches(BATCH, columns=list(needed)), needed)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # a name in a lying footer may be no text
         raise ReadError(
             f"this is no whole Parquet file ({first_line(error)})",
             where=name,
