@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = ".draft-"
@@ -34,8 +34,9 @@ def drafting(parent: Path) -> Iterator[Path]:
     """
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.glob(f"{PREFIX}*"):
-        if left.stat().st_mtime < time.time() - ABANDONED_S:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # whose it is may be ready by now
+            if left.stat().st_mtime < time.time() - ABANDONED_S:
+                shutil.rmtree(left, ignore_errors=True)
     draft = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     try:
         draft.chmod(0o755)

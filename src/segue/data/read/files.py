@@ -88,7 +88,10 @@ class _Opener:
         """Bytes of the file that were read since it was last opened."""
         if self._file is None:
             return 0
-        return self._first.st_size if self._file.closed else self._file.tell()
+        try:
+            return self._file.tell()
+        except (OSError, ValueError):  # it is closed, perhaps just now, by the thread that reads
+            return self._first.st_size
 
     def settled(self, last: bytes) -> None:
         """Refuse a file that changed since it was met, unless whole lines were added: those are for the next time."""
