@@ -80,7 +80,7 @@ def test_of_two_at_once_one_is_told_to_wait(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_full_disk_takes_nothing_and_what_follows_takes_all(tmp_path: Path) -> None:
     file = written(tmp_path / "events.csv", range(30_000))
-    said = child(tmp_path, file, largest=20_000)
+    said = child(tmp_path, file, largest=8_000)
     assert said["error"] == "DataError"
     assert child(tmp_path, file)["kept"] == 30_000
     assert sorted(users(tmp_path)) == sorted(f"u{row}" for row in range(30_000))

@@ -24,6 +24,7 @@ import polars as pl
 from segue.data.bulk.lane import Lane, Vocabularies
 from segue.data.convert.events import convert_events
 from segue.data.lake.lake import Lake
+from segue.data.lake.lines import spelled
 from segue.data.read.delimited import read_delimited
 from segue.data.read.fields import Dialect
 from segue.data.read.json_lines import read_json_lines
@@ -134,7 +135,8 @@ def _lanes(text: bytes, delimiter: str, size: int) -> None:
         careful = [convert_events(rows, source, "0" * 48, 0, NOW) for rows in chunks]
         frames = [words.coded(each.frame) for each in careful]
     wanted = pl.concat(frames, how="diagonal").sort("id")
-    kept = pl.concat([each.converted.frame for each in fast] or [wanted.clear()], how="diagonal").sort("id")
+    spelt = [spelled(words.coded(each.converted.frame), "0" * 48) for each in fast]
+    kept = pl.concat(spelt or [wanted.clear()], how="diagonal").sort("id")
     for name in kept.columns:
         assert kept[name].equals(wanted[name].cast(kept[name].dtype)), name
     broken = sorted(row for each in fast for row in each.converted.broken)

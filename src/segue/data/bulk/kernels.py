@@ -353,19 +353,6 @@ def find_sign(text: Bytes, starts: Places, ends: Places, sign: int, odd: npt.NDA
             odd[row] = odd[row] or text[position] == sign
 
 
-@compiled(void(array(int64, 1), array(uint8, 1), uint8[:, ::1]))
-def line_names(lines: npt.NDArray[np.int64], prefix: Bytes, names: Bytes) -> None:
-    """uint8[rows, len(prefix) + 10] out: the prefix and the number of each line in ten digits."""
-    width = len(prefix)
-    for row in range(len(lines)):
-        for step in range(width):
-            names[row, step] = prefix[step]
-        number = lines[row]
-        for step in range(9, -1, -1):
-            names[row, width + step] = 48 + number % 10
-            number //= 10
-
-
 __all__: list[Any] = [
     "NOTHING",
     "encode",
@@ -374,7 +361,6 @@ __all__: list[Any] = [
     "find_sign",
     "hashes",
     "iso_times",
-    "line_names",
     "move",
     "numbers",
 ]

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from segue.data.bulk import kernels
 from segue.data.bulk.choice import EPOCHS, KNOWN
@@ -21,6 +20,7 @@ from segue.data.convert.times import MOMENT
 from segue.data.ingest.report import Taken
 from segue.data.lake.lake import Lake
 from segue.data.lake.layouts import PEOPLE_AND_ITEM, is_coded
+from segue.data.lake.lines import LINE, PREFIX
 from segue.data.lake.rows import person_keys
 from segue.data.read import files
 from segue.data.read.delimited import LONGEST, Layout, layout_of, read_on, rows_of_lines
@@ -30,6 +30,8 @@ from segue.data.settings import EventSource
 from segue.domain import columns
 
 TENS: Final = 10.0 ** np.arange(16)
+TYPE_CODE: Final = "type_code"  # of the event types' own words, until they are written
+CODED: Final = (*PEOPLE_AND_ITEM, columns.TYPE)
 PREFIXES: Final = {"user": "u:", "visitor": "v:", "item": "", "type": ""}
 
 
@@ -41,16 +43,29 @@ class Vocabularies:
         self.words = {"user": people, "visitor": people, "item": items, "type": Words()}
 
     def coded(self, events: pl.DataFrame) -> pl.DataFrame:
-        """Events with ids as events with codes."""
+        """Events with ids as events with codes; types that are codes already as what they stand for."""
         if is_coded(events):
-            return events
+            return self._typed(events)
         found = {f"{name}_code": self._codes(name, events[name]) for name in PEOPLE_AND_ITEM if name in events.columns}
         return events.drop(PEOPLE_AND_ITEM, strict=False).with_columns(**found)
+
+    def by_line(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Events whose ids were made from their lines, as events by line."""
+        coded = self.coded(events)
+        lines = coded[columns.ID].str.slice(PREFIX + 1).cast(pl.Int64).alias(LINE)
+        kinds = as_codes(self.words["type"].of(coded[columns.TYPE])).alias(TYPE_CODE)
+        return coded.drop(columns.ID, columns.TYPE).with_columns(lines, kinds)
 
     def commit(self) -> None:
         """Make the codes that were given out the lake's."""
         self.words["user"].commit()
         self.words["item"].commit()
+
+    def _typed(self, events: pl.DataFrame) -> pl.DataFrame:
+        if TYPE_CODE not in events.columns:
+            return events
+        kinds = events[TYPE_CODE].cat.to(pl.Enum(self.words["type"].all()))
+        return events.drop(TYPE_CODE).with_columns(kinds.alias(columns.TYPE))
 
     def _codes(self, name: str, ids: pl.Series) -> pl.Series:
         keys = ids.cast(pl.String) if name == columns.ITEM else person_keys(ids.cast(pl.String), name[0])
@@ -107,7 +122,7 @@ class Lane:
     def _carefully(self, chunks: Iterable[Rows]) -> Iterator[Taken]:
         for rows in chunks:
             converted = convert_events(rows, self._source, self._batch, self._order, self._now)
-            frame = self._words.coded(converted.frame)
+            frame = self._words.by_line(converted.frame)
             last = int(rows.lines[-1]) if len(rows) else 0
             yield Taken(Converted(frame, converted.broken), len(rows) + len(rows.broken), last)
 
@@ -137,16 +152,15 @@ class Lane:
         for name in ("type", "item", "user", "visitor"):
             if name in found.named:
                 columns_of[name] = found.codes(name, self._words.words[name])
-        if "type" in found.named:
-            columns_of["type"] = self._words.words["type"].all().gather(columns_of["type"])
-        columns_of = {f"{name}_code" if name in PEOPLE_AND_ITEM else name: each for name, each in columns_of.items()}
+        columns_of = {f"{name}_code" if name in CODED else name: each for name, each in columns_of.items()}
         lines = found.lines.astype(np.int64) + line
-        columns_of[columns.ID] = _ids_of(lines, self._batch)
+        columns_of[LINE] = pl.Series(lines)
         if source.order == "file":
             columns_of[columns.ORDER] = pl.Series(lines) + self._order
         frame = pl.DataFrame(columns_of).with_columns(pl.lit(self._now, dtype=MOMENT).alias(columns.RECEIVED))
         if source.columns.type is None:
-            frame = frame.with_columns(pl.lit(source.type).alias(columns.TYPE))
+            (kind,) = self._words.words["type"].of(pl.Series([source.type])).tolist()
+            frame = frame.with_columns(pl.lit(kind, dtype=pl.Int32).alias(TYPE_CODE))
         return frame.filter(pl.Series(~found.odd)) if found.odd.any() else frame
 
 
@@ -216,18 +230,6 @@ class _Lines:
         if self.integer_ids:
             kernels.find_sign(self.text, *self.fields(name), ord("."), self.odd)
         return as_codes(words.of_fields(self.text, *self.fields(name), self.odd, PREFIXES[name]))
-
-
-def _ids_of(lines: npt.NDArray[np.int64], batch: str) -> pl.Series:
-    """The ids that `convert.events` gives events that come without one."""
-    prefix = np.frombuffer(f"{batch[:16]}-".encode(), np.uint8)
-    names = np.empty((len(lines), len(prefix) + 10), np.uint8)
-    kernels.line_names(lines, prefix, names)
-    offsets = np.arange(len(lines) + 1, dtype=np.int32) * names.shape[1]
-    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(names)]
-    series = pl.from_arrow(pa.Array.from_buffers(pa.string(), len(lines), buffers))
-    assert isinstance(series, pl.Series)
-    return series
 
 
 def _behind_header(text: bytes) -> int:

@@ -43,7 +43,8 @@ class Step:
 
     def frame(self) -> pl.DataFrame:
         """The rows that are kept, with the columns that hold something in one of them."""
-        return pl.concat([pl.DataFrame(schema={columns.ID: pl.String}), *self.frames], how="diagonal")
+        none = pl.DataFrame(schema={columns.ID: pl.String})
+        return pl.concat(self.frames if self.rows > len(self.broken) else [none, *self.frames], how="diagonal")
 
     def quarantined(self) -> pl.DataFrame:
         """The rows that are not, as quarantine has them."""

@@ -11,8 +11,8 @@ from segue.data.journal.drain import event_rows, remembered_events
 from segue.data.journal.journal import Journal, Journaled
 from segue.data.lake.lake import Lake
 from segue.data.lake.layouts import DECISIONS, EVENTS, PEOPLE_AND_ITEM
+from segue.data.lake.pieces import Layout
 from segue.data.lake.rows import as_decision, as_laid_out, decision_rows, with_day
-from segue.data.lake.tables import Layout
 from segue.domain import columns
 from segue.domain.decisions import Decision
 

@@ -17,8 +17,10 @@ from segue.data.lake.codes import Codes
 from segue.data.lake.compact import merge
 from segue.data.lake.files import sync
 from segue.data.lake.lease import lease
+from segue.data.lake.lines import id_of, is_by_line, line_pieces, spelled
 from segue.data.lake.replace import Replacement
 from segue.data.lake.rows import (
+    BATCH_DIGITS,
     WAYS,
     Trusted,
     as_laid_out,
@@ -221,6 +223,8 @@ class Lake:
     ) -> dict[str, Appended]:
         """Commit what is new of the events of these batches; an id that several have is of the first."""
         table = self.tables["events"]
+        if (lines := _alone_by_line(batches, trusted)) is not None and _holds_no_line(table, *lines):
+            return self._lines(*lines, transactions)
         coded = self._coded_events(_unknown(table, self._laid_events(batches), trusted))
         staged = table.append(coded, transactions)
         if coded.height and by_line(coded) is not None:
@@ -229,6 +233,14 @@ class Lake:
         return {
             batch: Appended(kept.get(batch, 0), frame.height - kept.get(batch, 0)) for batch, frame in batches.items()
         }
+
+    def _lines(self, batch: str, events: pl.DataFrame, transactions: Mapping[str, int]) -> dict[str, Appended]:
+        """Commit the events of one batch by line, all of them new."""
+        table = self.tables["events"]
+        staged = table.append(line_pieces(events, batch, table.layout), transactions)
+        if staged:
+            table.ids.told([file.action.path for file in staged], pl.Series([id_of(0, batch)]))
+        return {batch: Appended(events.height, 0)}
 
     def _stands(self, table: Table, batch: str) -> bool:
         """Whether a batch was committed to a table, and its content was not read with another mapping since."""
@@ -241,7 +253,9 @@ class Lake:
         """The events of these batches, coded where they came so; an id that several have is of the first."""
         layout = self.tables["events"].layout
         text = () if any(map(layouts.is_coded, batches.values())) else layouts.PEOPLE_AND_ITEM
-        named = {batch: frame.rename(layouts.OF_CODES, strict=False) for batch, frame in batches.items()}
+        named = {
+            batch: spelled(frame, batch).rename(layouts.OF_CODES, strict=False) for batch, frame in batches.items()
+        }
         return _first_of_each(
             pl.concat(as_laid_out(with_day(_of(frame, batch)), layout, text) for batch, frame in named.items())
         )
@@ -294,6 +308,24 @@ def _unknown(table: Table, rows: pl.DataFrame, trusted: Trusted | None) -> pl.Da
         files = without_steps(files, batch.split(".")[0])  # each line of a file is in one of its steps
     suspects = table.ids.files_with(rows[columns.ID], table.path, untrusted(files, trusted))
     return unknown_rows(rows, [table.path / file for file in suspects])
+
+
+def _alone_by_line(batches: Mapping[str, pl.DataFrame], trusted: Trusted | None) -> tuple[str, pl.DataFrame] | None:
+    """The one batch that there is, where its events come by line: no other row that comes with it may have its ids."""
+    batch, events = next(iter(batches.items()))
+    alone = len(batches) == 1 and trusted is None and len(batch) >= BATCH_DIGITS
+    return (batch, events) if alone and is_by_line(events) else None
+
+
+def _holds_no_line(table: Table, batch: str, events: pl.DataFrame) -> bool:
+    """Whether a table surely has none of these events; where it may, their ids are looked for one by one."""
+    timed = columns.TIME not in events.columns or not events[columns.TIME].null_count()
+    files = table.files()
+    if _read_in_one_way(table, batch):
+        files = without_steps(files, batch.split(".", maxsplit=1)[0])
+    paths = files["path"].to_list() if files.height else []
+    beginning = pl.Series([id_of(0, batch)])
+    return timed and not table.ids.files_with(beginning, table.path, paths) and not table.ids.runs
 
 
 def _read_in_one_way(table: Table, batch: str) -> bool:

@@ -10,12 +10,15 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
-from segue.data.lake.tables import Layout
+from segue.data.lake.pieces import Layout
 from segue.domain import columns
 
 PEOPLE_AND_ITEM: Final = (columns.USER, columns.VISITOR, columns.ITEM)  # come as ids, are kept as codes
 OF_CODES: Final = {f"{name}_code": name for name in PEOPLE_AND_ITEM}  # columns that come as codes say so by name
 MOMENT: Final = pa.timestamp("us", "UTC")
+
+
+_STEPS: Final = "DELTA_BINARY_PACKED"  # numbers by their differences
 
 
 def is_coded(events: pl.DataFrame) -> bool:
@@ -45,9 +48,12 @@ _SHOWN = _rows_of(
 )
 
 ITEM_IDS: Final = Layout(
-    "item_ids", pa.schema([_needed(columns.ID, pa.string()), _needed(columns.CODE, pa.int32())]), (columns.CODE,)
+    "item_ids",
+    pa.schema([_needed(columns.ID, pa.string()), _needed(columns.CODE, pa.int32())]),
+    (columns.CODE,),
+    encodings={columns.ID: "PLAIN", columns.CODE: _STEPS},
 )
-PERSON_IDS: Final = Layout("person_ids", ITEM_IDS.schema, (columns.CODE,))
+PERSON_IDS: Final = Layout("person_ids", ITEM_IDS.schema, (columns.CODE,), encodings=ITEM_IDS.encodings)
 
 EVENTS: Final = Layout(
     "events",
@@ -73,6 +79,10 @@ EVENTS: Final = Layout(
     ),
     (columns.TYPE, columns.TIME, columns.RECEIVED, columns.ORDER, columns.BATCH),
     by_day=True,
+    encodings={
+        columns.ID: "PLAIN",
+        **dict.fromkeys((columns.USER, columns.VISITOR, columns.ITEM, columns.TIME, columns.ORDER), _STEPS),
+    },
 )
 
 DECISIONS: Final = Layout(

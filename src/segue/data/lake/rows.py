@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import polars as pl
 
-from segue.data.lake.tables import Layout
+from segue.data.lake.pieces import Layout
 from segue.domain import columns
 from segue.domain.decisions import Decision
 from segue.domain.errors import DataError

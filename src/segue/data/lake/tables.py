@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,11 @@ from deltalake.transaction import AddAction, PostCommitHookProperties, RemoveAct
 
 from segue.data.lake.files import checkpoint_of, discard, mended, mended_checkpoint, refused_write, sync
 from segue.data.lake.ids import IdIndex
+from segue.data.lake.pieces import Layout, Piece, pieces
 from segue.domain import columns
 from segue.domain.errors import ReadError
 
 CHECKPOINT_EVERY = 50  # commits; a checkpoint only saves time when the table is opened
-ROW_GROUP = 65_536
 SMALL_BYTES = 8 << 20  # a file of a drain that is smaller is merged with others of its day,
 SMALL_FILES = 64  # once there are so many,
 MERGED_BYTES = 32 << 20  # into files of about this size
@@ -41,25 +41,6 @@ WRITERS = 8  # threads that write and sync files: they wait for the disk, not fo
 
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 _log = logging.getLogger("segue.lake")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """One table: its name, its columns, and which of them may leave their smallest and largest value in statistics.
-
-    A column that says who somebody is has no statistics: they outlive the rows. `by_day` tables are partitioned by
-    the UTC day in the column `day`.
-    """
-
-    name: str
-    schema: pa.Schema
-    statistics: tuple[str, ...]
-    by_day: bool = False
-
-    @property
-    def empty(self) -> pl.DataFrame:
-        """No rows, with the columns as polars reads them."""
-        return pl.DataFrame(schema=pl.Schema(self.schema))
 
 
 class Table:
@@ -113,7 +94,7 @@ class Table:
         table = self.current()
         return None if table is None else table.transaction_version(app)
 
-    def append(self, frame: pl.DataFrame, transactions: Mapping[str, int]) -> list[Staged]:
+    def append(self, frame: pl.DataFrame | Sequence[Piece], transactions: Mapping[str, int]) -> list[Staged]:
         """Commit the rows (possibly none) and, by application id, versions; returns their files when all is on disk.
 
         The data files are synced before the log names them, the log entry and the folders before this returns.
@@ -123,10 +104,10 @@ class Table:
         self.commit(staged, transactions)
         return staged
 
-    def stage(self, frame: pl.DataFrame, name: str) -> list[Staged]:
+    def stage(self, frame: pl.DataFrame | Sequence[Piece], name: str) -> list[Staged]:
         """Write rows into files, synced, that are in the table once they are committed. `name` begins their names."""
         _ = self.current() or self._created()
-        return self._write(frame, name)
+        return self._write(pieces(frame, self.layout) if isinstance(frame, pl.DataFrame) else frame, name)
 
     def commit(
         self, staged: Sequence[Staged], transactions: Mapping[str, int], removed: Sequence[RemoveAction] = ()
@@ -256,14 +237,11 @@ class Table:
         self._writing = table
         return table
 
-    def _write(self, frame: pl.DataFrame, app: str) -> list[Staged]:
+    def _write(self, parts: Sequence[Piece], app: str) -> list[Staged]:
         prefix = "".join(letter if letter.isalnum() else "-" for letter in app[:24])
-        jobs = [
-            (rows, day, f"{prefix}-{number:05d}-{uuid.uuid4().hex[:12]}.parquet")
-            for number, (day, rows) in enumerate(_days(frame, self.layout))
-        ]
-        folders = {self.path / _folder(day) for _, day, _ in jobs}
-        paths = [self.path / _folder(day) / name for _, day, name in jobs]
+        jobs = [(piece, f"{prefix}-{number:05d}-{uuid.uuid4().hex[:12]}.parquet") for number, piece in enumerate(parts)]
+        folders = {self.path / _folder(piece.day) for piece, _ in jobs}
+        paths = [self.path / _folder(piece.day) / name for piece, name in jobs]
         try:
             for folder in folders:
                 folder.mkdir(exist_ok=True)
@@ -275,16 +253,18 @@ class Table:
             raise refused_write(error, self.path) from error
         return written
 
-    def _write_file(self, rows: pl.DataFrame, day: date | None, name: str) -> Staged:
-        kept = [field.name for field in self.layout.schema if not (self.layout.by_day and field.name == columns.DAY)]
-        path = self.path / _folder(day) / name
-        schema = pa.schema([self.layout.schema.field(name) for name in kept])
+    def _write_file(self, piece: Piece, name: str) -> Staged:
+        day, path = piece.day, self.path / _folder(piece.day) / name
         with path.open("wb") as file:
             with pq.ParquetWriter(
-                file, schema, compression="zstd", write_statistics=list(self.layout.statistics)
+                file,
+                piece.schema,
+                compression="zstd",
+                write_statistics=list(self.layout.statistics),
+                **_encoded(piece.schema, self.layout.encodings),
             ) as writer:
-                for group in rows.select(kept).iter_slices(ROW_GROUP):
-                    writer.write_table(group.to_arrow().cast(schema))
+                for group in piece.groups():
+                    writer.write_table(group)
             file.flush()
             os.fsync(file.fileno())
         action = AddAction(
@@ -293,9 +273,7 @@ class Table:
             partition_values={columns.DAY: day.isoformat()} if day else {},
             modification_time=int(time.time() * 1000),
             data_change=True,
-            stats=json.dumps(
-                _statistics(rows, self.layout.statistics), ensure_ascii=False
-            ),  # escaped pairs are misread
+            stats=json.dumps(piece.statistics(), ensure_ascii=False),  # escaped pairs are misread
         )
         return Staged(path, action)
 
@@ -349,26 +327,10 @@ def _folder(day: date | None) -> str:
     return f"{columns.DAY}={day.isoformat()}" if day else ""
 
 
-def _days(frame: pl.DataFrame, layout: Layout) -> list[tuple[date | None, pl.DataFrame]]:
-    if frame.is_empty():
-        return []
-    if not layout.by_day:
-        return [(None, frame)]
-    parts = frame.partition_by(columns.DAY, maintain_order=True, as_dict=True)
-    return [(key[0], part) for key, part in sorted(parts.items(), key=lambda pair: pair[0])]
-
-
-def _statistics(rows: pl.DataFrame, names: Sequence[str]) -> dict[str, Any]:
-    """The `stats` of a Delta add action (Delta protocol, per-file statistics)."""
-    smallest = rows.select(pl.col(names).min()).row(0, named=True)
-    largest = rows.select(pl.col(names).max()).row(0, named=True)
-    return {
-        "numRecords": rows.height,
-        "minValues": {name: _plain(value) for name, value in smallest.items() if value is not None},
-        "maxValues": {name: _plain(value) for name, value in largest.items() if value is not None},
-        "nullCount": {name: rows[name].null_count() for name in names},
-    }
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+def _encoded(schema: pa.Schema, encodings: Mapping[str, str]) -> dict[str, Any]:
+    """How columns are written, where a table says so of one: the others by dictionary, and no Arrow schema beside that
+    of Parquet, so that a text is a text however it came."""
+    if not encodings:
+        return {}
+    others = [name for name in schema.names if name not in encodings]
+    return {"use_dictionary": others, "column_encoding": dict(encodings), "store_schema": False}
