@@ -233,7 +233,7 @@ def test_snowplow_as_the_sdks_and_as_the_trackers_write_it(tmp_path: Path) -> No
 
 def test_ubi_queries_are_searches_that_later_events_answer(tmp_path: Path) -> None:
     found = events(tmp_path, "ubi", UBI_RECORDS)
-    assert found.column("id") == ["q1", f"{BATCH[:16]}-0000000002", "hit-1"]
+    assert found.column("id") == ["q1", f"{BATCH[:16]}-0000000002.000000", "hit-1"]
     assert found.column("type") == ["search", "click", "purchase"]
     assert found.column("item") == [None, "mug", "12"]
     assert found.column("decision") == ["q1", "q1", None]

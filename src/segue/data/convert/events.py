@@ -147,15 +147,15 @@ def _ids(cells: _Cells, batch: str) -> pl.Series:
     """Ids of events; where there is none, one of the file's content and the line, the same at every reading.
 
     Lines have ten digits, so that ids sort as lines do and the lake need not look for them in its other files. Where a
-    line holds several events (import maps), their places in it come after its number.
+    line may hold several events (import maps), the place in it comes after its number, also where there is but one: so
+    an event is called the same whichever others are read with it.
     """
     given = cells.identifier("id")
     if not given.has_nulls():
         return given
-    lines = pl.DataFrame({"line": cells.rows.lines})
-    names = lines["line"].cast(pl.String).str.zfill(10)
-    if (lines["line"] == lines["line"].shift(1)).any():
-        names += "." + lines.select(pl.int_range(pl.len()).over("line").cast(pl.String).str.zfill(6)).to_series()
+    names = pl.Series(cells.rows.lines).cast(pl.String).str.zfill(10)
+    if cells.rows.places is not None:
+        names += "." + pl.Series(cells.rows.places).cast(pl.String).str.zfill(6)
     return given.zip_with(given.is_not_null(), f"{batch[:16]}-" + names)
 
 

@@ -61,7 +61,13 @@ def _one_each(rows: Rows) -> Rows:
     words = rows.frame.to_series().str.extract_all(r"\S+")
     lists = pl.DataFrame({"row": pl.int_range(len(rows), dtype=pl.Int64, eager=True), "words": words})
     filled = lists.filter(pl.col("words").list.len() > 1)
-    each = filled.select("row", user=pl.col("words").list.first(), item=pl.col("words").list.slice(1)).explode("item")
+    items = pl.col("words").list.slice(1)
+    each = filled.select(
+        "row",
+        user=pl.col("words").list.first(),
+        item=items,
+        place=pl.int_ranges(items.list.len().cast(pl.Int64)),
+    ).explode("item", "place")
     at = each["row"].to_numpy()
     alone = lists.height - filled.height
     return Rows(
@@ -70,6 +76,7 @@ def _one_each(rows: Rows) -> Rows:
         lambda places: rows.raw(at[places]),
         rows.broken,
         left_out={NO_ITEMS: alone} if alone else {},
+        places=each["place"].to_numpy(),
     )
 
 

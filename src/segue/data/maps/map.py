@@ -70,7 +70,7 @@ class TableMap(Protocol):
 
     def read(self, part: Part, source: Mapped) -> Iterator[Rows]:
         """The rows of one part, with the columns that `source` names. Whatever stands in it, each row is kept, broken
-        with a reason, or counted as left out."""
+        with a reason, or counted as left out. Where a line may give several rows, each has its place."""
 
 
 @dataclass(frozen=True)

@@ -109,10 +109,11 @@ def shaped(records: Records, shape: Shape, source: Mapped) -> Rows:
     """What `shape` makes of the records, as rows with the columns that `source` names."""
     kept: list[Record] = []
     origin: list[int] = []
+    places: list[int] = []
     left: Counter[str] = Counter()
     unfit: list[tuple[int, Unfit]] = []
     for place, record in enumerate(records.values):
-        for made in shape(record):
+        for which, made in enumerate(shape(record)):
             if isinstance(made, LeftOut):
                 left[made.reason if made.reason in left or len(left) < REASONS else OTHERS] += 1
             elif isinstance(made, Unfit):
@@ -120,10 +121,16 @@ def shaped(records: Records, shape: Shape, source: Mapped) -> Rows:
             else:
                 kept.append(made)
                 origin.append(place)
+                places.append(which)
     at = np.array(origin, np.int64)
     frame, json = (_events if isinstance(source, EventSource) else _items)(kept, source)
     broken = [*records.broken, *_broken(records, unfit)]
-    return Rows(frame, records.lines[at], lambda rows: records.raw(at[rows]), broken, json, dict(left))
+    raw = partial(_raw_at, records, at)
+    return Rows(frame, records.lines[at], raw, broken, json, dict(left), np.array(places, np.int64))
+
+
+def _raw_at(records: Records, at: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> list[str]:
+    return records.raw(at[rows])
 
 
 def _broken(records: Records, unfit: list[tuple[int, Unfit]]) -> Iterator[Broken]:

@@ -32,6 +32,7 @@ class Rows:
     broken     the rows between them that could not be read
     fragments  columns whose cells are JSON texts rather than plain text
     left_out   how many records of an import map are nothing that Segue keeps, by reason
+    places     int64[rows]: where a line may hold several rows, which of them each is, from 0, broken ones counted
     """
 
     frame: pl.DataFrame
@@ -40,6 +41,7 @@ class Rows:
     broken: list[Broken] = field(default_factory=list)
     fragments: frozenset[str] = frozenset()
     left_out: Mapping[str, int] = field(default_factory=dict)
+    places: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.lines)
