@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.data.interactions import NO_ORDER, Interactions, interactions, weigh
-from segue.data.lake import tables
+from segue.data.lake import pieces
 from segue.data.lake.lake import Lake
 from segue.data.settings import EventSource
 from segue.domain.errors import DataError
@@ -158,7 +158,7 @@ def test_too_many_types_are_refused(lake: Lake) -> None:
 def test_parts_are_about_equal_and_files_are_read_a_batch_at_a_time(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "ROW_GROUP", 1_000)
+    monkeypatch.setattr(pieces, "ROW_GROUP", 1_000)
     many = 20_000
     lake.append_events(
         pl.DataFrame({"id": [f"e{n}" for n in range(many)], "type": "view"}).with_columns(
