@@ -144,6 +144,37 @@ def test_refused_bytes_of_any_encoding_are_forgotten(tmp_path: Path, code: str) 
     assert lake.snapshot().quarantine().collect()["line"].to_list() == [2, 3], "a longer word is another's"
 
 
+def test_refused_rows_are_forgotten_however_they_spell_the_person(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    said = '[events]\nfiles = ["*.csv"]\n[events.columns]\nuser = "user"\nitem = "item"\ntype = "type"\n'
+    said += '[identity.normalise]\nusers = ["trim", "lower", "nfc", "zeros"]\n'
+    (tmp_path / "shop/segue.toml").write_text(said)
+    rows = [" Zo\u00eb ,x,view", "  ZOE\u0308 ,y,", "zoex,y,", "0042,z,view", "00042,y,", "142,y,"]
+    (tmp_path / "shop/a.csv").write_text("\n".join(["user,item,type", *rows]), encoding="utf-8")
+    project = Project.open(tmp_path / "shop")
+    project.ingest()
+    gone = forget(project.lake, project.journal, project.state, ["u:Zo\u00cb", "u:42"])
+    assert (gone.people, gone.events, gone.quarantine) == (2, 2, 2)
+    assert sorted(project.snapshot().quarantine().collect()["raw"]) == ["142,y,", "zoex,y,"]
+
+
+def test_what_may_name_somebody_behind_what_is_kept_is_forgotten(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    long = f"{'z' * 70_000},{ANN}"
+    bad = pl.DataFrame(
+        {
+            "reason": ["r"] * 3,
+            "line": [1, 2, 3],
+            "raw": ["zz", f"zz… ({len(long):,} bytes in all)", "short"],
+            "bytes": [long[: 64 << 10].encode(), None, b"short"],
+            "length": [len(long), None, 5],
+        }
+    )
+    lake.quarantine(bad, "b")
+    assert forget_in_lake(lake, [f"u:{ANN}"]).quarantine == 2
+    assert lake.snapshot().quarantine().collect()["line"].to_list() == [3]
+
+
 def test_what_the_journal_let_go_before_is_in_no_page_of_it(tmp_path: Path) -> None:
     journal = SQLiteJournal(tmp_path / "journal")
     for n in range(40):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,11 +9,13 @@ from typing import Final
 import polars as pl
 
 from segue.data.lake.lake import Lake
+from segue.data.lake.naming import naming
 from segue.data.lake.rewrite import rewrite, take_out
 from segue.data.lake.tables import Table
 from segue.domain import columns
 
 GONE: Final = "gone:"  # what a code means whose person was forgotten; no id of a person begins so
+CUT: Final = r"… \([0-9,]+ bytes in all\)$"  # ends the text of a row of which not all is kept
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ def forget_in_lake(lake: Lake, people: Sequence[str]) -> Forgotten:
     """Take people (as `person_key` names them) out of the lake, and out of every version that it still has files of.
 
     Events and decisions go that name one of them as user or as visitor; of quarantine, every row in whose text the id
-    stands as a word of its own, for nobody can say whose row it was. Their codes are never given to anybody else.
+    stands as a word of its own in any spelling (`naming`), for nobody can say whose row it was, and every row of which
+    only the beginning is kept, for nobody can say who is named behind it. Their codes are never given to anybody else.
     Who is forgotten twice, or after a crash in between, is forgotten once. Readers that have an older version open
     lose its files.
     """
@@ -59,28 +60,22 @@ def forget_in_lake(lake: Lake, people: Sequence[str]) -> Forgotten:
 
 
 def _refusals(table: Table, ids: Sequence[str]) -> int:
-    """Take out the refused rows that name one of the ids in any of their texts."""
-    written = sorted({form for each in ids for form in (each, json.dumps(each)[1:-1], each.replace('"', '""'))})
-    words = rf"(^|\W|_)({'|'.join(map(re.escape, written))})(\W|_|$)"
-    named = []
-    for name, kind in table.layout.empty.schema.items():
-        if kind == pl.String:
-            named.append(pl.col(name).str.contains(words))
-        elif kind == pl.Binary:
-            named.append(pl.col(name).map_batches(_search(written), return_dtype=pl.Boolean))
-    return take_out(table, pl.any_horizontal(each.fill_null(value=False) for each in named))
+    """Take out the refused rows that name one of the ids in any of their texts, or may do so behind what is kept."""
+    named, schema = _found(naming(ids)), table.layout.empty.schema
+    texts = [name for name, kind in schema.items() if kind in (pl.String, pl.Binary)]
+    hits = [pl.col(name).map_batches(named, return_dtype=pl.Boolean) for name in texts]
+    cut = [pl.col("length") > pl.col("bytes").bin.size(), pl.col("raw").str.contains(CUT)]
+    return take_out(table, pl.any_horizontal(each.fill_null(value=False) for each in (*hits, *cut)))
 
 
-def _search(written: Sequence[str]) -> Callable[[pl.Series], pl.Series]:
-    """Whether bytes hold one of the texts as a word, as the encodings write it that people's files are in."""
-    codes = ("utf-8", "latin-1", "utf-16-le", "utf-16-be")
-    forms = {text.encode(code, "ignore") for text in written for code in codes} - {b""}
-    word = re.compile(
-        rb"(?<![0-9A-Za-z\x80-\xff])(?:" + b"|".join(map(re.escape, sorted(forms))) + rb")(?![0-9A-Za-z])"
-    )
-    return lambda rows: pl.Series(
-        [each is not None and word.search(each) is not None for each in rows], dtype=pl.Boolean
-    )
+def _found(named: Callable[[str | bytes], bool]) -> Callable[[pl.Series], pl.Series]:
+    """Which rows of a column do; what many have is looked at once."""
+
+    def column(rows: pl.Series) -> pl.Series:
+        hits = [each for each in rows.unique().drop_nulls() if named(each)]
+        return rows.is_in(pl.Series(hits, dtype=rows.dtype).implode())
+
+    return column
 
 
 def _unnamed(table: Table, codes: Sequence[int]) -> None:
