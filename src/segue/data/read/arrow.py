@@ -45,11 +45,6 @@ def read_arrow(stream: BinaryIO, *, name: str, wanted: Callable[[list[str], list
         ) from error
 
 
-def arrow_types(stream: BinaryIO) -> dict[str, str]:
-    """The type of each column, as Arrow names it."""
-    return {field.name: str(field.type) for field in _opened(stream)[0]}
-
-
 def _opened(stream: BinaryIO) -> tuple[pa.Schema, Batches]:
     head = stream.read(8)
     stream.seek(0)

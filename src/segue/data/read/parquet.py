@@ -34,8 +34,3 @@ def read_parquet(stream: BinaryIO, *, name: str, wanted: Callable[[list[str], li
             where=name,
             mend="write or copy it again, then repeat the command; none of its rows was taken",
         ) from error
-
-
-def parquet_types(stream: BinaryIO) -> dict[str, str]:
-    """The type of each column, as Arrow names it."""
-    return {field.name: str(field.type) for field in pq.ParquetFile(stream).schema_arrow}
