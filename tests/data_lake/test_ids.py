@@ -63,6 +63,17 @@ def test_a_file_without_the_ids_is_not_read(tmp_path: Path, monkeypatch: pytest.
     assert [len(run.hashes) for run in table.ids.runs] == [600, 200], "runs that are alike in size become one"
 
 
+def test_files_that_are_gone_are_let_go(tmp_path: Path) -> None:
+    index = IdIndex(tmp_path / "index")
+    names = [written(tmp_path, f"{number}.parquet", [f"{number}-only"]) for number in range(4)]
+    index.files_with(pl.Series(["x"]), tmp_path, names)
+    index.told(["told.parquet"], pl.Series(["0123456789abcdef-1"]))
+    index.drop(names[2:])
+    again = IdIndex(tmp_path / "index")
+    assert again.look(pl.Series(["2-only"]), names[2:]) == names[2:3]
+    assert set(again.few) == set(names[2:])
+
+
 @pytest.mark.parametrize("harm", ["manifest.json", "run-0-hashes.npy"])
 def test_an_index_that_is_gone_or_damaged_is_made_anew(tmp_path: Path, harm: str) -> None:
     names = [f"{n}-some" for n in range(50)]

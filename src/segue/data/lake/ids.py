@@ -89,8 +89,12 @@ class IdIndex:
         self.few, self.runs, self._version = {}, [], (0, 0)
 
     def drop(self, files: Collection[str]) -> None:
-        """Let go of what is known of files that no longer are, once it is much: `files` are those that are."""
+        """Let go of what is known of files that no longer are, of runs once it is much: `files` are those that are."""
         self._reopen()
+        kept = {path: begun for path, begun in self.few.items() if path in files}
+        if len(kept) < len(self.few):
+            self.few = kept
+            self._keep()
         gone = {path for run in self.runs for path in run.files if path not in files}
         if len(gone) > sum(len(run.files) for run in self.runs) / 2:
             self.forget()
