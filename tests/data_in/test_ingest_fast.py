@@ -98,6 +98,9 @@ def test_every_line_becomes_what_the_careful_way_makes_of_it(
     assert report == expected
     for found, wanted in zip(rows_of(lake), rows_of(careful), strict=True):
         assert found.drop("received").equals(wanted.drop("received"))
+    for name in ("person_ids", "item_ids"):
+        words, others = (set(each.snapshot().dictionary(name)["id"]) for each in (lake, careful))
+        assert words == others, "rows that are refused bring no words"
 
 
 @pytest.mark.slow

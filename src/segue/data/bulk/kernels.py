@@ -19,6 +19,8 @@ Places = npt.NDArray[np.int32]
 NOTHING = -1  # the code of an empty cell, where a cell may be empty
 FNV_START, FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3  # Fowler-Noll-Vo 1a, 64 bits
 LONGEST = 256  # bytes of an id that is plain
+LENGTH = uint64((1 << 20) - 1)  # the bits of a slot that say how long a word is
+AHEAD = 256  # rows whose words are brought near together
 DIGITS = 15  # of a number that a double holds exactly, and so does its power of ten
 
 
@@ -81,14 +83,19 @@ def find_lines(
     return row
 
 
+@compiled(uint64(array(uint8, 1), int64, int64, uint64))
+def _hash(text: Bytes, begin: int, end: int, start: int) -> Any:
+    value = uint64(start)
+    for position in range(begin, end):
+        value = (value ^ uint64(text[position])) * uint64(FNV_PRIME)
+    return value ^ (value >> uint64(32))
+
+
 @compiled(void(array(uint8, 1), array(int32, 1), array(int32, 1), uint64, uint64[::1]))
 def hashes(text: Bytes, starts: Places, ends: Places, start: int, found: npt.NDArray[np.uint64]) -> None:
     """A hash of each field, for which `start` stands in for what is the same in front of all of them."""
     for row in range(len(found)):
-        value = uint64(start)
-        for position in range(starts[row], ends[row]):
-            value = (value ^ uint64(text[position])) * uint64(FNV_PRIME)
-        found[row] = value ^ (value >> uint64(32))
+        found[row] = _hash(text, starts[row], ends[row], start)
 
 
 @compiled(boolean(array(uint8, 1), int64, int64))
@@ -114,6 +121,88 @@ def _says_nothing(text: Bytes, start: int, length: int) -> bool:
     return bool(length == 9 and first == 117 and last == 100)
 
 
+@compiled(int64(array(uint8, 1), array(int32, 1), array(int32, 1), boolean[::1]))
+def mark_words_for_nothing(text: Bytes, starts: Places, ends: Places, odd: npt.NDArray[np.bool_]) -> int:
+    """Marks fields that may be a word for nothing as odd; how many others are long or no ASCII."""
+    unusual = 0
+    for row in range(len(starts)):
+        start, length = starts[row], ends[row] - starts[row]
+        if odd[row] or length == 0:
+            continue
+        if (length < 5 or length == 9) and _says_nothing(text, start, length):
+            odd[row] = True
+        elif not _is_plain(text, start, length):
+            unusual += 1
+    return unusual
+
+
+@compiled(boolean(array(uint8, 1), int64, int64, uint64, array(uint8, 1), uint64[:, ::1], uint8[::1], int64[::1]))
+def _is_word(
+    text: Bytes,
+    start: int,
+    length: int,
+    hashed: Any,
+    prefix: Bytes,
+    slots: npt.NDArray[np.uint64],
+    arena: Bytes,
+    offsets: npt.NDArray[np.int64],
+) -> bool:
+    """Whether a field has a code; `encode` looks in the same way, written out there for speed."""
+    mask, width = uint64(len(slots) - 1), len(prefix)
+    tag = hashed & uint64(0xFFFFFFFF)
+    at = tag & mask
+    while slots[at, 0] != 0:
+        code = int64(slots[at, 0] & uint64(0xFFFFFFFF)) - 1
+        if slots[at, 0] >> uint64(32) == tag and slots[at, 1] & LENGTH == uint64(width + length) & LENGTH:
+            place = int64(slots[at, 1] >> uint64(20))
+            same = length < LONGEST or offsets[code + 1] - offsets[code] == width + length
+            for step in range(width):
+                same = same and arena[place + step] == prefix[step]
+            for step in range(length):
+                same = same and arena[place + width + step] == text[start + step]
+            if same:
+                return True
+        at = (at + uint64(1)) & mask
+    return False
+
+
+@compiled(
+    void(
+        array(uint8, 1),
+        array(int32, 1),
+        array(int32, 1),
+        uint64,
+        array(uint8, 1),
+        uint64[:, ::1],
+        uint8[::1],
+        int64[::1],
+        boolean[::1],
+    )
+)
+def mark_odd(
+    text: Bytes,
+    starts: Places,
+    ends: Places,
+    begun: int,
+    prefix: Bytes,
+    slots: npt.NDArray[np.uint64],
+    arena: Bytes,
+    offsets: npt.NDArray[np.int64],
+    odd: npt.NDArray[np.bool_],
+) -> None:
+    """Mark fields that are long, or no ASCII, and were never met.
+
+    begun  the hash of the prefix; the other arguments as for `encode`
+    """
+    for row in range(len(starts)):
+        start, length = starts[row], ends[row] - starts[row]
+        if odd[row] or length == 0:
+            continue
+        if not _is_plain(text, start, length):
+            hashed = _hash(text, start, start + length, begun)
+            odd[row] = not _is_word(text, start, length, hashed, prefix, slots, arena, offsets)
+
+
 @compiled(
     int64(
         array(uint8, 1),
@@ -128,6 +217,7 @@ def _says_nothing(text: Bytes, start: int, length: int) -> bool:
         int64,
         int32[::1],
         boolean[::1],
+        uint64[::1],
     )
 )
 def encode(
@@ -136,41 +226,46 @@ def encode(
     ends: Places,
     hashed: npt.NDArray[np.uint64],
     prefix: Bytes,
-    trusted: bool,  # noqa: FBT001
+    empty: bool,  # noqa: FBT001
     slots: npt.NDArray[np.uint64],
     arena: Bytes,
     offsets: npt.NDArray[np.int64],
     count: int,
     codes: Places,
     odd: npt.NDArray[np.bool_],
+    touched: npt.NDArray[np.uint64],
 ) -> int:
-    """Codes of fields; one that was never met gets the next. How many words there are then.
+    """Codes of fields that are not odd; one that was never met gets the next. How many words there are then.
 
-    slots    uint64[power of two, 2]: low half of the hash and code + 1 in one, where the word is in the other; open
-             addressing, at most half full
+    slots    uint64[power of two, 2]: low half of the hash and code + 1 in one, where the word is and (in the lower 20
+             bits, as far as they hold it) how long in the other; open addressing, at most half full
     arena    the words end to end, with their prefix; `offsets` where each begins
-    trusted  the fields are ids, where they are not odd; otherwise one that is new and long, or no ASCII, is odd
-    codes    int32[rows] out: `NOTHING` where a field is empty or odd
+    empty    a field that is empty is a word too
+    codes    int32[rows] out: `NOTHING` where there is no word
+    touched  uint64[1] out: nothing of use. A look at the slots and words of the next rows, which do not wait for each
+             other, brings them near: far memory is what this costs
     """
     mask, width = uint64(len(slots) - 1), len(prefix)
     for row in range(len(starts)):
+        if row % AHEAD == 0:
+            for near in range(row, min(row + AHEAD, len(starts))):
+                seen = slots[hashed[near] & uint64(0xFFFFFFFF) & mask, 1] >> uint64(20)
+                touched[0] += uint64(arena[int64(seen)])
         start, length = starts[row], ends[row] - starts[row]
         codes[row] = NOTHING
-        if odd[row] or (length == 0 and not trusted):
-            continue
-        if not trusted and (length < 5 or length == 9) and _says_nothing(text, start, length):
-            odd[row] = True
+        if odd[row] or (length == 0 and not empty):
             continue
         tag = hashed[row] & uint64(0xFFFFFFFF)
         at = tag & mask
         while slots[at, 0] != 0:
             code = int64(slots[at, 0] & uint64(0xFFFFFFFF)) - 1
-            if slots[at, 0] >> uint64(32) == tag and offsets[code + 1] - offsets[code] == width + length:
-                place, same = int64(slots[at, 1]), True
+            if slots[at, 0] >> uint64(32) == tag and slots[at, 1] & LENGTH == uint64(width + length) & LENGTH:
+                place = int64(slots[at, 1] >> uint64(20))
+                same = length < LONGEST or offsets[code + 1] - offsets[code] == width + length
                 for step in range(width):
                     same = same and arena[place + step] == prefix[step]
                 place += width
-                for step in range(length):
+                for step in range(length if same else 0):
                     if arena[place + step] != text[start + step]:
                         same = False
                         break
@@ -180,12 +275,9 @@ def encode(
             at = (at + uint64(1)) & mask
         if slots[at, 0] != 0:
             continue
-        if not trusted and not _is_plain(text, start, length):
-            odd[row] = True
-            continue
         place = offsets[count]
         slots[at, 0] = (tag << uint64(32)) | uint64(count + 1)
-        slots[at, 1] = uint64(place)
+        slots[at, 1] = (uint64(place) << uint64(20)) | (uint64(width + length) & LENGTH)
         for step in range(width):
             arena[place + step] = prefix[step]
         for step in range(length):

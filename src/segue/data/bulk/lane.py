@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -31,7 +33,7 @@ from segue.domain import columns
 
 TENS: Final = 10.0 ** np.arange(16)
 TYPE_CODE: Final = "type_code"  # of the event types' own words, until they are written
-CODED: Final = (*PEOPLE_AND_ITEM, columns.TYPE)
+READERS: Final = 2  # threads that look for fields ahead of the one that gives out codes
 PREFIXES: Final = {"user": "u:", "visitor": "v:", "item": "", "type": ""}
 
 
@@ -99,22 +101,35 @@ class Lane:
         return None if layout is None else self._all(first, blocks, layout, encoding)
 
     def _all(self, first: bytes, blocks: Iterator[bytes], layout: Layout, encoding: str) -> Iterator[Taken]:
+        """Fields are looked for in several texts at once; codes are given out in the order of lines."""
+        with ThreadPoolExecutor(READERS) as pool:
+            waiting: deque[Future[_Lines]] = deque()
+            for text, line, rest in self._texts(first, blocks):
+                if rest is None:
+                    waiting.append(pool.submit(self._found, text, line, layout))
+                while waiting and (rest is not None or len(waiting) > READERS):
+                    yield self._block(waiting.popleft().result(), layout, encoding)
+                if rest is not None:
+                    yield from self._carefully(read_on(rest, self._dialect, layout, line, encoding))
+            for found in waiting:
+                yield self._block(found.result(), layout, encoding)
+
+    def _texts(self, first: bytes, blocks: Iterator[bytes]) -> Iterator[tuple[bytes, int, Iterator[bytes] | None]]:
+        """Whole lines and the number of the first; at last, from the first quote on, what is read with care."""
         start = _behind_header(first) if self._source.header else 0
         line, rest = 1 + first.count(b"\n", 0, start), b""
         for block in itertools.chain([first[start:]], blocks):
             rest += block
             text = rest[: rest.rfind(b"\n") + 1]
             if self._has_quote(rest) or (not text and len(rest) > LONGEST):
-                yield from self._carefully(
-                    read_on(itertools.chain([rest], blocks), self._dialect, layout, line, encoding)
-                )
+                yield b"", line, itertools.chain([rest], blocks)
                 return
             if text:
-                yield self._block(text, line, layout, encoding)
+                yield text, line, None
                 line += text.count(b"\n")
                 rest = rest[len(text) :]
         if rest:
-            yield self._block(rest + b"\n", line, layout, encoding)
+            yield rest + b"\n", line, None
 
     def _has_quote(self, text: bytes) -> bool:
         return bool(self._dialect.quote) and self._dialect.quote in text
@@ -126,37 +141,39 @@ class Lane:
             last = int(rows.lines[-1]) if len(rows) else 0
             yield Taken(Converted(frame, converted.broken), len(rows) + len(rows.broken), last)
 
-    def _block(self, text: bytes, line: int, layout: Layout, encoding: str) -> Taken:
-        """What became of whole lines without quotes."""
-        found = _Lines.of(text, self._dialect, layout, self._source)
-        frame = self._plain(found, line)
+    def _found(self, text: bytes, line: int, layout: Layout) -> _Lines:
+        """What can be told of whole lines without quotes, whatever came before them."""
+        source, found = self._source, _Lines.of(text, line, self._dialect, layout, self._source)
+        if source.columns.time is not None:
+            found.values[columns.TIME] = pl.Series(found.times(source, self._latest)).cast(MOMENT)
+        for name in found.named & {"value", "quantity"}:
+            found.values[name] = found.numbers(name)
+        found.mark_incomplete()
+        found.mark_odd_ids(self._words.words)
+        return found
+
+    def _block(self, found: _Lines, layout: Layout, encoding: str) -> Taken:
+        """What became of them."""
+        frame = self._plain(found)
         converted = Converted(frame, [])
         if found.odd.any():
             where = np.flatnonzero(found.odd)
+            text = found.text.tobytes()
             cut = b"".join(text[start : end + 1] for start, end in found.spans[:, where].T.tolist())
-            lines = found.lines[where].astype(np.int64) + line
-            rows = rows_of_lines(cut, lines, self._dialect, layout, encoding)
+            rows = rows_of_lines(cut, found.lines[where], self._dialect, layout, encoding)
             odd = next(self._carefully([rows])).converted
             converted = Converted(pl.concat([frame, odd.frame], how="diagonal"), odd.broken)
-        return Taken(converted, len(found.lines), int(found.lines[-1]) + line if len(found.lines) else 0)
+        return Taken(converted, len(found.lines), int(found.lines[-1]) if len(found.lines) else 0)
 
-    def _plain(self, found: _Lines, line: int) -> pl.DataFrame:
+    def _plain(self, found: _Lines) -> pl.DataFrame:
         """The events of those lines that hold nothing odd; the others are marked."""
-        source, columns_of = self._source, {}
-        if source.columns.time is not None:
-            times = found.times(source, self._latest)
-            columns_of[columns.TIME] = pl.Series(times).cast(MOMENT)
-        for name in found.named & {"value", "quantity"}:
-            columns_of[name] = found.numbers(name)
-        found.mark_incomplete()
+        source, columns_of = self._source, dict(found.values)
         for name in ("type", "item", "user", "visitor"):
             if name in found.named:
-                columns_of[name] = found.codes(name, self._words.words[name])
-        columns_of = {f"{name}_code" if name in CODED else name: each for name, each in columns_of.items()}
-        lines = found.lines.astype(np.int64) + line
-        columns_of[LINE] = pl.Series(lines)
+                columns_of[f"{name}_code"] = found.codes(name, self._words.words[name])
+        columns_of[LINE] = pl.Series(found.lines)
         if source.order == "file":
-            columns_of[columns.ORDER] = pl.Series(lines) + self._order
+            columns_of[columns.ORDER] = columns_of[LINE] + self._order
         frame = pl.DataFrame(columns_of).with_columns(pl.lit(self._now, dtype=MOMENT).alias(columns.RECEIVED))
         if source.columns.type is None:
             (kind,) = self._words.words["type"].of(pl.Series([source.type])).tolist()
@@ -166,20 +183,24 @@ class Lane:
 
 @dataclass(frozen=True)
 class _Lines:
-    """The fields of lines, as `kernels.find_lines` finds them; `row` says which of them has which column."""
+    """The fields of lines, as `kernels.find_lines` finds them; `row` says which of them has which column.
+
+    `lines` are their numbers in the file, `values` what the fields of a column are.
+    """
 
     text: npt.NDArray[np.uint8]
     starts: npt.NDArray[np.int32]
     ends: npt.NDArray[np.int32]
-    lines: npt.NDArray[np.int32]
+    lines: npt.NDArray[np.int64]
     odd: npt.NDArray[np.bool_]
     spans: npt.NDArray[np.int32]
     row: dict[str, int]
     integer_ids: bool
+    values: dict[str, pl.Series]
 
     @classmethod
-    def of(cls, text: bytes, dialect: Dialect, layout: Layout, source: EventSource) -> _Lines:
-        """Those of a text that ends in a line end."""
+    def of(cls, text: bytes, line: int, dialect: Dialect, layout: Layout, source: EventSource) -> _Lines:
+        """Those of a text that ends in a line end and begins at a line; none of their values."""
         named = [name for name in KNOWN if getattr(source.columns, name) is not None]
         wanted = np.full(len(layout), -1, np.int64)
         for place, name in enumerate(named):
@@ -189,7 +210,8 @@ class _Lines:
         lines, odd, spans = np.empty(most, np.int32), np.zeros(most, np.bool_), np.empty((2, most), np.int32)
         count = kernels.find_lines(view, dialect.delimiter[0], wanted, starts, ends, lines, odd, spans)
         row = {name: place for place, name in enumerate(named)}
-        return cls(view, starts, ends, lines[:count], odd[:count], spans[:, :count], row, source.ids == "integer")
+        numbered = lines[:count].astype(np.int64) + line
+        return cls(view, starts, ends, numbered, odd[:count], spans[:, :count], row, source.ids == "integer", {})
 
     @property
     def named(self) -> set[str]:
@@ -225,10 +247,15 @@ class _Lines:
         for name in {"item", "type"} & set(empty):
             self.odd[:] |= empty[name]
 
+    def mark_odd_ids(self, words: Mapping[str, Words]) -> None:
+        """Lines with a cell that is not plainly an id are odd."""
+        for name in self.named & set(PREFIXES):
+            if self.integer_ids:
+                kernels.find_sign(self.text, *self.fields(name), ord("."), self.odd)
+            words[name].mark_odd(self.text, *self.fields(name), self.odd, PREFIXES[name])
+
     def codes(self, name: str, words: Words) -> pl.Series:
         """Codes of ids, null where a field is empty or its line odd."""
-        if self.integer_ids:
-            kernels.find_sign(self.text, *self.fields(name), ord("."), self.odd)
         return as_codes(words.of_fields(self.text, *self.fields(name), self.odd, PREFIXES[name]))
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from segue.data.bulk.kernels import FNV_PRIME, FNV_START, encode, hashes, move
+from segue.data.bulk.kernels import FNV_PRIME, FNV_START, encode, hashes, mark_odd, mark_words_for_nothing, move
 from segue.data.lake.codes import Codes
 
 Codings = npt.NDArray[np.int32]
@@ -50,8 +50,23 @@ class Words:
         odd: npt.NDArray[np.bool_],
         prefix: str = "",
     ) -> Codings:
-        """int32 codes of fields of a text, `prefix` before each; those that are not plainly ids are marked in `odd`."""
-        return self._encoded(text, starts, ends, odd, prefix.encode(), trusted=False)
+        """int32 codes of fields of a text, `prefix` before each; `kernels.NOTHING` where one is empty or odd."""
+        return self._encoded(text, starts, ends, odd, prefix.encode(), empty=False)
+
+    def mark_odd(
+        self,
+        text: npt.NDArray[np.uint8],
+        starts: Codings,
+        ends: Codings,
+        odd: npt.NDArray[np.bool_],
+        prefix: str = "",
+    ) -> None:
+        """Mark in `odd` the fields that are not plainly ids; no code is given out for any."""
+        if not mark_words_for_nothing(text, starts, ends, odd):
+            return
+        before = np.frombuffer(prefix.encode(), np.uint8)
+        with self._lock:
+            mark_odd(text, starts, ends, _hash(before), before, self._slots, self._arena, self._offsets, odd)
 
     def all(self) -> pl.Series:
         """The ids in the order of their codes."""
@@ -86,7 +101,7 @@ class Words:
         text = np.frombuffer(data, np.uint8) if data is not None and data.size else np.empty(0, np.uint8)
         text, places = text[places[0] : places[-1]] if len(text) else text, (places - places[0]).astype(np.int32)
         odd = ids.is_null().to_numpy().astype(np.bool_)
-        return self._encoded(text, places[:-1].copy(), places[1:].copy(), odd, b"", trusted=True)
+        return self._encoded(text, places[:-1].copy(), places[1:].copy(), odd, b"", empty=True)
 
     def _encoded(
         self,
@@ -96,7 +111,7 @@ class Words:
         odd: npt.NDArray[np.bool_],
         prefix: bytes,
         *,
-        trusted: bool,
+        empty: bool,
     ) -> Codings:
         found = np.empty(len(starts), np.uint64)
         hashes(text, starts, ends, _hash(prefix), found)
@@ -105,8 +120,8 @@ class Words:
         with self._lock:
             self._grow(len(starts), len(text) + len(starts) * len(prefix))
             self._count = encode(
-                text, starts, ends, found, before, trusted,
-                self._slots, self._arena, self._offsets, self._count, codes, odd,
+                text, starts, ends, found, before, empty,
+                self._slots, self._arena, self._offsets, self._count, codes, odd, np.zeros(1, np.uint64),
             )  # fmt: skip
         return codes
 
@@ -129,10 +144,10 @@ def _larger(room: npt.NDArray[Any], needed: int) -> npt.NDArray[Any]:
     return larger
 
 
-def _hash(prefix: bytes) -> int:
+def _hash(prefix: bytes | npt.NDArray[np.uint8]) -> int:
     value = FNV_START
     for byte in prefix:
-        value = ((value ^ byte) * FNV_PRIME) % (1 << 64)
+        value = ((value ^ int(byte)) * FNV_PRIME) % (1 << 64)
     return value
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from segue.data.bulk.lane import Vocabularies
 
 FAST = WAYS[1]  # begins the numbers of the steps of a file that took the fast lane
-FAST_STEP = 4  # times as many rows are in them: a row by line is small
+FAST_STEP = 2  # times as many rows are in them: a row by line is small
 # What of a source does not change the rows that come out of it.
 _OUTSIDE_MAPPING = ("files", "database", "query", "types", "weight", "identity")
 

@@ -53,11 +53,11 @@ def line_pieces(frame: pl.DataFrame, batch: str, layout: Layout) -> list[Piece]:
     frame = frame.rename(OF_CODES, strict=False)
     moments = _moments(frame)
     order = _order(moments)
-    frame, moments = frame[pl.Series(order)], moments[order]
-    days = moments // DAY_US
+    days = moments[order] // DAY_US
     begins = [0, *(np.flatnonzero(days[1:] != days[:-1]) + 1).tolist(), len(days)] if len(days) else []
+    rows = frame.rechunk()
     return [
-        _piece(date(1970, 1, 1) + timedelta(days=int(days[begin])), frame.slice(begin, end - begin), batch, layout)
+        _piece(date(1970, 1, 1) + timedelta(days=int(days[begin])), rows, order[begin:end], batch, layout)
         for begin, end in itertools.pairwise(begins)
     ]
 
@@ -83,14 +83,16 @@ def _order(moments: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
     return (keys & ((1 << bits) - 1)).astype(np.uint32)
 
 
-def _piece(day: date, rows: pl.DataFrame, batch: str, layout: Layout) -> Piece:
-    schema = pa.schema([_as_written(field) for field in layout.written])
+def _piece(day: date, rows: pl.DataFrame, order: npt.NDArray[np.uint32], batch: str, layout: Layout) -> Piece:
+    """The rows at these places. They are only put in order where they are written: fresh memory is what costs most."""
+    schema, places = pa.schema([_as_written(field) for field in layout.written]), pl.Series(order)
 
     def groups() -> Iterator[pa.Table]:
-        for group in rows.iter_slices(ROW_GROUP):
+        for start in range(0, len(places), ROW_GROUP):
+            group = rows[places.slice(start, ROW_GROUP)]
             yield pa.table([_column(group, field, batch) for field in schema], schema=schema)
 
-    return Piece(day, schema, groups, lambda: _statistics(rows, batch, layout))
+    return Piece(day, schema, groups, lambda: _statistics(rows, places, batch, layout))
 
 
 def _as_written(field: pa.Field) -> pa.Field:
@@ -130,8 +132,9 @@ def _ids(lines: npt.NDArray[np.int64], batch: str) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(lines), [None, pa.py_buffer(offsets), pa.py_buffer(names)])
 
 
-def _statistics(rows: pl.DataFrame, batch: str, layout: Layout) -> dict[str, Any]:
+def _statistics(events: pl.DataFrame, places: pl.Series, batch: str, layout: Layout) -> dict[str, Any]:
     """As of other pieces, from what is known of these."""
+    rows = events.select(name for name in layout.statistics if name in events.columns)[places]
     smallest: dict[str, Any] = {columns.BATCH: batch}
     largest = dict(smallest)
     nulls = {name: rows[name].null_count() if name in rows.columns else rows.height for name in layout.statistics}
