@@ -1,18 +1,21 @@
 """Rows a second and peak memory from a CSV to codes, sorted, by day, on disk; polars, pyarrow and DuckDB beside it.
 
-    python benchmarks/ingest.py [--rows 1 5 20] [--peers polars pyarrow duckdb] [--folder DIR] [--json]
+    python benchmarks/ingest.py [--rows 1 5 20] [--peers polars pyarrow duckdb] [--folder DIR] [--json] [--plot FILE]
 
 Millions of events with string ids (a long tail of people and items), ISO times that are out of order by some hours, a
-type and a value. Segue runs its whole command: the rows are checked, those that cannot be taken are put aside with
-their line, each event gets an id, the Delta table is synced and the index of histories built. A peer reads the same CSV
-with the types told, gives out dense codes, sorts by time and writes a Parquet folder for each day, with its
-dictionaries. Each runs in a process of its own, one after the other. Peak memory is the largest resident set as the
-kernel counted it.
+type and a value. Everybody does this work, each as it does it best: read the file with the types told; give each event
+an id that it gets again when the same content is read again (a digest of the file, and the row); give people and items
+dense codes, and write the dictionaries; keep rows whose time or value does not parse aside, with their place; sort by
+time; write Parquet by day, zstd or what the tool prefers; and commit it as one Delta table. Of Segue two figures are
+given: the load (`segue.data`, with what it does besides: many commits that a kill at any moment leaves whole, each
+synced to the disk, no content twice), and the whole command `segue ingest`, which builds the index of histories too.
+Each runs in a process of its own, one after the other. Peak memory is the largest resident set as the kernel counts it.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -27,6 +30,7 @@ from typing import Any
 
 DAY = 250_000  # events
 CHUNK = 1_000_000
+NAMES = ("user", "item", "type", "time", "value")
 TYPES = ("view", "cart", "purchase")
 DECLARATION = """
 [events]
@@ -53,7 +57,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=said.folder) as folder:
             rows += _measured(Path(folder), int(millions * 1e6), said.peers)
             if not said.json:
-                _print(rows[-len(said.peers) - 1 :])
+                _print(rows[-len(said.peers) - 2 :])
+    if said.plot:
+        plot(rows, said.plot)
     if said.json:
         print(json.dumps(rows, indent=2))
 
@@ -63,16 +69,23 @@ def _measured(folder: Path, rows: int, peers: list[str]) -> list[dict[str, Any]]
     file.parent.mkdir()
     write_events(file, rows)
     (file.parent / "segue.toml").write_text(DECLARATION)
-    found = [_run("segue", [sys.executable, "-m", "segue", "ingest"], file.parent, rows)]
-    for lake in ("lake", "state"):
-        shutil.rmtree(file.parent / lake, ignore_errors=True)
+    found = []
+    for name, command in (
+        ("segue, the load", [__file__, "--peer", "segue"]),
+        ("segue ingest", ["-m", "segue", "ingest"]),
+    ):
+        found.append(_run(name, [sys.executable, *command], file.parent, rows))
+        for lake in ("lake", "state"):
+            shutil.rmtree(file.parent / lake, ignore_errors=True)
     for peer in peers:
         out = folder / peer
         command = [sys.executable, __file__, "--peer", peer, "--file", str(file), "--out", str(out)]
         found.append(_run(peer, command, out, rows))
         shutil.rmtree(out)
     for each in found:
-        each["times_slower_than_segue"] = round(each["seconds"] / found[0]["seconds"], 2)
+        for name, ours in (("of_load", found[0]), ("of_ingest", found[1])):
+            each[f"seconds_{name}"] = round(each["seconds"] / ours["seconds"], 2)
+            each[f"cpu_{name}"] = round(each["cpu_s"] / ours["cpu_s"], 2)
     return found
 
 
@@ -136,23 +149,47 @@ def _tailed(random: Any, many: int, count: int) -> Any:
     return ranks * 7_919 % many
 
 
+def _segue(file: Path, out: Path) -> None:
+    """The load alone: what the command does, without the index of histories."""
+    del file, out
+    from segue.data.ingest.ingest import ingest_events
+    from segue.project import Project
+
+    project = Project.open(Path())
+    ingest_events(project.lake, project.declaration.events, [Path("events.csv")], Path(), datetime.now(UTC))
+
+
 def _polars(file: Path, out: Path) -> None:
     """The lazy engine, streaming where it can; categoricals of their own for people and items give dense codes."""
     import polars as pl
 
     kinds = {name: pl.Categorical(pl.Categories(name)) for name in ("user", "item")}
-    rows = pl.scan_csv(
-        file, schema={"user": pl.String, "item": pl.String, "type": pl.String, "time": pl.String, "value": pl.Float64}
-    ).with_columns(pl.col("time").str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us"))
-    coded = rows.with_columns(pl.col(name).cast(kind).to_physical() for name, kind in kinds.items())
-    coded = coded.with_columns(pl.col("time").dt.date().alias("day")).sort("time")
-    coded.sink_parquet(pl.PartitionBy(out / "events", key="day"), mkdir=True, engine="streaming")
+    rows = pl.scan_csv(file, schema=dict.fromkeys(NAMES, pl.String), row_index_name="row")
+    typed = rows.with_columns(
+        pl.col("time").str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", strict=False),
+        pl.col("value").cast(pl.Float64, strict=False),
+    )
+    refused = pl.col("time").is_null() | pl.col("value").is_null()
+    coded = typed.filter(~refused).with_columns(
+        *(pl.col(name).cast(kind).to_physical() for name, kind in kinds.items()),
+        pl.format("{}-{}", pl.lit(digest(file)), pl.col("row").cast(pl.String).str.zfill(10)).alias("id"),
+        pl.col("time").dt.date().alias("day"),
+    )
+    by_day = pl.PartitionBy(out / "events", key="day", include_key=False)
+    kept = coded.drop("row").sort("time").sink_parquet(by_day, mkdir=True, lazy=True)
+    aside = typed.filter(refused).sink_parquet(out / "refused.parquet", lazy=True)
+    pl.collect_all([kept, aside], engine="streaming")
     for name in kinds:
         pl.Categories(name).to_series().to_frame("id").write_parquet(out / f"{name}.parquet")
+    delta(out)
 
 
 def _pyarrow(file: Path, out: Path) -> None:
-    """Dictionaries while reading, in threads; the whole table is in memory."""
+    """Dictionaries while reading, in threads; the whole table is in memory, but for the ids.
+
+    Arrow refuses a file in which a value does not parse. Only then it is read again, as text, to find the row: here
+    that does not happen.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
@@ -167,38 +204,108 @@ def _pyarrow(file: Path, out: Path) -> None:
         pq.write_table(pa.table({"id": column.chunk(0).dictionary}), out / f"{name}.parquet")
         codes = pa.chunked_array([chunk.indices for chunk in column.chunks])
         table = table.set_column(table.schema.get_field_index(name), name, codes)
+    table = table.append_column("row", pa.array(range_of(table.num_rows)))
     table = table.append_column("day", pc.cast(table["time"], pa.date32())).sort_by("time")
+    named = digest(file)
+
+    def with_ids(batch: pa.RecordBatch) -> pa.RecordBatch:
+        rows = pc.utf8_lpad(pc.cast(batch["row"], pa.string()), 10, "0")
+        return batch.drop_columns(["row"]).append_column("id", pc.binary_join_element_wise(named, rows, "-"))
+
+    batches = map(with_ids, table.to_batches(max_chunksize=131_072))
     ds.write_dataset(
-        table,
+        batches,
         out / "events",
+        schema=with_ids(table.slice(0, 1).to_batches()[0]).schema,
         format="parquet",
         partitioning=ds.partitioning(pa.schema([("day", pa.date32())]), flavor="hive"),
     )
+    delta(out)
 
 
 def _duckdb(file: Path, out: Path) -> None:
-    """One database on disk, so that what does not fit in memory goes there."""
+    """One database on disk, so that what does not fit in memory goes there; it keeps the lines that it rejects."""
     import duckdb
 
     base = duckdb.connect(str(out / "work.duckdb"))
-    base.execute("set preserve_insertion_order = false")
     types = "{'user': 'VARCHAR', 'item': 'VARCHAR', 'type': 'VARCHAR', 'time': 'TIMESTAMP', 'value': 'DOUBLE'}"
-    base.execute(f"create table rows as from read_csv('{file}', header = true, columns = {types})")
+    read = f"read_csv('{file}', header = true, columns = {types}, store_rejects = true)"
+    base.execute(f"create table rows as from {read}")
+    base.execute(f"copy (from reject_errors) to '{out}/refused.parquet' (format parquet)")
+    base.execute("set preserve_insertion_order = false")
     for name in ("user", "item"):
         query = f'select "{name}" as id, (row_number() over () - 1)::int as code from rows group by all'
         base.execute(f'create table "{name}_ids" as {query}')
         base.execute(f"copy \"{name}_ids\" to '{out}/{name}.parquet' (format parquet)")
     base.execute(
         f"""copy (
-            select u.code as "user", i.code as item, type, time, value, time::date as day from rows
+            select '{digest(file)}-' || lpad(rows.rowid::varchar, 10, '0') as id,
+                u.code as "user", i.code as item, type, time, value, time::date as day from rows
             join user_ids u on rows."user" = u.id join item_ids i on rows.item = i.id order by time
         ) to '{out}/events' (format parquet, partition_by (day))"""
     )
     base.close()
     (out / "work.duckdb").unlink()
+    delta(out)
 
 
-PEERS: dict[str, Callable[[Path, Path], None]] = {"polars": _polars, "pyarrow": _pyarrow, "duckdb": _duckdb}
+def digest(file: Path) -> str:
+    """What begins the ids of a file's events: 16 digits of the hash of its content."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
+
+
+def range_of(rows: int) -> Any:
+    """int64[rows]: 0, 1, 2, ..."""
+    import numpy as np
+
+    return np.arange(rows)
+
+
+def delta(out: Path) -> None:
+    """The Parquet files by day as one Delta table, in one commit."""
+    from deltalake import Field, Schema, convert_to_deltalake
+    from deltalake.schema import PrimitiveType
+
+    days = Schema([Field("day", PrimitiveType("date"), nullable=True)])
+    convert_to_deltalake(out / "events", partition_by=days, partition_strategy="hive")
+
+
+def plot(rows: list[dict[str, Any]], file: Path) -> None:
+    """Processor seconds and peak memory of Segue against the number of rows, as SVG."""
+    ours = {name: [each for each in rows if each["what"] == name] for name in ("segue, the load", "segue ingest")}
+    largest = max(each["rows"] for each in rows)
+    panels = [("seconds", "seconds"), ("cpu_s", "processor seconds"), ("peak_mb", "peak memory, MB")]
+    drawn = [_panel(ours, largest, key, title, 20 + 240 * place) for place, (key, title) in enumerate(panels)]
+    style = "text{font:11px sans-serif;fill:#777}polyline{fill:none;stroke-width:2}line{stroke:#999}"
+    file.write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 740 230"><style>{style}</style>{"".join(drawn)}</svg>\n'
+    )
+
+
+def _panel(ours: dict[str, list[dict[str, Any]]], largest: int, key: str, title: str, left: int) -> str:
+    top = max((each[key] for rows in ours.values() for each in rows), default=1)
+    parts = [
+        f'<text x="{left}" y="16">{title}</text>',
+        f'<line x1="{left}" y1="190" x2="{left + 200}" y2="190"/><line x1="{left}" y1="30" x2="{left}" y2="190"/>',
+        f'<text x="{left + 4}" y="38">{top:,.0f}</text>',
+        f'<text x="{left + 200}" y="204" text-anchor="end">{largest / 1e6:g}M rows</text>',
+    ]
+    for number, (name, rows) in enumerate(ours.items()):
+        color = ("#3b7dd8", "#d8743b")[number]
+        points = [(left + 200 * each["rows"] / largest, 190 - 150 * each[key] / top) for each in rows]
+        parts.append(f'<polyline stroke="{color}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>')
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{color}"/>' for x, y in points]
+        parts.append(f'<text x="{left + 100 * number}" y="222" style="fill:{color}">{name}</text>')
+    return "".join(parts)
+
+
+PEERS: dict[str, Callable[[Path, Path], None]] = {
+    "polars": _polars,
+    "pyarrow": _pyarrow,
+    "duckdb": _duckdb,
+    "segue": _segue,
+}
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
@@ -213,9 +320,10 @@ def _bytes(folder: Path) -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="+", type=float, default=[1, 5, 20], metavar="MILLIONS")
-    parser.add_argument("--peers", nargs="*", choices=sorted(PEERS), default=list(PEERS))
+    parser.add_argument("--peers", nargs="*", choices=sorted(PEERS), default=["polars", "pyarrow", "duckdb"])
     parser.add_argument("--folder", type=Path, default=None, help="on the disk to measure; the system's place else")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw Segue's cost against the size, as SVG")
     for hidden in ("--peer", "--file", "--out"):
         parser.add_argument(hidden, type=str if hidden == "--peer" else Path, help=argparse.SUPPRESS)
     return parser.parse_args()
