@@ -65,6 +65,7 @@ class Gathering:
         self._lake, self._name, self._append = lake, name, append
         self._steps: dict[str, Step] = {}
         self._replacement: Replacement | None = None
+        self._anew: set[str] = set()  # batches whose content the lake has with another mapping
         self._aside: dict[str, Tally] = {}  # whose rows are written aside, by batch
 
     def holds(self, batch: str) -> bool:
@@ -75,6 +76,8 @@ class Gathering:
         """Get ready for the steps of a part, which the lake may have with another mapping."""
         if self._lake.has_other_mapping(self._name, tally.batch):
             tally.replaced = 0
+            self._lake.forget_refusals(tally.batch)  # of when it was read so before, perhaps in other steps
+            self._anew.add(tally.batch)
             if self._replacement is None:
                 self.flush()
                 self._replacement = self._lake.replacement(self._name)
@@ -90,7 +93,7 @@ class Gathering:
     def flush(self) -> None:
         """Commit what waits: quarantine first, so that a batch that is in is in with all that was wrong in it."""
         steps, self._steps = self._steps, {}
-        self._lake.take("quarantine", {name: step.quarantined() for name, step in steps.items() if step.broken})
+        self._quarantine([step for step in steps.values() if step.broken])
         frames = {}
         for name, step in steps.items():
             step.tally.quarantined.update(row.reason for row in step.broken)
@@ -124,6 +127,12 @@ class Gathering:
             self.flush()
         else:
             self._replacement.discard()
+
+    def _quarantine(self, steps: Sequence[Step]) -> None:
+        """What is refused once more comes in, though these batches were in quarantine before and have no rows now."""
+        anew = {step.batch: step.quarantined() for step in steps if step.tally.batch in self._anew}
+        self._lake.quarantine_anew(anew)
+        self._lake.take("quarantine", {step.batch: step.quarantined() for step in steps if step.batch not in anew})
 
     def _write_aside(self, frames: Mapping[str, pl.DataFrame]) -> dict[str, Appended]:
         assert self._replacement is not None

@@ -18,6 +18,7 @@ from segue.data.lake.compact import merge
 from segue.data.lake.files import sync
 from segue.data.lake.lease import lease
 from segue.data.lake.lines import id_of, is_by_line, line_pieces, spelled
+from segue.data.lake.refusals import exchange
 from segue.data.lake.replace import Replacement
 from segue.data.lake.rows import (
     BATCH_DIGITS,
@@ -188,6 +189,22 @@ class Lake:
     def quarantine(self, frame: pl.DataFrame, batch: str) -> Appended:
         """Rows that could not be taken, with the file, the line and the reason."""
         return self.take("quarantine", {batch: frame})[batch]
+
+    def quarantine_anew(self, batches: Mapping[str, pl.DataFrame]) -> None:
+        """Rows of batches whose content is read again, however often they came before and were let go since."""
+        with self.writer():
+            table = self.tables["quarantine"]
+            if batches:
+                again = {batch: (table.committed(batch) or 0) + 1 for batch in batches}
+                table.append(self._laid("quarantine", batches, 0), again)
+
+    def forget_refusals(self, batch: str) -> int:
+        """Let go of what was refused of a file's batch when it was read so before; how many rows.
+
+        Call it where its content stands in the lake with another mapping: no snapshot has these rows then.
+        """
+        with self.writer():
+            return exchange(self.tables["quarantine"], batch, pl.lit(value=True), pl.DataFrame.clear)
 
     def compact(self, name: Literal["events", "decisions"], journal: str) -> int:
         """Merge the many small files that drains of a journal left; how many files went.

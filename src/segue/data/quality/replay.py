@@ -21,8 +21,8 @@ from segue.data.convert.items import convert_items, convert_users
 from segue.data.ingest.ingest import batch_id
 from segue.data.lake.lake import Appended, Lake
 from segue.data.lake.layouts import QUARANTINE
+from segue.data.lake.refusals import exchange
 from segue.data.lake.rows import as_laid_out
-from segue.data.lake.tables import REWRITTEN, removals
 from segue.data.maps.registry import resolved
 from segue.data.quality.held import Held, Sources
 from segue.data.read.files import Part
@@ -145,25 +145,13 @@ def _batch(each: Held, source: FileSource) -> str:
 
 def _exchange(lake: Lake, each: Held, broken: list[Broken], now: datetime) -> None:
     """Take the rows that were tried out of quarantine, and put those in that stay, in one commit."""
-    table = lake.tables["quarantine"]
     tried = pl.DataFrame({"line": list(each.rows)}, schema={"line": pl.Int64})
-    own = (pl.col(columns.BATCH).str.split(".").list.first() == each.batch) & (pl.col("file") == each.file)
-    own &= pl.col("line").is_in(tried["line"].implode())
-    files, staged, touched, gone = table.files(), [], [], []
-    for path in files["path"] if files.height else ():
-        rows = table.read(path)
-        mine = rows.select(own.fill_null(value=False)).to_series()
-        if mine.any():
-            touched.append(path)
-            gone.append(rows.filter(mine))
-            staged += table.stage(rows.filter(~mine), "replayed") if not mine.all() else []
-    if not touched:
-        return
-    before = pl.concat(gone, how="diagonal").unique("line", keep="first")
-    if broken:
-        staged += table.stage(_stays(each, broken, before, now), "replayed")
-    removed = removals(files.filter(pl.col("path").is_in(touched)))
-    table.commit(staged, {REWRITTEN: (table.committed(REWRITTEN) or 0) + 1}, removed)
+    mine = (pl.col("file") == each.file) & pl.col("line").is_in(tried["line"].implode())
+
+    def stay(before: pl.DataFrame) -> pl.DataFrame:
+        return _stays(each, broken, before.unique("line", keep="first"), now) if broken else before.clear()
+
+    exchange(lake.tables["quarantine"], each.batch, mine, stay)
 
 
 def _stays(each: Held, broken: list[Broken], before: pl.DataFrame, now: datetime) -> pl.DataFrame:
