@@ -350,8 +350,9 @@ class Project:
         return self._replayed(done)
 
     def _replayed(self, done: Replayed) -> Replayed:
-        if done.returned:
-            self.state.update(self.snapshot())
+        snapshot = self.snapshot()
+        if done.returned or self.state.is_behind(snapshot):  # a replay that was killed may have left it so
+            self.state.update(snapshot)
         return done
 
     def check(self) -> Checked:

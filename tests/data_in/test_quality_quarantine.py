@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from hypothesis import strategies as st
 
 from segue.domain.errors import DataError, UnknownName
 from segue.project import Project
+
+KILLS = int(os.environ.get("SEGUE_KILLS", "8"))  # of replay
 
 SAID = """
 [events]
@@ -206,7 +209,7 @@ def test_killed_anywhere_every_row_is_in_the_lake_or_held_and_in_the_end_once(tm
     }
     project = workspace(tmp_path, files)
     truth = {(f"{number:02d}.csv", row + 2) for number in range(12) for row in range(20)}
-    for _ in range(8):
+    for _ in range(KILLS):
         process = subprocess.Popen(
             [sys.executable, "-c", REPLAYING, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -227,3 +230,4 @@ def test_killed_anywhere_every_row_is_in_the_lake_or_held_and_in_the_end_once(tm
         assert still | back == truth
     project.replay(settings={"time_format": "%Y-%m-%d"})
     assert (len(events(project)), held(project)) == (240, [])
+    assert not project.state.is_behind(project.snapshot()), "the last replay brings along what a killed one left"

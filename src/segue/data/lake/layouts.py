@@ -168,6 +168,8 @@ QUARANTINE: Final = Layout(
             _field("offset", pa.int64()),  # of the row in the file, unpacked
             _field("length", pa.int64()),  # of the whole row in bytes
             _field("header", pa.binary()),
+            _field("format", pa.string()),  # that the file was read as
+            _field("width", pa.int64()),  # how many cells its rows have, where no header says it
             _needed(columns.RECEIVED, MOMENT),
         ]
     ),

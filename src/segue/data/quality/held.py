@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal, cast
 
 import polars as pl
 
 from segue.data.lake import layouts
 from segue.data.lake.snapshot import Snapshot
 from segue.data.read.files import parts
+from segue.data.read.read import Kind
+from segue.data.read.text import bom, codec
 from segue.data.settings import FileSource
 from segue.domain import columns
 from segue.domain.errors import DataError, ReadError
@@ -33,6 +36,9 @@ class Held:
     header  the file's first line where it names the columns
     rows    by line, the bytes; None where only the first 64 KB of a long row are kept and the file is not as it was
     text    whether the rows stand so in the file; else they are JSON of what the file holds
+    format  that the file was read as
+    width   how many cells its rows have, where no header says it
+    came    when the first of the rows did
     """
 
     table: Table
@@ -41,6 +47,13 @@ class Held:
     header: bytes | None
     rows: Mapping[int, bytes | None]
     text: bool
+    format: Kind | None
+    width: int | None
+    came: datetime
+
+    def encoding(self, source: FileSource) -> str:
+        """What the rows are written in: a byte order mark of the file beats what the source says."""
+        return codec(bom(self.header or b"")[1] or source.encoding, self.file) if self.text else "utf-8"
 
 
 def select(snapshot: Snapshot, reason: str | None = None, file: str | None = None) -> pl.DataFrame:
@@ -63,9 +76,12 @@ def held(rows: pl.DataFrame, root: Path) -> list[Held]:
     ).sort("line")
     for (table, file, batch), part in named.group_by("table", "file", "of", maintain_order=True):
         lines = {row["line"]: _bytes(row, root) for row in part.unique("line", keep="first").iter_rows(named=True)}
-        header = next((each for each in part["header"] if each is not None), None)
+        header = _said(part, "header")
         text = bool(part["offset"].is_not_null().any()) or header is not None
-        found.append(Held(table, file, batch, header, dict(sorted(lines.items())), text))
+        kind, width = _said(part, "format"), _said(part, "width")
+        width = _width(part) if width is None and header is None else width
+        came = cast(datetime, part[columns.RECEIVED].min())
+        found.append(Held(table, file, batch, header, dict(sorted(lines.items())), text, kind, width, came))
     return found
 
 
@@ -73,7 +89,7 @@ def export(path: Path, files: Sequence[Held], sources: Sources) -> int:
     """Write rows to a file to be edited; how many. Bytes that are no text stay as they are."""
     lines, count = list(_HOW), 0
     for each in files:
-        encoding = sources[each.table].encoding
+        encoding = each.encoding(sources[each.table])
         lines.append("\t".join(("file", each.table, each.batch, each.file)))
         if each.header is not None:
             lines.append(f"header\t{_text(each.header, encoding)}")
@@ -96,24 +112,33 @@ def mended(path: Path, files: Sequence[Held], sources: Sources) -> list[Held]:
         each = known.get(key)
         if each is None or line not in each.rows:
             continue  # came back since, or its file was read anew
+        encoding, whole = each.encoding(sources[each.table]), each.rows[line]
         try:
-            row = text.encode(sources[each.table].encoding, "surrogateescape")
+            row = text.encode(encoding, "surrogateescape")
         except UnicodeEncodeError as error:
             raise DataError(
                 f"the row cannot be written in the file's encoding: {error.reason}",
                 where=f"{path}:{place}",
                 mend=f"use only characters of {sources[each.table].encoding}",
             ) from error
-        found.setdefault(key, {})[line] = row
+        unchanged = whole is not None and _alike(text, _text(whole, encoding))
+        found.setdefault(key, {})[line] = whole if unchanged else row
     return [replace(known[key], rows=dict(sorted(rows.items()))) for key, rows in found.items()]
+
+
+def _alike(row: str, held: str) -> bool:
+    """Whether a row is as it was but for carriage returns, which editors take and give."""
+    return row.replace("\r", "") == held.replace("\r", "")
 
 
 def _edited(path: Path) -> Iterator[tuple[int, tuple[str, str, str], int, str]]:
     """Place, file, line and text of each row of an edited file."""
     key: tuple[str, str, str] | None = None
     row: tuple[int, tuple[str, str, str], int, str] | None = None
-    for place, written in enumerate(path.read_bytes().decode("utf-8", "surrogateescape").split("\n"), start=1):
-        mark, _, text = written.removesuffix("\r").partition("\t")
+    lines = path.read_bytes().decode("utf-8", "surrogateescape").split("\n")
+    end = "\r" if lines[0].endswith("\r") else ""  # an editor wrote other line ends; a \r of a cell's own stays
+    for place, written in enumerate(lines, start=1):
+        mark, _, text = written.removesuffix(end).partition("\t")
         if mark == "+" and row is not None:
             row = (*row[:3], f"{row[3]}\n{text}")
             continue
@@ -133,6 +158,17 @@ def _edited(path: Path) -> Iterator[tuple[int, tuple[str, str, str], int, str]]:
             )
     if row is not None:
         yield row
+
+
+def _said(rows: pl.DataFrame, column: str) -> Any:
+    """What the rows of a file say of it all, None where none of them does."""
+    return next((each for each in rows[column] if each is not None), None)
+
+
+def _width(rows: pl.DataFrame) -> int | None:
+    """How many cells were expected, as the reasons of rows of before tell."""
+    told = rows["reason"].str.extract(r"^(\d+) columns were expected").drop_nulls()
+    return int(told[0]) if len(told) else None
 
 
 def _bytes(row: Mapping[str, object], root: Path) -> bytes | None:

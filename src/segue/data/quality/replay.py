@@ -25,13 +25,15 @@ from segue.data.lake.refusals import exchange
 from segue.data.lake.rows import as_laid_out
 from segue.data.maps.registry import resolved
 from segue.data.quality.held import Held, Sources
+from segue.data.read.again import read_again
 from segue.data.read.files import Part
 from segue.data.read.places import PLACES
-from segue.data.read.read import read_part
+from segue.data.read.read import Kind
 from segue.data.read.rows import BROKEN, Broken, Rows
-from segue.data.read.text import RAW_KEPT, bom, codec
+from segue.data.read.text import RAW_KEPT, readable
 from segue.data.settings import EventSource, FileSource, ItemSource, UserSource
 from segue.domain import columns
+from segue.domain.errors import MissingColumn, ReadError
 
 LOST = "only the first 64 KB of the row are kept, and its file is not as it was"
 
@@ -63,7 +65,10 @@ def replay(lake: Lake, files: Sequence[Held], sources: Sources, now: datetime) -
     done = Replayed()
     for each in files:
         source = resolved(sources[each.table])
-        taken = _taken(lake, each, source, now.astimezone(UTC))
+        try:
+            taken = _taken(lake, each, source, now.astimezone(UTC))
+        except (ReadError, MissingColumn) as error:  # the rows stay, and those of other files are tried
+            taken = _refused(each, source, error.problem)
         name = _batch(each, source)
         appended = lake.take(each.table, {name: taken.frame})[name] if taken.frame.height else Appended(0, 0)
         _exchange(lake, each, taken.broken, now)
@@ -91,25 +96,47 @@ def _taken(lake: Lake, each: Held, source: FileSource, now: datetime) -> Convert
         broken = [*broken, *converted.broken]
     frame = pl.concat(frames, how="vertical_relaxed") if frames else pl.DataFrame({columns.ID: []})
     if each.table != "events" and frame.height:
-        frame = frame.unique(columns.ID, keep="last", maintain_order=True)
+        frame = frame.unique(columns.ID, keep="last", maintain_order=True).with_columns(_as_it_came(lake, each))
     return Converted(frame, broken)
+
+
+def _refused(each: Held, source: FileSource, reason: str) -> Converted:
+    """No row comes back, for a reason of the whole file's."""
+    encoding = each.encoding(source)
+    broken = [
+        Broken(line, LOST, None, "")
+        if row is None
+        else Broken(line, reason, None, readable(row.decode(encoding, "replace").encode()))
+        for line, row in each.rows.items()
+    ]
+    return Converted(pl.DataFrame({columns.ID: []}), broken)
 
 
 def _rows(each: Held, whole: dict[int, bytes], source: FileSource) -> list[Rows]:
     """The rows as the file's reader gives them, on the lines that they have in the file."""
-    encoding = codec(bom(each.header or b"")[1] or source.encoding, each.file)
-    newline = "\n".encode(encoding)
+    encoding = each.encoding(source)
+    newline, kind = "\n".encode(encoding), _kind(each, whole)
+    if kind == "jsonl":  # an element of an array may stand on several lines
+        whole = {line: row.replace(newline, " ".encode(encoding)) for line, row in whole.items()}
+        source = msgspec.structs.replace(source, format="jsonl", encoding=source.encoding if each.text else "utf-8")
     before = 0 if each.header is None else 1
     texts = ([] if each.header is None else [each.header]) + list(whole.values())
     starts = np.cumsum([1, *(text.count(newline) + 1 for text in texts)], dtype=np.int64)[before:-1]
     lines = np.array(list(whole), np.int64)
-    if not each.text and next(iter(whole.values()))[:1] == b"{":
-        source = msgspec.structs.replace(source, format="jsonl", encoding="utf-8")
-    elif each.header is None:
+    if each.header is None:
         source = msgspec.structs.replace(source, header=False)
     content = newline.join(texts) + newline
     part = Part(each.file, Path(each.file), lambda: cast(BinaryIO, io.BytesIO(content)))
-    return [_moved(rows, starts, lines) for rows in read_part(part, source)]
+    return [_moved(rows, starts, lines) for rows in read_again(part, source, kind, each.width)]
+
+
+def _kind(each: Held, whole: dict[int, bytes]) -> Kind | None:
+    """What the held rows are written as; None where that is not known, for rows of before."""
+    if each.format is not None:
+        return each.format if each.format in ("csv", "jsonl") else "jsonl"
+    if each.header is not None:
+        return "csv"
+    return "jsonl" if any(row.lstrip()[:1] == b"{" for row in whole.values()) else None
 
 
 def _moved(rows: Rows, starts: npt.NDArray[np.int64], lines: npt.NDArray[np.int64]) -> Rows:
@@ -122,6 +149,21 @@ def _moved(rows: Rows, starts: npt.NDArray[np.int64], lines: npt.NDArray[np.int6
     moved = there(np.array([row.line for row in rows.broken], np.int64)).tolist()
     broken = [row._replace(line=line) for row, line in zip(rows.broken, moved, strict=True)]
     return replace(rows, lines=there(rows.lines), broken=broken)
+
+
+def _as_it_came(lake: Lake, each: Held) -> list[pl.Expr]:
+    """Moment and order of returned rows of a catalog: before the others of their file, and what came after it."""
+    table = lake.tables[each.table]
+    files, came, orders = table.files(), each.came, list[int]()
+    if files.height:
+        files = files.filter((pl.col("min.batch") <= f"{each.batch}~") & (pl.col("max.batch") >= each.batch))
+    for path in files["path"] if files.height else ():
+        own = table.read(path).filter(pl.col(columns.BATCH).str.split(".").list.first() == each.batch)
+        if own.height:
+            came = min(came, cast(datetime, own[columns.RECEIVED].min()))
+            orders.append(cast(int, own[columns.ORDER].min()) - 1)
+    order = min(orders, default=0)
+    return [pl.lit(came).alias(columns.RECEIVED), pl.lit(order).alias(columns.ORDER)]
 
 
 def _order(lake: Lake, each: Held) -> int:
@@ -169,6 +211,8 @@ def _stays(each: Held, broken: list[Broken], before: pl.DataFrame, now: datetime
             "length": len(content),
             "offset": old.get("offset"),
             "header": each.header,
+            "format": each.format,
+            "width": each.width,
         }
         said = dict(zip(BROKEN.names(), row, strict=True)) | {"table": each.table, "file": each.file}
         rows.append({**said, **fresh, columns.BATCH: each.batch, columns.RECEIVED: old.get(columns.RECEIVED, now)})

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from segue.data.read.again import width_of
 from segue.data.read.files import Part, parts
-from segue.data.read.read import part_format
+from segue.data.read.read import Kind, part_format
 from segue.data.read.rows import Broken
 from segue.data.read.text import RAW_KEPT, bom, codec, readable
 from segue.data.settings import FileSource
@@ -24,16 +25,28 @@ class Place(NamedTuple):
     """Where a row stands in its file, unpacked: its first 64 KB, and offset and length to get all of it back.
 
     Where the bytes cannot be found (a row of a Parquet file, or one that a map made), they are those of its text, and
-    there is no offset. `header` is the file's first line where it names the columns.
+    there is no offset. `header` is the file's first line where it names the columns; where none does, `width` is how
+    many cells its rows have. `format` is how the file was read.
     """
 
     content: bytes
     offset: int | None
     length: int
     header: bytes | None
+    format: str
+    width: int | None
 
 
-PLACES = pl.Schema({"bytes": pl.Binary, "offset": pl.Int64, "length": pl.Int64, "header": pl.Binary})
+PLACES = pl.Schema(
+    {
+        "bytes": pl.Binary,
+        "offset": pl.Int64,
+        "length": pl.Int64,
+        "header": pl.Binary,
+        "format": pl.String,
+        "width": pl.Int64,
+    }
+)
 
 
 class Places:
@@ -46,6 +59,8 @@ class Places:
         self._part, self._source = part, source
         self._lines: _Lines | None = None
         self._header: bytes | None = None
+        self._width: int | None = None
+        self._kind: Kind = part_format(part, source)
         self._text = True
 
     def of(self, broken: Sequence[Broken], *, at_end: bool) -> list[Place]:
@@ -60,14 +75,15 @@ class Places:
 
     def _open(self) -> None:
         part = self._reopened() or self._part
-        kind = part_format(part, self._source)
-        self._text = kind in ("csv", "jsonl")
+        self._text = self._kind in ("csv", "jsonl")
         if not self._text:
             return
         named = bom(part.head(4))[1] or self._source.encoding
         self._lines = _Lines(part.blocks(), codec(named, part.name))
-        if kind == "csv" and self._source.header:
+        if self._kind == "csv" and self._source.header:
             self._header = self._lines.first_filled()
+        elif self._kind == "csv":
+            self._width = width_of(part, self._source)
 
     def _reopened(self) -> Part | None:
         """The part again, with a stream of its own; None for a member of an archive."""
@@ -80,7 +96,7 @@ class Places:
         text = row.raw.encode()
         cut = _CUT.search(row.raw)
         length = int(cut[1].replace(",", "")) if cut else len(text)
-        plain = Place(text[:RAW_KEPT], None, length, self._header)
+        plain = self._at(text[:RAW_KEPT], None, length)
         if self._lines is None:
             return plain
         found = self._lines.record(row.line, row.raw.count("\n") + 1)
@@ -90,7 +106,10 @@ class Places:
         kept = content[:RAW_KEPT]
         if not cut and self._read(content) != row.raw:
             return plain
-        return Place(kept, offset, length if cut else len(content), self._header)
+        return self._at(kept, offset, length if cut else len(content))
+
+    def _at(self, kept: bytes, offset: int | None, length: int) -> Place:
+        return Place(kept, offset, length, self._header, self._kind, self._width)
 
     def _read(self, content: bytes) -> str:
         assert self._lines is not None
