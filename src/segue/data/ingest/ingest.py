@@ -79,7 +79,7 @@ def ingest_items(
 ) -> list[FileReport]:
     """Take a catalog into the lake; the last row of an id is current. What was read with another mapping goes."""
     source = resolved(source)
-    sink = _TableSink("items", source, lambda rows: convert_items(rows, source, now))
+    sink = _TableSink("items", source, now, lambda rows: convert_items(rows, source, now))
     return _ingest(lake, source, paths, root, progress, sink)
 
 
@@ -87,7 +87,7 @@ def ingest_users(
     lake: Lake, source: UserSource, paths: Sequence[Location], root: Path, now: datetime, progress: Report | None = None
 ) -> list[FileReport]:
     """Take a table of users into the lake; the last row of an id is current. Rows read with another mapping go."""
-    sink = _TableSink("users", source, lambda rows: convert_users(rows, source, now))
+    sink = _TableSink("users", source, now, lambda rows: convert_users(rows, source, now))
     return _ingest(lake, source, paths, root, progress, sink)
 
 
@@ -114,6 +114,7 @@ class _Sink(Protocol):
     """Where converted rows go."""
 
     name: Read
+    now: datetime
 
     def taken(self, part: Part, batch: str) -> tuple[str, Iterator[Taken]]:
         """What becomes of the rows of a part, and what goes before the numbers of its steps: each way of reading has
@@ -131,7 +132,7 @@ class _EventSink:
     name: Read = "events"
 
     def __init__(self, lake: Lake, source: EventSource, now: datetime) -> None:
-        self._lake, self._source, self._now = lake, source, now
+        self._lake, self._source, self.now = lake, source, now
         self._order = _last_order(lake) if source.order == "file" else 0
         self._words: Vocabularies | None = None  # once there is one, all codes are given out by it
 
@@ -141,7 +142,7 @@ class _EventSink:
             if found is not None:
                 return FAST, found
         order = self._order
-        return "", _taken(part, self._source, lambda rows: convert_events(rows, self._source, batch, order, self._now))
+        return "", _taken(part, self._source, lambda rows: convert_events(rows, self._source, batch, order, self.now))
 
     def _fast(self, part: Part, batch: str) -> Iterator[Taken] | None:
         from segue.data.bulk.lane import Lane, Vocabularies  # loads compiled kernels, which small files do without
@@ -149,7 +150,7 @@ class _EventSink:
         self._words = self._words or Vocabularies(self._lake)
         encoding = codec(self._source.encoding, part.name)
         text = utf8_blocks(part.blocks(BLOCK), self._source.encoding, part.name)
-        lane = Lane(self._source, batch, self._order, self._now, self._words)
+        lane = Lane(self._source, batch, self._order, self.now, self._words)
         return lane.read(text, encoding, needed_columns(part, self._source))
 
     def append(self, frames: Mapping[str, pl.DataFrame], take: Take) -> dict[str, Appended]:
@@ -166,8 +167,9 @@ class _EventSink:
 class _TableSink:
     """Items or users: of the rows of one id in a batch, the last is taken."""
 
-    def __init__(self, name: Read, source: FileSource, convert: Callable[[Rows], Converted]) -> None:
+    def __init__(self, name: Read, source: FileSource, now: datetime, convert: Callable[[Rows], Converted]) -> None:
         self.name: Read = name
+        self.now = now.astimezone(UTC)
         self._source, self._convert = source, convert
 
     def taken(self, part: Part, batch: str) -> tuple[str, Iterator[Taken]]:
@@ -212,7 +214,7 @@ def _ingest(
 @contextmanager
 def _gathering(lake: Lake, sink: _Sink) -> Iterator[Gathering]:
     """Parts gathered while the block runs, all committed at its end: where a file is damaged, those before it."""
-    gathering = Gathering(lake, sink.name, sink.append)
+    gathering = Gathering(lake, sink.name, sink.append, sink.now)
     try:
         yield gathering
     except SegueError:
@@ -254,7 +256,7 @@ def _read_part(source: FileSource, part: Part, sink: _Sink, gathering: Gathering
         tally.unwanted = True
         return tally
     if gathering.holds(tally.batch):
-        tally.skipped = True
+        gathering.skip(tally)
         return tally
     gathering.expect(tally)
     for step in _steps(part, source, sink, tally, told):

@@ -27,6 +27,7 @@ class FileReport:
     quarantined  how many rows went to quarantine, by reason
     duplicates   rows whose id the lake has already, or for a catalog: earlier rows of an id within the file
     skipped      the same content was read before with the same mapping: nothing changed
+    returned     the content was read before, but the file had another since: its rows, all `kept`, are current again
     replaced     how many rows went that the same content was read as before, with another mapping
     left_out     how many records of an import map are no events of an item, such as page views, by reason
     note         what a person should know: an empty file, rows that were replaced
@@ -42,6 +43,7 @@ class FileReport:
     note: str = ""
     replaced: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
+    returned: bool = False
 
 
 @dataclass
@@ -59,6 +61,7 @@ class Tally:
     replaced: int | None = None  # None where nothing was to be replaced
     left_out: Counter[str] = field(default_factory=Counter)
     unwanted: bool = False  # by the import map
+    returned: bool = False
 
     def report(self) -> FileReport:
         """The counts as they are now."""
@@ -73,6 +76,7 @@ class Tally:
             self._note(),
             self.replaced or 0,
             dict(self.left_out.most_common()),
+            self.returned,
         )
 
     def _rows(self) -> int:
@@ -81,6 +85,8 @@ class Tally:
     def _note(self) -> str:
         if self.skipped:
             return "these rows are in the lake already; nothing changed"
+        if self.returned:
+            return "the file is as it was before; these rows are current again"
         if self.unwanted:
             return "the map reads no such file; it was left out"
         if self.replaced is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 import polars as pl
@@ -61,16 +62,28 @@ class Gathering:
     part on that the lake has with another mapping, everything comes in at the end, in one commit with what goes.
     """
 
-    def __init__(self, lake: Lake, name: Read, append: Append) -> None:
-        self._lake, self._name, self._append = lake, name, append
+    def __init__(self, lake: Lake, name: Read, append: Append, now: datetime) -> None:
+        self._lake, self._name, self._append, self._now = lake, name, append, now
         self._steps: dict[str, Step] = {}
         self._replacement: Replacement | None = None
         self._anew: set[str] = set()  # batches whose content the lake has with another mapping
         self._aside: dict[str, Tally] = {}  # whose rows are written aside, by batch
+        self._returning: list[Tally] = []  # whose rows are current again once all is in
 
     def holds(self, batch: str) -> bool:
         """Whether the batch is in the lake, or waits for it."""
         return batch in self._steps or self._lake.has_batch(batch)
+
+    def skip(self, tally: Tally) -> None:
+        """Leave out a part that is in, unless its file had another content since: then its rows are current again."""
+        if tally.batch in self._steps or not self._lake.returns(self._name, tally.batch, tally.path):
+            tally.skipped = True
+            return
+        tally.returned = True
+        self._returning.append(tally)
+        if self._replacement is None:  # else behind what is written aside
+            self.flush()
+            self._bring_back()
 
     def expect(self, tally: Tally) -> None:
         """Get ready for the steps of a part, which the lake may have with another mapping."""
@@ -81,6 +94,8 @@ class Gathering:
             if self._replacement is None:
                 self.flush()
                 self._replacement = self._lake.replacement(self._name)
+            if self._lake.returns(self._name, tally.batch, tally.path):
+                self._returning.append(tally)
 
     def add(self, step: Step) -> None:
         """Take in a step, and commit what waits where it is enough."""
@@ -102,8 +117,7 @@ class Gathering:
             else:
                 frames[name] = step.frame()
                 step.frames.clear()
-        take = self._write_aside if self._replacement else partial(self._lake.take, self._name)
-        for name, appended in self._append(frames, take).items():
+        for name, appended in self._append(frames, self._take(steps)).items():
             steps[name].tally.kept += appended.rows
             steps[name].tally.duplicates += appended.duplicates
             self._aside[name] = steps[name].tally
@@ -113,13 +127,20 @@ class Gathering:
         self.flush()
         if self._replacement is None:
             return
-        replaced = self._replacement.commit()
+        replaced = self._replacement.commit(
+            {
+                name: tally.path
+                for name, tally in self._aside.items()
+                if name == tally.batch and tally not in self._returning
+            }
+        )
         for name, count in replaced.dropped.items():
             self._aside[name].kept -= count
             self._aside[name].duplicates += count
         for tally in self._aside.values():
             if tally.replaced is not None:
                 tally.replaced = replaced.gone.get(tally.batch[:CONTENT_DIGITS], 0)
+        self._bring_back()
 
     def abandon(self) -> None:
         """Where a part cannot be read: commit the parts before it, but replace nothing unless all is there."""
@@ -127,6 +148,21 @@ class Gathering:
             self.flush()
         else:
             self._replacement.discard()
+
+    def _take(self, steps: Mapping[str, Step]) -> Take:
+        """Where rows go; of a catalog it is noted which content a file has last."""
+        if self._replacement is not None:
+            return self._write_aside
+        if self._name == "events":
+            return partial(self._lake.take, self._name)
+        return partial(self._lake.take, self._name, paths=_whole(steps))
+
+    def _bring_back(self) -> None:
+        """Make the rows of files that are as they were before current again."""
+        for tally in self._returning:
+            rows = self._lake.bring_back(self._name, tally.batch, tally.path, self._now)
+            tally.kept += rows if tally.returned else 0
+        self._returning.clear()
 
     def _quarantine(self, steps: Sequence[Step]) -> None:
         """What is refused once more comes in, though these batches were in quarantine before and have no rows now."""
@@ -141,6 +177,11 @@ class Gathering:
 
     def _rows(self) -> int:
         return sum(step.rows for step in self._steps.values())
+
+
+def _whole(steps: Mapping[str, Step]) -> dict[str, str]:
+    """By batch, the paths of the parts that end with one of these steps."""
+    return {name: step.tally.path for name, step in steps.items() if name == step.tally.batch}
 
 
 __all__ = ["Gathering", "Step"]

@@ -20,6 +20,7 @@ from segue.data.lake.lease import lease
 from segue.data.lake.lines import id_of, is_by_line, line_pieces, spelled
 from segue.data.lake.refusals import exchange
 from segue.data.lake.replace import Replacement
+from segue.data.lake.returns import bring_back, came_back, is_last, last_contents
 from segue.data.lake.rows import (
     BATCH_DIGITS,
     WAYS,
@@ -113,6 +114,18 @@ class Lake:
             found = file_batch(batch)
             return found is not None and self.tables[name].committed(found[0]) not in (None, found[1])
 
+    def returns(self, name: Read, batch: str, path: str) -> bool:
+        """Whether a file of the catalog goes back to the content of a batch, having had another since."""
+        with self._lock:
+            table = self.tables[name]
+            replaced = self.has_other_mapping(name, batch) and came_back(table, batch)  # what came back goes
+            return name != "events" and (replaced or not is_last(table, path, batch))
+
+    def bring_back(self, name: Read, batch: str, path: str, now: datetime) -> int:
+        """Make the rows of a batch that is in the current ones again, as of now; how many there are."""
+        with self.writer():
+            return bring_back(self.tables[name], path, batch, now)
+
     def replacement(self, name: Read) -> Replacement:
         """Batches to come into a table at once, in place of what their contents were read as before."""
 
@@ -142,10 +155,13 @@ class Lake:
                 return Appended(0, frame.height)
             return self._events({batch: frame}, {app: version}, trusted)[batch]
 
-    def take(self, name: Taken, batches: Mapping[str, pl.DataFrame]) -> dict[str, Appended]:
+    def take(
+        self, name: Taken, batches: Mapping[str, pl.DataFrame], paths: Mapping[str, str] | None = None
+    ) -> dict[str, Appended]:
         """Several batches in one commit: all of them are in afterwards or none, each known by its own name.
 
-        The frames are as the method for one batch takes them; a batch that is in already is left out.
+        The frames are as the method for one batch takes them; a batch that is in already is left out. `paths` says of
+        batches whose content they end what file has it, so that it is known which content that had last.
         """
         with self.writer():
             table = self.tables[name]
@@ -156,6 +172,8 @@ class Lake:
             transactions = dict.fromkeys(new, BATCH_VERSION)
             if name != "quarantine":
                 transactions |= dict(found for found in map(file_batch, new) if found is not None)
+            if name in ("items", "users") and paths:
+                transactions |= last_contents({batch: path for batch, path in paths.items() if batch in new})
             if name == "events":
                 return known | self._events(new, transactions)
             table.append(self._laid(name, new, 0), transactions)
@@ -296,7 +314,8 @@ class Lake:
         numbered = {}
         for batch, frame in batches.items():
             order = pl.int_range(first, first + frame.height, dtype=pl.Int64).alias(columns.ORDER)
-            numbered[batch] = (self._by_code(frame) if name == "users" else frame).with_columns(order)
+            coded = self._by_code(frame) if name == "users" else frame
+            numbered[batch] = coded if columns.ORDER in coded.columns else coded.with_columns(order)
             first += frame.height
         return numbered
 

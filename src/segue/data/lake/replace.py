@@ -13,6 +13,7 @@ import polars as pl
 
 from segue.data.lake.files import discard
 from segue.data.lake.ids import IdIndex
+from segue.data.lake.returns import last_contents
 from segue.data.lake.rows import content_of, file_batch, known_ids
 from segue.data.lake.tables import REWRITTEN, Staged, Table, removals
 from segue.domain import columns
@@ -65,8 +66,8 @@ class Replacement:
         discard([file.path for group in self._groups for file in group])
         self._groups.clear()
 
-    def commit(self) -> Replaced:
-        """Bring in what was written, and take out every earlier row of the same contents."""
+    def commit(self, paths: Mapping[str, str]) -> Replaced:
+        """Bring in what was written and take out every earlier row of the same contents; `paths` as `Lake.take` has."""
         named = [found for found in map(file_batch, self._batches) if found is not None]
         contents = dict(named)
         dropped = self._each_id_once(list(contents)) if self._table.layout.by_day else Counter()
@@ -74,6 +75,8 @@ class Replacement:
         transactions = {batch: (self._table.committed(batch) or 0) + 1 for batch in self._batches}
         staged = [file for group in self._groups for file in group]
         rewritten = {REWRITTEN: (self._table.committed(REWRITTEN) or 0) + 1}
+        if not self._table.layout.by_day:
+            rewritten |= last_contents(paths)
         self._table.commit(staged, transactions | contents | rewritten, removals(old))
         return Replaced(dropped, gone)
 
