@@ -122,6 +122,7 @@ def test_copying_in_chunks_gives_the_same(journal, lake: Lake, tmp_path: Path, m
 
 def test_people_whose_hashes_collide_are_told_apart(journal, lake: Lake, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(state_index, "_hash", lambda key: len(key) % 2)
+    monkeypatch.setattr(state_index, "_hashes", lambda _, offsets: (np.diff(offsets) % 2).astype(np.uint64))
     lake.append_events(frame([{"user": f"p{n}", "item": f"i{n}"} for n in range(30)]), "file")
     state = UserState(tmp_path, journal=journal)
     state.update(lake.snapshot())
@@ -273,3 +274,11 @@ def test_one_event_weighs_what_it_weighs_among_many(kind: str, amount: float | N
     alone = UserState.__new__(UserState)
     alone.source, alone._type_weights = source, {}
     assert alone._weight(event) == float(among_many)
+
+
+@given(st.lists(st.text(max_size=80)))
+def test_many_hashes_at_once_are_those_of_one_at_a_time(texts: list[str]) -> None:
+    encoded = [text.encode() for text in texts]
+    offsets = np.cumsum([0, *map(len, encoded)])
+    found = state_index._hashes(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+    assert found.tolist() == [state_index._hash(text) for text in encoded]

@@ -112,7 +112,7 @@ class Interactions:
     @property
     def types(self) -> tuple[str, ...]:
         """The event types that weigh something, sorted."""
-        return self._summary[0]
+        return self._summary[0] if self._cache is not None else self._types
 
     @property
     def rows(self) -> int:
@@ -151,7 +151,7 @@ class Interactions:
         if path is not None and path.is_file():
             types, rows = json.loads(path.read_text())
             return tuple(types), rows
-        types = self._weighing_types()
+        types = self._types
         everything = self._batches_of(self._groups, [columns.TYPE], types)
         rows = sum(batch.num_rows for batch in everything)
         if path is not None:
@@ -161,7 +161,8 @@ class Interactions:
             draft.replace(path)
         return types, rows
 
-    def _weighing_types(self) -> tuple[str, ...]:
+    @cached_property
+    def _types(self) -> tuple[str, ...]:
         paths = list(dict.fromkeys(group.path for group in self._groups))
         if not paths:
             return ()

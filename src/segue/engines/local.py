@@ -133,7 +133,7 @@ class LocalEngine:
     def _written(self, dataset: Dataset, key: Key, folder: Path) -> Prepared | None:
         """What is under its name is never half-written; where two write it at once, the second takes the first's."""
         with drafting(folder.parent) as draft:
-            offsets, arrays = scatter(dataset, key, _file_columns(draft), self.bucket_rows)
+            offsets, arrays = scatter(dataset, key, file_columns(draft), self.bucket_rows)
             np.save(draft / "offsets.npy", offsets)
             for array in arrays.values():
                 if isinstance(array, np.memmap):
@@ -156,7 +156,9 @@ def _forget_oldest(cache: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _file_columns(folder: Path) -> Callable[[str, int, np.dtype[Any]], npt.NDArray[Any]]:
+def file_columns(folder: Path) -> Callable[[str, int, np.dtype[Any]], npt.NDArray[Any]]:
+    """What makes columns for `scatter`, each a mapped file in a folder."""
+
     def allocate(name: str, rows: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         path = folder / f"{name}.npy"
         if rows == 0:  # an empty file cannot be mapped
