@@ -136,3 +136,15 @@ def test_line_ends_inside_a_cell_stay_what_editors_do(tmp_path: Path, editor: st
     (tmp_path / "mend").write_bytes(written)
     assert project.take_mended(tmp_path / "mend").returned == 1
     assert users(project) == [("c\r\nd", "x")]
+
+
+def test_a_row_of_a_catalog_comes_back_to_the_time_it_came(tmp_path: Path) -> None:
+    said = PLAIN + '[items]\nfiles = ["i.txt"]\n[items.columns]\nprice = "price"\ntitle = "title"\n'
+    catalog = b"id,price,title\nA,abc,old\nA,1,new\nB,abc,first\nC,abc,only\n"
+    workspace(tmp_path, {"e.csv": b"user,item\nu,A\n", "i.txt": catalog}, said)
+    (tmp_path / "j.txt").write_text("id,price,title\nB,2,second\n")
+    declared(tmp_path, said.replace("i.txt", "j.txt")).ingest()
+    project = declared(tmp_path, said.replace('price = "price"\n', ""))
+    assert project.replay().returned == 3
+    titles = {name: item.title for name, item in project.snapshot().catalog().items()}
+    assert titles == {"A": "new", "B": "second", "C": "only"}
