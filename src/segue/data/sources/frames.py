@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from segue.data.read.part import Part
 from segue.data.sources.spool import spooled
-from segue.domain.errors import DataError, ReadError
+from segue.domain.errors import DataError, ReadError, SegueError
 
 
 class Frame:
@@ -36,7 +36,9 @@ class Frame:
             try:
                 reader = pa.RecordBatchReader.from_stream(self._frame)
                 part = spooled(reader, Path(folder) / "frame.arrow", self.name)
-            except (pa.ArrowException, TypeError) as error:
+            except (OSError, SegueError):
+                raise
+            except Exception as error:  # a frame's library raises what it likes, such as duckdb.Error
                 raise ReadError(
                     f"the frame does not hand over its rows ({error})",
                     where=self.name,
