@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,9 +20,12 @@ from segue.data.quality.check import RuleResult, check
 from segue.data.quality.history import said
 from segue.data.settings import Rule
 from segue.domain import columns
+from segue.domain.errors import DeclarationError
 
 FEW = 30  # different values of a column that are listed one by one
 LEAST_DAYS = 28  # that a log has before its days are held against each other
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # control characters and line ends of all kinds
+_LEAST = 1e-300  # number that has two digits
 SLACK = 1.5  # what is broken now may become so many times as much
 NUMBERS: Final = {"events": (columns.VALUE, columns.QUANTITY), "items": (columns.PRICE,), "users": ()}
 LISTED: Final = {"events": (columns.TYPE,), "items": (columns.KIND, columns.CURRENCY), "users": ()}
@@ -46,7 +52,7 @@ class Proposal:
     def toml(self) -> str:
         """As it stands in segue.toml, the evidence as a comment."""
         lines = [f"{name} = {_toml(value)}" for name, value in said(self.rule).items()]
-        return "\n".join([f"# {self.evidence}", "[[rules]]", *lines, ""])
+        return "\n".join([f"# {_UNSEEN.sub(' ', self.evidence)}", "[[rules]]", *lines, ""])
 
 
 def propose(snapshot: Snapshot, now: datetime) -> list[Proposal]:
@@ -58,10 +64,15 @@ def propose(snapshot: Snapshot, now: datetime) -> list[Proposal]:
 
 
 def write(path: Path, proposals: list[Proposal], now: datetime) -> None:
-    """Add the rules to the end of segue.toml; what is there stays as it is."""
+    """Add the rules to the end of segue.toml; what is there stays as it is.
+
+    Raises `DeclarationError`, and leaves the file alone, where the new one would say anything else than the old one
+    and these rules: names in the data come from strangers.
+    """
     before = path.read_text(encoding="utf-8")
     head = f"\n# Proposed by `segue check --propose` on {now.date()} from what was in the lake.\n\n"
     text = before.rstrip("\n") + "\n" + head + "\n".join(each.toml() for each in proposals)
+    _only_adds(text, before, [each.rule for each in proposals], path)
     aside = path.with_name(f".{path.name}.new")
     aside.write_text(text, encoding="utf-8")
     aside.replace(path)
@@ -94,23 +105,26 @@ class _Told:
         numbers = [name for name, kind in schema.items() if kind == pl.Float64]
         moments = [name for name, kind in schema.items() if isinstance(kind, pl.Datetime)]
         asked = [pl.len().alias("rows"), pl.all().count().name.prefix("filled.")]
+        cells = {name: pl.col(name).filter(pl.col(name).is_finite()) for name in numbers}
         asked += [
-            getattr(pl.col(name), end)().alias(f"{end}.{name}") for end in ("min", "max") for name in numbers + moments
+            getattr(cells.get(name, pl.col(name)), end)().alias(f"{end}.{name}")
+            for end in ("min", "max")
+            for name in numbers + moments
         ]
-        asked += [pl.col(name).quantile(0.999).alias(f"q.{name}") for name in numbers]
+        asked += [cells[name].quantile(0.999).alias(f"q.{name}") for name in numbers]
         self._found = rows.select(asked).collect(engine="streaming").row(0, named=True)
         self.rows: int = self._found["rows"]
         self.filled = {name: self._found[f"filled.{name}"] for name in schema}
 
     def ends(self, column: str) -> tuple[Any, Any]:
-        """The smallest and the largest."""
+        """The smallest and the largest that is finite; None where there is none."""
         return self._found.get(f"min.{column}"), self._found.get(f"max.{column}")
 
     def bounds(self, name: str, column: str) -> Iterator[Proposal]:
         """A range with room above what is there."""
-        if not self.filled.get(column):
-            return
         low, high = self.ends(column)
+        if low is None:
+            return
         floor = 0.0 if low >= 0 else -_above(-2 * low)
         rule = _rule(name, column, "range", min=floor, max=_above(2 * high), severity="warning")
         usual = self._found[f"q.{column}"]
@@ -203,13 +217,39 @@ def _above(number: float) -> float:
     """
     if number <= 0:
         return 0.0
+    number = min(max(number, _LEAST), sys.float_info.max)
     digits = 1 - math.floor(math.log10(number))
-    return float(round(math.ceil(number * 10**digits - 1e-9) / 10**digits, max(digits, 0)))
+    rounded = round(math.ceil(number * 10**digits - 1e-9) / 10**digits, max(digits, 0))
+    return min(float(rounded), sys.float_info.max)
 
 
 def _toml(value: Any) -> str:
-    """A value as TOML writes it: strings, numbers and lists of them are written as in JSON."""
+    """A value as TOML writes it: strings, numbers and lists of them are written as in JSON, but for DEL.
+
+    >>> _toml(("a\x7f", "b\\n"))
+    '["a\\\\u007f","b\\\\n"]'
+    """
+    return _UNSEEN.sub(lambda found: "".join(f"\\u{ord(each):04x}" for each in found[0]), _json(value))
+
+
+def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
+
+
+def _only_adds(text: str, before: str, rules: list[Rule], path: Path) -> None:
+    """Refuse a text that says anything else than the one before and these rules."""
+    try:
+        old, new = tomllib.loads(before), tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _unwritten(f"with the proposals this would be no TOML: {error}", path) from error
+    added = msgspec.convert([*new.pop("rules", [])[len(old.pop("rules", [])) :]], list[Rule])
+    if old != new or added != rules:
+        raise _unwritten("with the proposals this would say something else than before", path)
+
+
+def _unwritten(problem: str, path: Path) -> DeclarationError:
+    mend = "look at `segue check --propose` and write the rules that you want yourself"
+    return DeclarationError(problem, where=str(path), mend=mend)
 
 
 __all__ = ["Proposal", "propose", "write"]

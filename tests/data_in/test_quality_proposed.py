@@ -1,0 +1,71 @@
+"""What data may make `segue check --propose --write` write: rules, and nothing else, whatever strangers sent."""
+
+from __future__ import annotations
+
+import math
+import sys
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from segue.data.quality.history import said
+from segue.data.quality.propose import Proposal, _above, _listed, _Told, write
+from segue.data.settings import Rule
+from segue.domain.errors import DeclarationError
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+BEFORE = '# mine\n[storage]\nendpoint = "https://here"\n\n[[rules]]\ntable = "events"\nrule = "null"\ncolumn = "type"\n'
+EVIL = 'x\n[storage]\nendpoint = "http://evil"\n#'
+
+
+@settings(max_examples=60)
+@given(texts=st.lists(st.text(max_size=12), min_size=1, max_size=8, unique=True))
+@example(texts=[EVIL])
+@example(texts=[EVIL.replace("\n", end) for end in ("\r", "\r\n", "\x85", "\u2028", "\u2029", "\x0b", "\x0c")])
+@example(texts=["\x7f", "\x00", "\x1b[2J", '"""', "\\", "\\u0041"])
+def test_no_text_in_the_data_writes_anything_but_its_rule(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str]
+) -> None:
+    path = tmp_path_factory.mktemp("declared") / "segue.toml"
+    path.write_text(BEFORE, encoding="utf-8")
+    proposals = list(_listed(pl.LazyFrame({"type": texts}), "events", "type"))
+    write(path, proposals, NOW)
+    written, old = tomllib.loads(path.read_text(encoding="utf-8")), tomllib.loads(BEFORE)
+    assert written["storage"] == old["storage"]
+    assert set(written) == set(old)
+    assert [rule.get("values") for rule in written["rules"]] == [None, sorted(texts)]
+    comment = proposals[0].toml().splitlines()[0]
+    assert comment.startswith("# all there are")
+    assert comment.isprintable() or any(each in comment for text in texts for each in text)
+    assert len(proposals[0].toml().splitlines()) == 1 + 1 + len(said(proposals[0].rule))
+
+
+def test_a_file_that_would_say_something_else_stays(tmp_path: Path) -> None:
+    path = tmp_path / "segue.toml"
+    proposal = Proposal(Rule(table="events", rule="null", column="item"), "")
+    for before in ("rules = []\n", "[storage\n"):
+        path.write_text(before, encoding="utf-8")
+        with pytest.raises(DeclarationError, match="no TOML"):
+            write(path, [proposal], NOW)
+        assert path.read_text(encoding="utf-8") == before
+
+
+def test_bounds_are_of_what_is_finite() -> None:
+    cells = [1.0, 3.0, math.inf, -math.inf, math.nan]
+    (proposal,) = _Told(pl.LazyFrame({"value": cells})).bounds("events", "value")
+    assert (proposal.rule.min, proposal.rule.max) == (0.0, 6.0)
+    assert not list(_Told(pl.LazyFrame({"value": cells[2:]})).bounds("events", "value"))
+
+
+@given(number=st.floats(allow_nan=False))
+@example(number=math.inf)
+@example(number=sys.float_info.max)
+@example(number=5e-324)
+def test_a_bound_is_above_and_finite(number: float) -> None:
+    assert math.isfinite(_above(number))
+    assert _above(number) >= min(number, sys.float_info.max) - abs(number) * 1e-9
