@@ -17,13 +17,14 @@ from segue.data.histories.index import KEPT, HistoryIndex, Past, build, publish,
 from segue.data.histories.layers import upon
 from segue.data.histories.links import LinkedPeople, linked_people
 from segue.data.histories.marks import foreign_mark
+from segue.data.histories.newest import NewestLinks
 from segue.data.journal.journal import Journal, Journaled, SQLiteJournal, Tail, microseconds
 from segue.data.lake.lake import Lake
 from segue.data.lake.lease import lease
 from segue.data.lake.snapshot import Snapshot
 from segue.data.settings import EventSource
 from segue.domain.errors import DataError, SegueError
-from segue.domain.events import Event, person_key
+from segue.domain.events import Event
 from segue.domain.requests import NO_TIME
 
 BEHIND_AT_LEAST: Final = 20_000  # events that the tail may hold before the index is built again
@@ -52,7 +53,7 @@ class UserState:
             _log.warning("whether the journal is older than the lake cannot be told: %s", error)
         self._type_weights: dict[str, float] = {}
         self._opened: tuple[tuple[int, int], HistoryIndex] | None = None  # set at once: threads share it
-        self._links: tuple[HistoryIndex, LinkedPeople | None] | None = None  # the same
+        self._links: tuple[HistoryIndex | None, LinkedPeople | None, NewestLinks] | None = None  # the same
 
     def history(self, person: str) -> list[Past]:
         """What a person (as `person_key` names them) did that weighs something: the newest 1,000, oldest first.
@@ -66,13 +67,10 @@ class UserState:
         while True:
             index = self._current()
             through = self._through(index)
-            linked = self._linked(index)
-            names = linked.alike(person) if linked else [person]
+            names = self._names(person, index, through)
             tails = [self.journal.tail(name, through) for name in names]
-            new = self._new_visitors(linked, tails) - set(names)
-            tails += [self.journal.tail(visitor, through) for visitor in sorted(new)]
             if max(tail.trimmed for tail in tails) <= through:
-                pasts = [index.history(name) for name in (*names, *sorted(new))] if index else []
+                pasts = [index.history(name) for name in names] if index else []
                 return _joined(_merged(pasts), self._weighed(_in_order(tails)))
             if time.monotonic() > until:
                 raise DataError(
@@ -158,25 +156,15 @@ class UserState:
             self._opened = (stamp, index)
             return index
 
-    def _linked(self, index: HistoryIndex | None) -> LinkedPeople | None:
-        """Who is one person, as the index says; nobody where that is not declared."""
-        if index is None or not self.source.identity.stitch:
-            return None
-        if self._links is None or self._links[0] is not index:
-            self._links = (index, linked_people(index.folder))
-        return self._links[1]
-
-    def _new_visitors(self, linked: LinkedPeople | None, tails: list[Tail]) -> set[str]:
-        """The visitors whom the newest events show to be this user, and whom the index has with nobody yet."""
+    def _names(self, person: str, index: HistoryIndex | None, through: int) -> list[str]:
+        """Who is one person, as index and journal say; nobody else where that is not declared."""
         if not self.source.identity.stitch:
-            return set()
-        met = {
-            person_key(None, entry.event.visitor)
-            for tail in tails
-            for entry in tail.events
-            if entry.event.user is not None and entry.event.visitor is not None
-        }
-        return {visitor for visitor in met if linked is None or not linked.holds(visitor)}
+            return [person]
+        links = self._links
+        if links is None or links[0] is not index:
+            linked = None if index is None else linked_people(index.folder)
+            links = self._links = (index, linked, NewestLinks(self.journal, through))
+        return links[2].names(person, links[1])
 
     def _weighed(self, events: list[Journaled]) -> list[Past]:
         met = ((entry.event, self._weight(entry.event)) for entry in events)
