@@ -15,9 +15,11 @@ from segue.data.settings import Rule
 from segue.domain import columns
 
 Counts = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
 
 BINS = 10  # of numbers: between the deciles of the reference, as PSI is mostly computed
-NAMED = 50  # values of text that are held against each other singly; the rest together
+NAMED = 50  # values that are held against each other singly: of text, the rest together; of numbers, if no more
+REPEATED = 5  # rows that few numbers have each, on average; else they are samples of many, as in a small table
 KS_BINS = 512  # of numbers, for KS: more resolve no more than the interval does
 DISTINCT = 1 << 16  # numbers that are counted exactly; with more of them, all are rounded to 10 binary digits
 DRAWS = 400  # of the bootstrap
@@ -119,13 +121,14 @@ def statistics(name: str, before: Counts, later: Counts) -> Counts:
 
 def interval(name: str, before: Counts, later: Counts, seed: int = 7) -> tuple[float, float]:
     """95 %: both sides drawn again from their shares, and the basic bootstrap, which takes off the statistic's bias
-    (a distance of two samples of one distribution is never 0). Davison and Hinkley, Bootstrap Methods (1997), 5.2."""
+    (a distance of two samples of one distribution is never 0). Davison and Hinkley, Bootstrap Methods (1997), 5.2.
+    Where taking it off moves the interval past the statistic, it is widened to hold it."""
     generator = np.random.default_rng(seed)
     drawn = [generator.multinomial(int(side.sum()), side / side.sum(), DRAWS).astype(float) for side in (before, later)]
     draws = statistics(name, drawn[0], drawn[1])
     found = float(statistics(name, before, later))
     low, high = np.quantile(draws, [0.025, 0.975])
-    return max(0.0, 2 * found - float(high)), max(0.0, 2 * found - float(low))
+    return min(found, max(0.0, 2 * found - float(high))), max(found, 2 * found - float(low))
 
 
 def _side(rule: Rule, table: CheckedTable) -> tuple[pl.Expr, str]:
@@ -155,16 +158,31 @@ def _rounded(counts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_quantiles(wide: pl.DataFrame, bins: int) -> tuple[Counts, Counts, list[str]]:
-    """Counts between quantiles of both sides together for KS, of the reference for the others."""
+    """Counts between quantiles of both sides together for KS, of the reference for the others (`_cuts`)."""
     cells = wide["cell"].to_numpy()
     before, later = (wide[side].to_numpy().astype(float) for side in ("before", "later"))
-    ruling = before + later if bins == KS_BINS else before
-    share = ruling.cumsum() / ruling.sum()
-    cuts = np.unique(np.searchsorted(share, np.arange(1, bins) / bins - 1e-12))
+    cuts = _quantiles(before + later, bins) if bins == KS_BINS else _cuts(before, later, bins)
     starts = np.concatenate([[0], cuts[cuts < len(cells) - 1] + 1])
     ends = np.concatenate([starts[1:] - 1, [len(cells) - 1]])
     names = [f"{cells[a]:g} to {cells[b]:g}" if a < b else f"{cells[a]:g}" for a, b in zip(starts, ends, strict=True)]
     return np.add.reduceat(before, starts), np.add.reduceat(later, starts), names
+
+
+def _cuts(before: Counts, later: Counts, bins: int) -> Places:
+    """The last place of each bin: few values that repeat are each their own. Of others there are the quantiles of the
+    reference, each value that fills one is by itself, and so is what is below and above all of the reference."""
+    if len(before) <= NAMED and before.sum() + later.sum() >= REPEATED * len(before):
+        return np.arange(len(before))
+    alone = np.flatnonzero(before >= before.sum() / bins)
+    there = np.flatnonzero(before)
+    outside = np.array([there[0] - 1, there[-1]])
+    cuts = np.unique(np.concatenate([_quantiles(before, bins), alone - 1, alone, outside]))
+    return cuts[cuts >= 0]
+
+
+def _quantiles(ruling: Counts, bins: int) -> Places:
+    share = ruling.cumsum() / ruling.sum()
+    return np.unique(np.searchsorted(share, np.arange(1, bins) / bins - 1e-12))
 
 
 def _with_rest(counts: Counts) -> Counts:
