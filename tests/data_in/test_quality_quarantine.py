@@ -207,27 +207,44 @@ def test_killed_anywhere_every_row_is_in_the_lake_or_held_and_in_the_end_once(tm
         + b"".join(f"u{number},i{row},2024-01-{row % 28 + 1:02d}\n".encode() for row in range(20))
         for number in range(12)
     }
-    project = workspace(tmp_path, files)
     truth = {(f"{number:02d}.csv", row + 2) for number in range(12) for row in range(20)}
-    for _ in range(KILLS):
-        process = subprocess.Popen(
-            [sys.executable, "-c", REPLAYING, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdin
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-        process.stdin.write("go\n")
-        process.stdin.flush()
-        time.sleep(chance.uniform(0.0, 0.5))
-        process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
+    folder, between = tmp_path / "0", 0
+    project = workspace(folder, files)
+    for kill in range(KILLS):
+        before = len(held(project))
+        killed_while_replaying(folder, chance.uniform(0.0, 0.5))
         ids = project.snapshot().events().select("id").collect()["id"]
         assert ids.is_unique().all()
         still = {(row["file"], row["line"]) for row in held(project)}
         back = {(f"{user[1:]:0>2}.csv", int(item[1:]) + 2) for user, item, _ in events(project)}
         assert still | back == truth
+        between += 0 < len(held(project)) < before
+        if not held(project):
+            brought_along(project)
+            folder = tmp_path / str(kill + 1)
+            project = workspace(folder, files)
+    assert between, "some kills hit a replay in its midst"
+    brought_along(project)
+
+
+def killed_while_replaying(folder: Path, after_s: float) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", REPLAYING, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    time.sleep(after_s)
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+
+
+def brought_along(project: Project) -> None:
+    """One more replay, and all is in the lake and in the index of histories."""
     project.replay(settings={"time_format": "%Y-%m-%d"})
     assert (len(events(project)), held(project)) == (240, [])
-    assert not project.state.is_behind(project.snapshot()), "the last replay brings along what a killed one left"
+    assert not project.state.is_behind(project.snapshot()), "also where the one before was killed ahead of the index"
