@@ -6,6 +6,7 @@ in long runs, and only one bucket at a time is in memory: data larger than memor
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from segue.engines.engine import INTERACTIONS, Dataset, Key
 from segue.engines.table import refuse_codes, refuse_weights
 
 BUCKET_ROWS = 4_000_000  # about 0.3 GB at work in the sort
+LET_GO_ROWS = 8_000_000  # written into mapped files, after which they no longer count as memory of the process
 COMPILED_ROWS = 1_000_000  # from which on a compiled sort is worth its loading
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -43,6 +45,8 @@ def scatter(
     sort = _sort if rows < COMPILED_ROWS else _sort_compiled
     for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         sort(arrays, key, offsets[start : stop + 1], start)
+        if rows >= LET_GO_ROWS:
+            _let_go(arrays)
     return offsets, arrays
 
 
@@ -73,7 +77,7 @@ def _bucket_bounds(offsets: npt.NDArray[np.int64], bucket_rows: int) -> npt.NDAr
 def _append_to_buckets(
     dataset: Dataset, key: Key, bounds: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64], arrays: Arrays
 ) -> None:
-    cursors = offsets[bounds[:-1]].copy()
+    cursors, appended = offsets[bounds[:-1]].copy(), 0
     for batch in _rows(dataset, INTERACTIONS.names):
         buckets = np.searchsorted(bounds, batch[key.value].to_numpy(), side="right") - 1
         order = np.argsort(buckets, kind="stable") if len(bounds) > 2 else slice(None)
@@ -84,6 +88,18 @@ def _append_to_buckets(
             for bucket, count, end in zip(present.tolist(), counts.tolist(), ends.tolist(), strict=True):
                 arrays[name][cursors[bucket] : cursors[bucket] + count] = values[end - count : end]
         cursors[present] += counts
+        appended += batch.num_rows
+        if appended >= LET_GO_ROWS:
+            _let_go(arrays)
+            appended = 0
+
+
+def _let_go(arrays: Arrays) -> None:
+    """Have the pages of mapped columns count for the system's cache, not for this process, until they are met again."""
+    for array in arrays.values():
+        mapped = getattr(array, "_mmap", None)
+        if mapped is not None:
+            mapped.madvise(mmap.MADV_DONTNEED)  # of a shared mapping: nothing that was written is lost
 
 
 def _sort_compiled(arrays: Arrays, key: Key, offsets: npt.NDArray[np.int64], first: int) -> None:
