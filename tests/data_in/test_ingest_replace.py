@@ -249,3 +249,15 @@ def test_killed_anywhere_the_old_rows_or_the_new_are_there(lake: Lake, tmp_path:
         wrong = lake.snapshot().quarantine().collect().height
         assert wrong == 12 * {"wrong": 17, "right": 1}[stands], "and what was refused of them"
     assert outcomes == {True, False}, "the kills hit before and after"
+
+
+def test_quarantine_as_of_a_moment_before_the_mapping_changed_has_nothing_of_the_file(lake: Lake) -> None:
+    path = lake.root.parent / "a.csv"
+    path.write_text("user,item,time\nann,x,01/02/2026\nbob,y,13/14/2026\ncid,z,02/13/2026\n")
+    take(lake, [path], WRONG)
+    between = datetime.now(UTC)
+    assert lake.snapshot(between).quarantine().collect()["line"].to_list() == [3, 4]
+    take(lake, [path], RIGHT)
+    assert lake.snapshot().quarantine().collect()["line"].to_list() == [3]
+    before = lake.snapshot(between)
+    assert (before.events().collect().height, before.quarantine().collect().height) == (2, 0)
