@@ -100,6 +100,10 @@ class Checked:
         """One row a rule."""
         return [result.row() for result in self.results]
 
+    def shown(self) -> list[dict[str, Any]]:
+        """The same for a table that a person reads."""
+        return [result.shown() for result in self.results]
+
 
 @dataclass(frozen=True)
 class Fitted:

@@ -37,7 +37,7 @@ def check(place: Place, propose: bool, write: bool, history: bool, as_json: bool
         return _history(place, as_json=as_json)
     project = place.project()
     report = project.check()
-    show(report.rows(), as_json, title="rules")
+    show(report.rows() if as_json else report.shown(), as_json, title="rules")
     if report.note:
         click.echo(report.note, err=True)
     if not as_json and (said := project.robots_sentence()):

@@ -32,7 +32,7 @@ def ingested(project: Project, teller: Teller, quarantined: Callable[[Ingested],
 def checked(project: Project, teller: Teller) -> None:
     """Hold the tables against the declared rules."""
     with teller.step("Check", "The tables are held against rules; an error would stop a nightly run."):
-        teller.table(project.check().rows())
+        teller.table(project.check().shown())
 
 
 def trained(project: Project, teller: Teller, models: Sequence[str] = ()) -> None:

@@ -21,25 +21,33 @@ _ID_PREFIX = 16  # digits of the batch that the id of an event without one begin
 
 
 class Freshness:
-    """How old the newest row is."""
+    """How old the newest row is, of those that are not later than now: a wrong clock does not make old data new."""
 
     def __init__(self, rule: Rule, table: CheckedTable) -> None:
         self._column, self._within, self._now = table.time_column(rule), span(rule, "1d"), table.now
         self.columns = (self._column,)
         self._newest: datetime | None = None
+        self._last, self._later = self._now, 0
 
     def update(self, batch: pl.DataFrame) -> None:
-        """Keep the newest moment."""
-        found = batch[self._column].max()
-        if isinstance(found, datetime) and (self._newest is None or found > self._newest):
-            self._newest = found
+        """Keep the newest moment up to now; of later ones how many there are, and the last."""
+        time, now = pl.col(self._column), pl.lit(self._now)
+        newest, last, later = batch.select(
+            time.filter(time <= now).max(), time.max().alias("last"), (time > now).sum().alias("later")
+        ).row(0)
+        self._later += later
+        self._last = max(self._last, last or self._last)
+        if newest is not None and (self._newest is None or newest > self._newest):
+            self._newest = newest
 
     def finding(self) -> Finding:
-        """Broken where the newest row is older than `within`; the statistic is its age in hours."""
+        """Broken where the newest row is older than `within`, or all are later than now; the statistic is its age in
+        hours."""
+        told = (f"{self._later:,} later than now, up to {self._last.isoformat()}",) if self._later else ()
         if self._newest is None:
-            return Finding(0, 0)
+            return Finding(len(told), len(told), told)
         age = self._now - self._newest
-        return Finding(1, int(age > self._within), (self._newest.isoformat(),), age.total_seconds() / 3600)
+        return Finding(1, int(age > self._within), (self._newest.isoformat(), *told), age.total_seconds() / 3600)
 
 
 class OutOfOrder:

@@ -35,7 +35,7 @@ class RuleResult:
     high: float | None = None
 
     def row(self) -> dict[str, Any]:
-        """The result as a row of a table."""
+        """The result as data: numbers as they were computed."""
         return {
             "table": self.rule.table,
             "column": self.rule.column or ", ".join(self.rule.columns),
@@ -43,12 +43,19 @@ class RuleResult:
             "severity": self.rule.severity,
             "checked": self.checked,
             "broken": self.broken,
-            "share": round(self.share, 6),
+            "share": self.share,
             "threshold": self.rule.threshold,
-            "statistic": _said(self),
-            "examples": ", ".join(self.examples),
+            "statistic": self.statistic,
+            "low": self.low,
+            "high": self.high,
+            "examples": list(self.examples),
             "passed": self.passed,
         }
+
+    def shown(self) -> dict[str, Any]:
+        """The result as a row of a table that a person reads: the statistic with its interval, in few digits."""
+        ends = ("low", "high")
+        return {name: value for name, value in self.row().items() if name not in ends} | {"statistic": _said(self)}
 
 
 def check(snapshot: Snapshot, rules: Sequence[Rule], now: datetime) -> list[RuleResult]:
@@ -92,7 +99,7 @@ class _Tally:
 
     def counted(self, full: set[str]) -> tuple[pl.Expr, pl.Expr]:
         """Which rows are looked at and which break the rule, where the columns in `full` have no empty cell."""
-        looks, breaks = self.rule.applies, self.rule.breaks
+        looks, breaks = (_for_each(each) for each in (self.rule.applies, self.rule.breaks))
         if any(looks.meta.eq(pl.col(name).is_not_null()) for name in looks.meta.root_names() if name in full):
             return pl.repeat(1, pl.len()), breaks
         return looks, looks & breaks
@@ -136,7 +143,7 @@ class _Pass:
             tally.checked += checked
             tally.broken += broken
             if broken and len(tally.examples) < EXAMPLES and tally.rule.shown:
-                tally.examples += _words(rows.filter(breaks)[tally.rule.shown].head(EXAMPLES))
+                tally.examples += _words(rows.filter(tally.rule.applies & breaks)[tally.rule.shown].head(EXAMPLES))
 
     def findings(self) -> list[Finding]:
         for tally in self._by_id:
@@ -147,6 +154,11 @@ class _Pass:
             tally.checked, tally.broken = int(counts[applies].sum()), int(counts[breaks].sum())
             tally.examples = _words(texts[name].gather(np.flatnonzero(breaks & (counts > 0))[:EXAMPLES]))
         return [tally.finding() for tally in self._tallies]
+
+
+def _for_each(condition: pl.Expr) -> pl.Expr:
+    """One that names no column, such as a literal, said of each row: alone it would be counted once a batch."""
+    return condition if condition.meta.root_names() else pl.repeat(value=True, n=pl.len()) & condition
 
 
 def _roots(rule: RowRule) -> frozenset[str]:
