@@ -212,7 +212,7 @@ def test_killed_anywhere_every_row_is_in_the_lake_or_held_and_in_the_end_once(tm
     project = workspace(folder, files)
     for kill in range(KILLS):
         before = len(held(project))
-        killed_while_replaying(folder, chance.uniform(0.0, 0.5))
+        killed_while_replaying(folder, chance.randrange(12), chance.uniform(0.0, 0.05))
         ids = project.snapshot().events().select("id").collect()["id"]
         assert ids.is_unique().all()
         still = {(row["file"], row["line"]) for row in held(project)}
@@ -227,20 +227,28 @@ def test_killed_anywhere_every_row_is_in_the_lake_or_held_and_in_the_end_once(tm
     brought_along(project)
 
 
-def killed_while_replaying(folder: Path, after_s: float) -> None:
+def killed_while_replaying(folder: Path, commits: int, after_s: float) -> None:
+    """Replay, killed so long after it committed so often to the lake."""
     process = subprocess.Popen(
         [sys.executable, "-c", REPLAYING, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdin
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
+    before = committed(folder)
     process.stdin.write("go\n")
     process.stdin.flush()
+    while process.poll() is None and committed(folder) < before + commits:
+        time.sleep(0.002)
     time.sleep(after_s)
     process.kill()
     process.wait()
     process.stdin.close()
     process.stdout.close()
+
+
+def committed(folder: Path) -> int:
+    return sum(1 for name in ("events", "quarantine") for _ in (folder / "lake" / name / "_delta_log").glob("*.json"))
 
 
 def brought_along(project: Project) -> None:
