@@ -166,3 +166,28 @@ def test_structs_of_parquet_are_looked_into(tmp_path: Path) -> None:
     source = guess_events([tmp_path / "a.parquet"]).source
     assert source.columns == EventColumns(user="actor.id", item="data.product.sku")
     assert read_all(tmp_path / "a.parquet", source)[0][1] == {"actor.id": "K1", "data.product.sku": "A1"}
+
+
+def _mixed(path: Path, iso: int) -> Path:
+    """100 rows: `iso` of them as ISO, one that is no time, the others as the Germans write times."""
+    times = [f"2024-05-{n % 28 + 1:02d}T10:00:00" for n in range(iso)] + ["gestern"]
+    times += [f"{n % 28 + 1:02d}.05.2024 10:{n % 60:02d}" for n in range(99 - iso)]
+    path.write_text("Kunde;Artikel;Zeitpunkt\n" + "".join(f"K{n % 9};A{n % 7};{at}\n" for n, at in enumerate(times)))
+    return path
+
+
+def test_the_format_of_most_times_is_taken_and_the_shares_of_all_are_said(tmp_path: Path) -> None:
+    guess = guess_events([_mixed(tmp_path / "a.csv", 20)])
+    assert (guess.source.columns.time, guess.source.time_format) == ("Zeitpunkt", "%d.%m.%Y %H:%M")
+    said = next(doubt for doubt in guess.doubts if "Zeitpunkt" in doubt)
+    assert "79 % are %d.%m.%Y %H:%M, 20 % iso" in said
+    assert "segue quarantine fix --time-format iso" in said
+
+
+def test_times_of_no_clear_format_are_named_with_their_shares(tmp_path: Path) -> None:
+    path = _mixed(tmp_path / "a.csv", 50)
+    guess = guess_events([path])
+    assert guess.source.columns.time is None
+    assert any("'Zeitpunkt' looks like times: 50 % are iso, 49 % %d.%m.%Y %H:%M" in doubt for doubt in guess.doubts)
+    told = guess_events([path], told={"time": "Zeitpunkt"})
+    assert any("say --time-format 'iso'" in doubt and "50 %" in doubt for doubt in told.doubts)

@@ -19,7 +19,7 @@ from segue.data.guess.cells import (
     whole_ids,
 )
 from segue.data.guess.names import EVENT_NAMES, is_known, named, plain
-from segue.data.guess.times import ENOUGH, TimeGuess, guess_time
+from segue.data.guess.times import ENOUGH, TimeGuess, guess_time, main_format, time_shares
 from segue.data.guess.told import NAMING, Told
 from segue.data.guess.types import type_weight
 from segue.data.settings import EventColumns
@@ -107,7 +107,8 @@ class EventRoles:
         if role in ("user", "visitor", "item", "id", "session", "decision") and holds_json(cells):
             return False
         if role == "time":
-            return guess_time(cells) is not None or "time" in plain(column)
+            timed = guess_time(cells) is not None or "time" in plain(column)
+            return timed or main_format(time_shares(cells)) is not None
         if role in ("value", "quantity", "position"):
             return max(number_share(cells), comma_share(cells)) > 0.5
         if role == "type":
@@ -142,6 +143,21 @@ class EventRoles:
             if not self.told.time_format and (guess := guess_time(self.values[column])) is not None:
                 self._take("time", column, f"its cells are times, such as {guess.example!r}")
                 return
+        if not self.told.time_format:
+            self._mixed_time_by_content()
+
+    def _mixed_time_by_content(self) -> None:
+        """A column most of whose cells are times of one format, or a word on one that looks like times."""
+        for column in self._free():
+            shares = time_shares(self.values[column])
+            if main_format(shares):
+                self._take("time", column, "most of its cells are times")
+                return
+            if sum(share for _, share in shares) > 0.5:
+                self.doubts.append(
+                    f"'{column}' looks like times: {_said_shares(shares)}; none is the clear one: "
+                    f"say --column 'time={column}' --time-format '{shares[0][0]}'"
+                )
 
     def _time_as_told(self, column: str) -> bool:
         try:
@@ -192,11 +208,28 @@ class EventRoles:
             return {}
         guess = guess_time(self.values[column])
         if guess is None:
-            if not self.values[column].is_empty():
-                self.doubts.append(f"the times in '{column}' are of no format that is known: set time_format")
-            return {}
+            return {} if self.values[column].is_empty() else self._mixed_time(column)
         self._say_time(guess)
         return {"time_format": guess.time_format} if guess.time_format != "iso" else {}
+
+    def _mixed_time(self, column: str) -> dict[str, Any]:
+        """The format of most cells of a column that has several, and what becomes of the others."""
+        shares = time_shares(self.values[column])
+        if not shares:
+            self.doubts.append(f"the times in '{column}' are of no format that is known: set time_format")
+            return {}
+        said, others = _said_shares(shares), [name for name, _ in shares[1:]]
+        if main_format(shares) is None:
+            self.doubts.append(f"'{column}' mixes times: {said}; say --time-format '{shares[0][0]}' if that is right")
+            return {}
+        self.reasons.append(f"time_format: {shares[0][0]}; in '{column}' {said}")
+        fix = (
+            f"; `segue quarantine fix --time-format {_in_shell(others[0])} --reason …` takes them then"
+            if others
+            else ""
+        )
+        self.doubts.append(f"time: column '{column}': {said}; the others will wait in quarantine{fix}")
+        return {"time_format": shares[0][0]} if shares[0][0] != "iso" else {}
 
     def _time_format_as_told(self, column: str | None) -> dict[str, Any]:
         said = f"time_format: {self.told.time_format}, as you said"
@@ -290,3 +323,13 @@ class EventRoles:
             return {"order": "file"}
         self.doubts.append('no times: set order = "file" if the rows are in the order in which things happened')
         return {}
+
+
+def _said_shares(shares: list[tuple[str, float]]) -> str:
+    """What share of the cells each format reads: "79 % are %d.%m.%Y, 20 % iso"."""
+    first, *others = [f"{share * 100:.0f} %{' are' if n == 0 else ''} {name}" for n, (name, share) in enumerate(shares)]
+    return ", ".join([first, *others])
+
+
+def _in_shell(name: str) -> str:
+    return f"'{name}'" if " " in name else name

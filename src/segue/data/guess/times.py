@@ -10,6 +10,10 @@ import polars as pl
 from segue.data.convert.times import moments
 
 ENOUGH = 0.95  # the share of filled cells that a format has to read
+MAIN = 0.6  # the share that the first of several formats needs at least
+RARE = 0.01  # a format that reads less is not named
+MIXED = 4  # formats that are looked for in a column
+LOOKED_AT = 1000  # cells of a column that they are looked for in
 EARLIEST, AFTER = (
     datetime(1990, 1, 1, tzinfo=UTC),
     datetime(2100, 1, 1, tzinfo=UTC),
@@ -56,6 +60,35 @@ def guess_time(cells: pl.Series) -> TimeGuess | None:
         return None
     rival = next((other for other in found[1:] if _swapped(found[0]) == other), None)
     return TimeGuess(found[0], example, rival, zoned="%z" in found[0] or found[0].endswith("Z"))
+
+
+def time_shares(cells: pl.Series) -> list[tuple[str, float]]:
+    """The formats of a column that mixes some, each with the share of the filled cells that it reads, most first."""
+    text = cells.drop_nulls() if cells.dtype == pl.String else pl.Series([], dtype=pl.String)
+    text = text.filter(text != "")
+    text = text.gather_every(max(len(text) // LOOKED_AT, 1))
+    rest = text
+    shares: list[tuple[str, float]] = []
+    while len(rest) and len(shares) < MIXED:
+        read = {name: _unread(rest, name) for name in ("iso", *PATTERNS)}
+        best = min(read, key=lambda name: len(read[name]))
+        taken = (len(rest) - len(read[best])) / len(text)
+        if taken < RARE:
+            break
+        shares.append((best, taken))
+        rest = read[best]
+    return sorted(shares, key=lambda each: -each[1])
+
+
+def main_format(shares: list[tuple[str, float]]) -> str | None:
+    """The format of most cells where its share is clear: above that of all others, and far above what is no time."""
+    junk = 1 - sum(share for _, share in shares)
+    return shares[0][0] if shares and shares[0][1] >= max(MAIN, 3 * junk) else None
+
+
+def _unread(text: pl.Series, name: str) -> pl.Series:
+    shaped = text.str.contains(r"^\d{4}-\d{2}-\d{2}") if name == "iso" else True
+    return text.filter(~(shaped & moments(text, name, "UTC").is_not_null()))
 
 
 def _share(text: pl.Series, pattern: str) -> float:

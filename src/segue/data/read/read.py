@@ -221,8 +221,18 @@ def _advice(column: str, names: Sequence[str], source: FileSource) -> str:
     near = _near(column, names) or _near(_leaf(column), list(map(_leaf, names)))
     if near:
         name = next(name for name in names if near in (name, _leaf(name)))
-        return f"did you mean '{name}'? write it under [….columns] in segue.toml"
-    return "mend the column's name under [….columns] in segue.toml, or `header` if the file has no header"
+        return f"did you mean '{name}'? write it under {_table(source)} in segue.toml"
+    return (
+        f"mend the column's name under {_table(source)} in segue.toml, or `header` if the file has no header; "
+        "where only some files have this shape, name the others in `files` and read these in a workspace of their own, "
+        "or rename the column in them"
+    )
+
+
+def _table(source: FileSource) -> str:
+    """The table of segue.toml that names the columns of a source."""
+    kinds = {EventSource: "[events.columns]", ItemSource: "[items.columns]", UserSource: "[users.columns]"}
+    return next((name for kind, name in kinds.items() if isinstance(source, kind)), "columns")
 
 
 def _near(column: str, names: Sequence[str], cutoff: float = 0.6) -> str | None:
