@@ -51,6 +51,12 @@ def lake_of(folder: Path, **cells: list[Any]) -> Snapshot:
     return lake.snapshot()
 
 
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """Events that are never written to."""
+    return lake_of(tmp_path_factory.mktemp("numbers"), value=NUMBERS)
+
+
 def one(snapshot: Snapshot, **said: Any) -> RuleResult:
     return check(snapshot, [Rule(table="events", **said)], NOW)[0]
 
@@ -70,9 +76,9 @@ def test_each_kind_counts_each_row(tmp_path: Path, *, gaps: bool) -> None:
 
 
 @pytest.mark.parametrize("value", ["1", True, "red"])
-def test_values_of_a_column_of_numbers_are_numbers(tmp_path: Path, value: object) -> None:
+def test_values_of_a_column_of_numbers_are_numbers(numbers: Snapshot, value: object) -> None:
     with pytest.raises(DeclarationError, match="is no number, and 'value' holds numbers"):
-        one(lake_of(tmp_path, value=NUMBERS), rule="allowed", column="value", values=(1, value))
+        one(numbers, rule="allowed", column="value", values=(1, value))
 
 
 @pytest.mark.parametrize(
@@ -90,9 +96,9 @@ def test_values_of_a_column_of_numbers_are_numbers(tmp_path: Path, value: object
         ("1 = 2", "names no column"),
     ],
 )  # fmt: skip
-def test_a_condition_on_several_rows_is_refused(tmp_path: Path, said: str, words: str) -> None:
+def test_a_condition_on_several_rows_is_refused(numbers: Snapshot, said: str, words: str) -> None:
     with pytest.raises(DeclarationError, match=words):
-        one(lake_of(tmp_path, value=NUMBERS), rule="expression", expression=said)
+        one(numbers, rule="expression", expression=said)
 
 
 @pytest.mark.parametrize(
@@ -103,8 +109,8 @@ def test_a_condition_on_several_rows_is_refused(tmp_path: Path, said: str, words
         "CASE WHEN value > 1 THEN value < 9 ELSE TRUE END", "GREATEST(value, 1) >= 1", "value BETWEEN 0 AND 9",
     ],
 )  # fmt: skip
-def test_a_condition_on_each_row_is_taken(tmp_path: Path, said: str) -> None:
-    result = one(lake_of(tmp_path, value=NUMBERS), rule="expression", expression=said)
+def test_a_condition_on_each_row_is_taken(numbers: Snapshot, said: str) -> None:
+    result = one(numbers, rule="expression", expression=said)
     assert (result.checked, result.broken) == (4, 0)
 
 

@@ -23,7 +23,7 @@ BEFORE = '# mine\n[storage]\nendpoint = "https://here"\n\n[[rules]]\ntable = "ev
 EVIL = 'x\n[storage]\nendpoint = "http://evil"\n#'
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(texts=st.lists(st.text(max_size=12), min_size=1, max_size=8, unique=True))
 @example(texts=[EVIL])
 @example(texts=[EVIL.replace("\n", end) for end in ("\r", "\r\n", "\x85", "\u2028", "\u2029", "\x0b", "\x0c")])
