@@ -322,15 +322,17 @@ class Project:
         columns: Mapping[str, str] | None = None,
     ) -> Replayed:
         """Try refused rows again, as the declaration says now, or with other settings or columns of [events], [items]
-        or [users]. Each comes back once, however often this is repeated; the others stay with their reason now."""
+        or [users]. Each comes back once, however often this is repeated; the others stay, with their reason now, or
+        with the one they had where other settings were tried."""
         from segue.data.quality.held import held, select
         from segue.data.quality.mends import with_mends
-        from segue.data.quality.replay import replay
+        from segue.data.quality.replay import attempt, replay
 
         sources = with_mends(self._sources(), settings or {}, columns or {})
+        again = attempt if settings or columns else replay
         with self.lake.writer(wait_s=5):
             files = held(select(self.snapshot(), reason, file), self.folder)
-            done = replay(self.lake, files, sources, datetime.now(UTC))
+            done = again(self.lake, files, sources, datetime.now(UTC))
         return self._replayed(done)
 
     def export_quarantine(self, path: Path, reason: str | None = None, file: str | None = None) -> int:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.domain.errors import DataError, UnknownName
+from segue.domain.errors import DataError, DeclarationError, UnknownName
 from segue.project import Project
 
 KILLS = int(os.environ.get("SEGUE_KILLS", "8"))  # of replay
@@ -186,6 +186,17 @@ def test_killed_between_the_two_tables_rows_come_back_once(tmp_path: Path) -> No
     done = project.replay(reason="format", settings={"time_format": "%Y-%m-%d"})
     assert (done.returned, done.duplicates) == (0, 1)
     assert (len(events(project)), len(held(project))) == (2, 3)
+
+
+def test_what_an_attempt_does_not_mend_keeps_its_reason(tmp_path: Path) -> None:
+    project = workspace(tmp_path, {"a.csv": ROWS.encode()})
+    before = held(project)
+    done = project.replay(settings={"time_format": "%d/%m/%Y"})
+    assert (done.returned, held(project)) == (0, before)
+    with pytest.raises(DeclarationError, match="%Q is no part of a time"):
+        project.replay(settings={"time_format": "%d.%Q"})
+    with pytest.raises(DeclarationError, match="no part of it is a time"):
+        project.replay(settings={"time_format": "day first"})
 
 
 REPLAYING = """

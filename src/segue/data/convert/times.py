@@ -66,6 +66,9 @@ def checked_zone(timezone: str) -> str:
     return timezone
 
 
+_SIGNS = frozenset("YCyGgmbBhdeaAwuUWVjDxFvHkIlPpMSfRTXrZzcstn+%")  # what a pattern may have behind its percent signs
+
+
 def rust_pattern(pattern: str) -> str:
     """Python's strptime pattern as polars reads it: `.%f` is a fraction of any length there.
 
@@ -149,6 +152,14 @@ def _fill(found: pl.Series, text: pl.Series, pattern: str, zone: str) -> pl.Seri
 
 
 def _pattern(text: pl.Series, pattern: str, zone: str) -> pl.Series:
+    odd = [sign for sign in re.findall(r"%[-_0]?:*[.369]*(.?)", pattern) if sign not in _SIGNS or not sign]
+    if odd or "%" not in pattern:
+        said = f"%{odd[0]} is no part of a time" if odd else "no part of it is a time"
+        raise DeclarationError(
+            f"'{pattern}' is no pattern for times ({said})",
+            where="time_format",
+            mend='see strptime, such as "%d.%m.%Y %H:%M"; or iso, epoch_s, epoch_ms, epoch_us, epoch_ns',
+        )
     return _parsed(text, rust_pattern(pattern), zone)
 
 

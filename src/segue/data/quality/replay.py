@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -35,6 +35,8 @@ from segue.data.settings import EventSource, FileSource, ItemSource, UserSource
 from segue.domain import columns
 from segue.domain.errors import MissingColumn, ReadError
 
+Exchange = Callable[[Lake, Held, list[Broken], datetime], None]
+
 LOST = "only the first 64 KB of the row are kept, and its file is not as it was"
 
 
@@ -60,8 +62,18 @@ def replay(lake: Lake, files: Sequence[Held], sources: Sources, now: datetime) -
     """Read held rows as the sources say now. Call it within `lake.writer()`, with rows that were selected in it.
 
     Rows keep the ids that their place in the file gives them, and go by the batch that they were refused from: they
-    come in once however often this is cut off and repeated, and go with the file's rows where it is read anew.
+    come in once however often this is cut off and repeated, and go with the file's rows where it is read anew. Those
+    that stay get their reason now.
     """
+    return _tried(lake, files, sources, now, _exchange)
+
+
+def attempt(lake: Lake, files: Sequence[Held], sources: Sources, now: datetime) -> Replayed:
+    """As `replay`, with sources that are not those declared: what does not come back keeps the reason it had."""
+    return _tried(lake, files, sources, now, _release)
+
+
+def _tried(lake: Lake, files: Sequence[Held], sources: Sources, now: datetime, exchange: Exchange) -> Replayed:
     done = Replayed()
     for each in files:
         source = resolved(sources[each.table])
@@ -71,7 +83,7 @@ def replay(lake: Lake, files: Sequence[Held], sources: Sources, now: datetime) -
             taken = _refused(each, source, error.problem)
         name = _batch(each, source)
         appended = lake.take(each.table, {name: taken.frame})[name] if taken.frame.height else Appended(0, 0)
-        _exchange(lake, each, taken.broken, now)
+        exchange(lake, each, taken.broken, now)
         done.tried += len(each.rows)
         done.returned += appended.rows
         done.duplicates += appended.duplicates
@@ -185,6 +197,14 @@ def _batch(each: Held, source: FileSource) -> str:
     return f"{each.batch}.replayed-{digest.hexdigest()}"
 
 
+def _release(lake: Lake, each: Held, broken: list[Broken], now: datetime) -> None:
+    """Take the rows that came back out of quarantine, and leave the others as they are."""
+    stay = {row.line for row in broken}
+    came = replace(each, rows={line: row for line, row in each.rows.items() if line not in stay})
+    if came.rows:
+        _exchange(lake, came, [], now)
+
+
 def _exchange(lake: Lake, each: Held, broken: list[Broken], now: datetime) -> None:
     """Take the rows that were tried out of quarantine, and put those in that stay, in one commit."""
     tried = pl.DataFrame({"line": list(each.rows)}, schema={"line": pl.Int64})
@@ -220,4 +240,4 @@ def _stays(each: Held, broken: list[Broken], before: pl.DataFrame, now: datetime
     return as_laid_out(frame, QUARANTINE)
 
 
-__all__ = ["Replayed", "replay"]
+__all__ = ["Replayed", "attempt", "replay"]
