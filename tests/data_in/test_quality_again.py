@@ -86,7 +86,7 @@ def test_a_file_that_cannot_be_tried_leaves_the_others_their_turn(tmp_path: Path
     (tmp_path / "b.csv").write_text("user,item,type\nu,i,view\nv,k,\n")
     project = declared(tmp_path, TYPED.replace("*.csv", "b.csv"))
     project.ingest()
-    done = project.replay(columns={"type": "type"})
+    done = project.replay()
     assert (done.returned, done.stays.total()) == (0, 2)
     said = {row["file"]: (row["reason"], row["bytes"]) for row in held(project)}
     assert said == {
