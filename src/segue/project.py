@@ -137,10 +137,21 @@ class Project:
 
         snapshot = snapshot or self.snapshot()
         if snapshot.events_count == 0:
-            raise DataError(
-                "the lake holds no events", where=str(self.folder / "lake"), mend="run `segue ingest` first"
-            )
+            raise self._nothing(snapshot)
         return interactions(snapshot, self.declaration.events, self.folder / "cache", people=self.people(snapshot))
+
+    def _nothing(self, snapshot: Snapshot) -> DataError:
+        """What is said where there is nothing to learn from."""
+        where, first = str(self.folder / "lake"), None
+        if snapshot.as_of is not None:
+            first = self.snapshot().coded_events().select("received").min().collect().item()
+        if first is None:
+            return DataError("the lake holds no events", where=where, mend="run `segue ingest` first")
+        return DataError(
+            f"nothing had arrived by {snapshot.as_of:%Y-%m-%d %H:%M}; the first events came {first:%Y-%m-%d %H:%M} UTC",
+            where=where,
+            mend="--as-of goes by arrival, not by when things happened; for a past of that kind, split by time",
+        )
 
     def people(self, snapshot: Snapshot | None = None) -> People:
         """Whom each person counts for: visitors the users they became, robots nobody, as the declaration says."""

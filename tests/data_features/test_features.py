@@ -143,3 +143,9 @@ def test_refusals_name_the_column():
 def test_what_makes_no_feature_is_refused(feature):
     with pytest.raises(DeclarationError):
         features(log([]), questions([]), {"x": feature})
+
+
+def test_a_feature_that_is_called_like_a_column_of_the_requests_is_refused() -> None:
+    events = pl.DataFrame({"time": [START], "received": [START], "user": ["a"], "item": ["x"], "type": ["view"]})
+    with pytest.raises(DeclarationError, match="a column 'time' already"):
+        features(events, pl.DataFrame({"time": [START], "user": ["a"]}), {"time": Feature()})

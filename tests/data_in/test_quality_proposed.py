@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -13,8 +13,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from segue.data.lake.lake import Lake
 from segue.data.quality.history import said
-from segue.data.quality.propose import Proposal, _above, _listed, _Told, write
+from segue.data.quality.propose import Proposal, _above, _listed, _Told, propose, write
 from segue.data.settings import Rule
 from segue.domain.errors import DeclarationError
 
@@ -69,3 +70,14 @@ def test_bounds_are_of_what_is_finite() -> None:
 def test_a_bound_is_above_and_finite(number: float) -> None:
     assert math.isfinite(_above(number))
     assert _above(number) >= min(number, sys.float_info.max) - abs(number) * 1e-9
+
+
+def test_of_a_log_that_has_ended_no_freshness_is_asked(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    days = pl.DataFrame({"id": [f"e{n}" for n in range(40)], "type": "view", "user": "ann", "item": "x"}).with_columns(
+        time=pl.lit(NOW) - pl.duration(days=pl.int_range(40))
+    )
+    lake.append_events(days, "days")
+    now_and_later = (propose(lake.snapshot(), NOW + timedelta(days=later)) for later in (0, 30))
+    asked = [{each.rule.rule for each in proposals} for proposals in now_and_later]
+    assert asked[0] - asked[1] == {"freshness"}

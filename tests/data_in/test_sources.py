@@ -6,6 +6,7 @@ import gzip
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
 
 import duckdb
 import polars as pl
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from segue.data.settings import EventSource, StorageSettings
+from segue.data.sources import query, remote
 from segue.data.sources.frames import Frame
 from segue.data.sources.places import locations
 from segue.data.sources.query import Query
@@ -189,6 +191,30 @@ def test_init_looks_at_what_a_query_gives(tmp_path: Path) -> None:
     said = opened.declaration.events
     assert (said.files, said.columns.user, said.time_format) == ((), "user", "iso")
     assert opened.ingest().sentence().startswith("kept 99 rows")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["s3://AKIA:se/cret@bucket/x.csv", "s3://AKIA:a?secret=c@bucket/x", "hdfs://u:secret@h/x", "ftp://u:secret@h/x"],
+)
+def test_a_key_in_an_address_is_refused_and_not_shown(address: str) -> None:
+    with pytest.raises(DeclarationError, match="a key stands in the address") as error:
+        remote._parted(address)
+    assert "secret" not in str(error.value)
+    assert "se/cret" not in str(error.value)
+
+
+def test_an_at_sign_in_a_name_is_no_key() -> None:
+    assert remote._parted("s3://bucket/a@b:c.csv")[:2] == ("s3", "bucket/a@b:c.csv")
+
+
+def test_a_password_may_hold_any_sign_and_shows_in_no_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPW", "p@ss/w:rd?#% x")
+    monkeypatch.setenv("PGHOSTS", "db:5432")
+    url = "postgresql://u:${PGPW}@${PGHOSTS}/d"
+    asked = urlsplit(query._expanded(url))
+    assert (asked.hostname, asked.port, unquote(asked.password or "")) == ("db", 5432, "p@ss/w:rd?#% x")
+    assert {"p@ss/w:rd?#% x", quote("p@ss/w:rd?#% x", safe="")} <= set(query._secrets(url))
 
 
 @pytest.mark.parametrize("url", ["postgresql://u:secret@h/d", "postgresql://h/d?password=secret", "oracle://h/d"])

@@ -150,3 +150,10 @@ def test_the_commands_say_the_same(made, project):
     user = project.users.head(1)["id"][0]
     assert told("-C", made, "describe", "--user", user)["events"] == project.describe(user).events
     assert "models see" in segue("-C", made, "describe", "--user", user).output
+
+
+def test_what_cannot_be_looked_at_is_refused_in_words(project):
+    with pytest.raises(UnknownName, match="did you mean 'type'"):
+        project.events.profile()["typ"]
+    with pytest.raises(DataError, match="a sample has no -1"):
+        project.events.sample(-1)

@@ -82,6 +82,8 @@ class LazyTable:
         """
         if (n is None) == (people is None):
             raise DataError("a sample is of `n` rows or of `people`", where=self.name, mend="give one of the two")
+        if (n or people or 0) < 0:
+            raise DataError(f"a sample has no {n or people} rows or people", where=self.name, mend="give 0 or more")
         rows, decoded = self._undecoded()
         drawn = _people(rows, self._snapshot, people, seed) if people is not None else _drawn(rows, n or 0, seed)
         return decoded(drawn).collect(engine="streaming")

@@ -12,7 +12,7 @@ import polars as pl
 from segue.data.features.settings import Feature
 from segue.data.features.timeline import Floats, Ints, Timeline, firsts
 from segue.domain import columns
-from segue.domain.errors import MissingColumn
+from segue.domain.errors import DeclarationError, MissingColumn
 
 Clock = Literal["occurred", "received"]
 DAY_US: Final = 86_400_000_000.0
@@ -35,6 +35,12 @@ def features(
     """
     for name, feature in wanted.items():
         feature.check(name)
+        if name in requests.columns:
+            raise DeclarationError(
+                f"the requests have a column '{name}' already",
+                where=f"[features.{name}]",
+                mend="call the feature otherwise",
+            )
     met = _Events(events, requests, wanted, clock)
     return requests.with_columns(pl.Series(name, met.feature(feature)) for name, feature in wanted.items())
 

@@ -13,6 +13,7 @@ from segue.data.profile.attributes import unfolded
 from segue.data.profile.distinct import distinct_counts
 from segue.data.profile.numbers import Numbers, numbers
 from segue.domain import columns
+from segue.domain.errors import unknown
 
 if TYPE_CHECKING:
     from segue.data.lake.snapshot import Snapshot
@@ -83,7 +84,10 @@ class TableProfile:
 
     def __getitem__(self, name: str) -> ColumnProfile:
         """The profile of one column by its name; what is inside JSON is `attributes.brand`."""
-        return next(column for column in self.columns if column.name == name)
+        named = {column.name: column for column in self.columns}
+        if name not in named:
+            raise unknown("column", name, named, where=self.name)
+        return named[name]
 
     @property
     def filled(self) -> tuple[ColumnProfile, ...]:

@@ -60,7 +60,8 @@ def propose(snapshot: Snapshot, now: datetime) -> list[Proposal]:
     candidates = [candidate for name in ("events", "items", "users") for candidate in _candidates(snapshot, name)]
     results = check(snapshot, [candidate.rule for candidate in candidates], now)
     tried = zip(candidates, results, strict=True)
-    return [_fitted(candidate, result) for candidate, result in tried if result.checked]
+    fitted = (_fitted(candidate, result) for candidate, result in tried if result.checked)
+    return [proposal for proposal in fitted if proposal is not None]
 
 
 def write(path: Path, proposals: list[Proposal], now: datetime) -> None:
@@ -190,8 +191,8 @@ def _pattern(rows: pl.LazyFrame, name: str, column: str) -> Iterator[Proposal]:
             return
 
 
-def _fitted(candidate: Proposal, result: RuleResult) -> Proposal:
-    """The rule with the threshold, or limit, at which the data pass, and with what was found."""
+def _fitted(candidate: Proposal, result: RuleResult) -> Proposal | None:
+    """The rule with the threshold, or limit, at which the data pass, and with what was found; None where none is."""
     rule, evidence = candidate.rule, candidate.evidence
     if result.statistic is not None and rule.rule == "drift":
         low, high = result.low or 0.0, result.high or 0.0
@@ -199,7 +200,7 @@ def _fitted(candidate: Proposal, result: RuleResult) -> Proposal:
         limit = _above(SLACK * low) if result.broken else None
         return Proposal(msgspec.structs.replace(rule, limit=limit), evidence)
     if rule.rule == "freshness":
-        return Proposal(rule, evidence)
+        return Proposal(rule, evidence) if result.passed else None  # the log has ended: nothing is waited for
     evidence += f"; {result.broken:,} of {result.checked:,} break it" if result.broken else "; none breaks it"
     threshold = min(1.0, _above(SLACK * result.share)) if result.broken else 0.0
     return Proposal(msgspec.structs.replace(rule, threshold=threshold), evidence)

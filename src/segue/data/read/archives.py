@@ -102,7 +102,8 @@ class _Member:
 
     def position(self) -> int:
         """Bytes of the archive up to where it is read, about."""
-        share = 1.0 if self._stream is None or self._stream.closed else self._stream.tell() / self._member.file_size
+        whole = max(self._member.file_size, 1)
+        share = 1.0 if self._stream is None or self._stream.closed else self._stream.tell() / whole
         return self._member.header_offset + int(share * self._member.compress_size)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import msgspec
 import pyarrow as pa
@@ -161,7 +161,10 @@ def _shown(said: SplitResult) -> str:
 
 
 def _expanded(text: str) -> str:
-    return _VARIABLE.sub(lambda found: _variable(found[1]), text)
+    """The address with the values of its variables; who asks and the password may hold any sign."""
+    who, at, where = text.rpartition("@")
+    who = _VARIABLE.sub(lambda found: quote(_variable(found[1]), safe=""), who)
+    return who + at + _VARIABLE.sub(lambda found: _variable(found[1]), where)
 
 
 def _variable(name: str) -> str:
@@ -172,7 +175,8 @@ def _variable(name: str) -> str:
 
 def _secrets(url: str) -> list[str]:
     names = [*_VARIABLE.findall(url), "PGPASSWORD"]
-    return sorted({os.environ[name] for name in names if os.environ.get(name)}, key=len, reverse=True)
+    told = {os.environ[name] for name in names if os.environ.get(name)}
+    return sorted(told | {quote(each, safe="") for each in told}, key=len, reverse=True)
 
 
 def _missing(extra: str) -> MissingExtra:

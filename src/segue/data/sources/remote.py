@@ -100,6 +100,7 @@ def _pattern(path: str) -> str:
 def _parted(address: str) -> tuple[str, str, dict[str, str]]:
     """Scheme, path and options; a "?" that no option follows belongs to the glob."""
     scheme, _, rest = address.partition("://")
+    _refuse_keys(scheme, rest)
     if scheme not in SCHEMES:
         raise DeclarationError(
             f"files are not read from '{scheme}:'", where=address.partition("?")[0], mend="s3://, hdfs:// or file://"
@@ -109,13 +110,25 @@ def _parted(address: str) -> tuple[str, str, dict[str, str]]:
         path, options = rest[: found.start()], rest[found.end() :]
     given = dict(parse_qsl(options))
     wrong = [name for name in given if name not in OPTIONS]
-    if wrong or ("@" in path.partition("/")[0] and scheme == "s3"):
+    if wrong:
         raise DeclarationError(
-            f"an address has no option '{wrong[0]}'" if wrong else "a key stands in the address",
-            where=f"{scheme}://{path.rpartition('@')[2]}",
+            f"an address has no option '{wrong[0]}'",
+            where=f"{scheme}://{path}",
             mend=f"options are {', '.join(OPTIONS)}; keys come from the environment (AWS_ACCESS_KEY_ID, …)",
         )
     return scheme, path, given
+
+
+def _refuse_keys(scheme: str, rest: str) -> None:
+    """Refuse an address with a key or a password in it, and show nothing of it: keys of S3 may hold a "/" or "?"."""
+    who = rest.partition("/")[0] if scheme != "s3" else rest
+    left, at, _ = who.rpartition("@")
+    if at and (":" in left.partition("/")[0] or (scheme == "s3" and "/" not in left)):
+        raise DeclarationError(
+            "a key stands in the address",
+            where=f"{scheme}://…@{rest.rpartition('@')[2].partition('?')[0]}",
+            mend="keys come from the environment (AWS_ACCESS_KEY_ID, …)",
+        )
 
 
 def _store(scheme: str, path: str, options: dict[str, str], storage: StorageSettings) -> tuple[fs.FileSystem, str]:
