@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from segue.domain.recommender import Recommender
 
 
+MANY = 20  # files that are told one by one
+
+
 @dataclass(frozen=True)
 class Ingested:
     """What became of each file."""
@@ -34,6 +37,17 @@ class Ingested:
             }
             for report in self.files
         ]
+
+    def telling(self) -> list[dict[str, Any]]:
+        """One row a file where there are few; of many, those that say most, and one for all others together."""
+        rows = self.rows()
+        if len(rows) <= MANY:
+            return rows
+        told = sorted(rows, key=lambda row: (row["quarantined"], row["left out"], row["rows"]), reverse=True)[:MANY]
+        others = [row for row in rows if row not in told]
+        counts = ("rows", "kept", "quarantined", "duplicates", "left out")
+        summed = {name: sum(row[name] for row in others) for name in counts}
+        return [*told, {"file": f"{len(others):,} other files", **summed, "note": "--json lists them all"}]
 
     @property
     def quarantined(self) -> dict[str, int]:

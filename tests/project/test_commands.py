@@ -313,3 +313,16 @@ def test_a_reader_that_has_enough_is_no_error(shop: Path) -> None:
     command = f"{sys.executable} -m segue -C {shop} config show | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert done.stderr == ""
+
+
+def test_of_many_files_those_are_told_that_say_most(tmp_path: Path) -> None:
+    for number in range(30):
+        bad = "nobody,\n" if number == 17 else ""
+        (tmp_path / f"{number:02d}.csv").write_text(f"user,item\nu{number},x\n{bad}")
+    columns = '[events.columns]\nuser = "user"\nitem = "item"\n'
+    (tmp_path / FILE).write_text(f'[events]\nfiles = ["*.csv"]\n{columns}')
+    reports = Project.open(tmp_path).ingest()
+    rows = reports.telling()
+    assert (len(reports.rows()), len(rows), rows[0]["file"]) == (30, 21, "17.csv")
+    assert rows[-1]["file"] == "10 other files"
+    assert sum(row["kept"] for row in rows) == 30

@@ -67,7 +67,7 @@ def ingest(place: Place, files: tuple[str, ...], as_json: bool) -> None:  # noqa
 
     with progress("reading") as advance:
         reports = place.project().ingest(files, progress=advance)
-    show(reports.rows(), as_json, title="ingested")
+    show(reports.rows() if as_json else reports.telling(), as_json, title="ingested")
     if not as_json:
         click.echo(reports.sentence())
         place.say_next(*(["quarantine"] if reports.quarantined else []), "check", "train")
