@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import signal
 import sys
@@ -25,7 +26,9 @@ def main(folder: Path, file: Path, largest: int) -> None:
         said |= {"kept": report.kept, "duplicates": report.duplicates}
     except SegueError as error:
         said |= {"error": type(error).__name__, "problem": error.problem}
-    said["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    # getrusage would count what the parent held when it forked
+    held = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    said["peak_mb"] = int(held[1]) >> 10 if held else None
     sys.stdout.write(json.dumps(said))
 
 
