@@ -114,7 +114,7 @@ def _looked(area: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
     found: list[Finding] = []
     try:
         found.extend(look())  # what was found before an error stays
-    except Exception as error:
+    except Exception as error:  # a workspace may be broken in any way, and the other looks still have to be taken
         found.append(_broken(area, error, ""))
     return found
 

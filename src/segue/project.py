@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from segue.data.quality.propose import Proposal
     from segue.data.quality.replay import Replayed
     from segue.data.read.files import Location
-    from segue.data.settings import FileSource
+    from segue.data.settings import TableSource
     from segue.data.split.split import Split
     from segue.domain.catalog import Item
     from segue.domain.recommender import Recommender
@@ -654,7 +654,7 @@ class Project:
 
         return LazyTable(self.snapshot(), name)
 
-    def _sources(self) -> dict[str, FileSource]:
+    def _sources(self) -> dict[str, TableSource]:
         said = self.declaration
         return {"events": said.events, "items": said.items, "users": said.users}
 

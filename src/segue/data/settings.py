@@ -146,6 +146,9 @@ class UserSource(FileSource, frozen=True):
     columns: UserColumns = UserColumns()
 
 
+TableSource = EventSource | ItemSource | UserSource  # each has columns of its own
+
+
 Days = Annotated[int, msgspec.Meta(ge=1)]
 
 

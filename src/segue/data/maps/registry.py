@@ -72,7 +72,7 @@ def resolved(source: Source) -> Source:
 
 
 def _columns(source: FileSource, found: TableMap) -> msgspec.Struct:
-    columns, unsaid = source.columns, type(source)().columns  # type: ignore[attr-defined]
+    columns, unsaid = source.columns, type(source)().columns  # type: ignore[attr-defined]  # what has a map has columns
     names = [name for name in columns.__struct_fields__ if getattr(columns, name) == getattr(unsaid, name)]
     merged: msgspec.Struct = msgspec.structs.replace(
         columns, **{name: getattr(found.source.columns, name) for name in names}

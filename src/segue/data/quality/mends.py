@@ -7,17 +7,17 @@ from typing import Any
 
 import msgspec
 
-from segue.data.settings import FileSource
+from segue.data.settings import TableSource
 from segue.domain.errors import unknown
 
 
 def with_mends(
-    sources: Mapping[str, FileSource], settings: Mapping[str, Any], columns: Mapping[str, str]
-) -> dict[str, FileSource]:
+    sources: Mapping[str, TableSource], settings: Mapping[str, Any], columns: Mapping[str, str]
+) -> dict[str, TableSource]:
     """The sources with other settings and columns, each where it has such; one that none has is an `UnknownName`."""
     for kind, names, known in (
         ("setting", settings, {name for each in sources.values() for name in each.__struct_fields__}),
-        ("column", columns, {name for each in sources.values() for name in _columns(each).__struct_fields__}),
+        ("column", columns, {name for each in sources.values() for name in each.columns.__struct_fields__}),
     ):
         for name in names:
             if name not in known:
@@ -25,19 +25,13 @@ def with_mends(
     return {table: _mended(source, settings, columns) for table, source in sources.items()}
 
 
-def _mended(source: FileSource, settings: Mapping[str, Any], columns: Mapping[str, str]) -> FileSource:
-    named = _columns(source)
-    changed = msgspec.structs.replace(named, **_of(named, columns))
+def _mended(source: TableSource, settings: Mapping[str, Any], columns: Mapping[str, str]) -> TableSource:
+    changed = msgspec.structs.replace(source.columns, **_of(source.columns, columns))
     return msgspec.structs.replace(source, **_of(source, settings), columns=changed)
 
 
 def _of(struct: msgspec.Struct, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in struct.__struct_fields__}
-
-
-def _columns(source: FileSource) -> msgspec.Struct:
-    found: msgspec.Struct = source.columns  # type: ignore[attr-defined]
-    return found
 
 
 __all__ = ["with_mends"]

@@ -17,7 +17,7 @@ from segue.data.read.json_lines import absent_fields, read_json_lines
 from segue.data.read.parquet import read_parquet
 from segue.data.read.rows import Rows
 from segue.data.read.text import bom, codec, utf8_blocks
-from segue.data.settings import EventSource, FileSource, ItemSource, UserSource
+from segue.data.settings import EventSource, FileSource, ItemSource, TableSource, UserSource
 from segue.domain.errors import DeclarationError, MissingColumn, ReadError
 
 Kind = Literal["csv", "jsonl", "json", "parquet", "arrow"]
@@ -116,7 +116,7 @@ def _beginning(head: bytes) -> str:
 
 def mapped(source: FileSource) -> dict[str, str]:
     """The columns of the file that the source names, by Segue's names for them."""
-    if not isinstance(source, EventSource | ItemSource | UserSource):
+    if not isinstance(source, TableSource):
         return {}
     columns = source.columns
     return {
