@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from segue.data.profile.joins import Covered, Joined, Joins
 from segue.data.profile.profile import Profile
 from segue.data.profile.tables import ColumnProfile, TableProfile
 from segue.domain import columns as names
@@ -151,50 +153,49 @@ def fitting(profile: Profile) -> Section | None:
         sentences.append(f"{share(each.share)} of the items have {_article(each.column)}{part}.")
     if (titles := _titles(profile)) is not None:
         sentences.append(titles)
-    figures = []
-    if told:
-        figures.append(
-            Figure(
-                "Ids that lead somewhere",
-                levels(
-                    [name for name, _ in told],
-                    [joined.share for _, joined in told],
-                    [share(joined.share) for _, joined in told],
-                    "Share of ids that are known on the other side",
-                    lead,
-                ),
-                [
-                    {"what": name, "known": joined.known, "of": joined.of, "share": share(joined.share)}
-                    for name, joined in told
-                ],
-                "project.profile().joins",
-                found,
-            )
-        )
-    if covered:
-        figures.append(
-            Figure(
-                "What the catalog says about its items",
-                levels(
-                    [each.column for each in covered],
-                    [each.share for each in covered],
-                    [share(each.share) for each in covered],
-                    "Share of items that have the column filled",
-                    lead,
-                ),
-                [
-                    {
-                        "column": each.column,
-                        "items": share(each.share),
-                        "of the events": "" if each.events is None else share(each.events),
-                    }
-                    for each in covered
-                ],
-                "project.profile().coverage",
-                covered,
-            )
-        )
+    figures = ([_led(found, told, lead)] if told else []) + ([_covered(covered, lead)] if covered else [])
     return Section("fitting", "What fits together", lead, tuple(sentences), tuple(figures))
+
+
+def _led(found: Joins, told: list[tuple[str, Joined]], lead: str) -> Figure:
+    """The share of ids that are known on the other side."""
+    return Figure(
+        "Ids that lead somewhere",
+        levels(
+            [name for name, _ in told],
+            [joined.share for _, joined in told],
+            [share(joined.share) for _, joined in told],
+            "Share of ids that are known on the other side",
+            lead,
+        ),
+        [{"what": name, "known": joined.known, "of": joined.of, "share": share(joined.share)} for name, joined in told],
+        "project.profile().joins",
+        found,
+    )
+
+
+def _covered(covered: Sequence[Covered], lead: str) -> Figure:
+    """The share of items that have each column filled."""
+    return Figure(
+        "What the catalog says about its items",
+        levels(
+            [each.column for each in covered],
+            [each.share for each in covered],
+            [share(each.share) for each in covered],
+            "Share of items that have the column filled",
+            lead,
+        ),
+        [
+            {
+                "column": each.column,
+                "items": share(each.share),
+                "of the events": "" if each.events is None else share(each.events),
+            }
+            for each in covered
+        ],
+        "project.profile().coverage",
+        covered,
+    )
 
 
 def _titles(profile: Profile) -> str | None:

@@ -33,11 +33,16 @@ def growth(profile: Profile) -> Section | None:
         late = whole[-1]
         back = share(late.returning / late.people) if late.people else "0 %"
         sentences.append(f"In the last whole {found.unit}, {back} of {late.people:,} people had been there before.")
+    return Section("growth", "Growth", lead, tuple(sentences), _by_period(found, lead))
+
+
+def _by_period(found: Growth, lead: str) -> tuple[Figure, ...]:
+    """Events, people and items of each period."""
     names = _starts([period.start for period in found.periods])
     table = [_row(period) for period in found.periods]
     per = f"by {found.unit}"
     partly = {place for place, period in enumerate(found.periods) if not period.whole}
-    figures = (
+    return (
         Figure(
             f"Events {per}",
             bars([period.events for period in found.periods], names, f"Events {per}", lead, faint=partly),
@@ -68,7 +73,6 @@ def growth(profile: Profile) -> Section | None:
             [period.items for period in found.periods],
         ),
     )
-    return Section("growth", "Growth", lead, tuple(sentences), figures)
 
 
 def _trend(found: Growth, whole: list[Period]) -> str:
