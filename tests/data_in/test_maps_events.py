@@ -269,3 +269,48 @@ def test_ga4_rows_of_json_and_of_parquet_are_the_same(tmp_path: Path) -> None:
     assert {name: parquet.rows[0][name] for name in ("id", "item", "time", "session", "value")} == {
         name: found.rows[0][name] for name in ("id", "item", "time", "session", "value")
     }
+
+
+def without_places(**fields: Any) -> dict[str, Any]:
+    """A row as older exports have it: several events of one page have one time, and nothing says their order."""
+    return {
+        "event_timestamp": 1740823200000000,
+        "event_name": "add_to_cart",
+        "user_pseudo_id": "9.1",
+        "event_params": [
+            {"key": "page", "value": {"string_value": "/mug", "int_value": None}},
+            {"key": "value", "value": {"string_value": None, "int_value": 2}},
+        ],
+        "items": [{"item_id": "mug", "quantity": 2, "price": 7.5, "coupon": None}],
+    } | fields
+
+
+def test_two_ga4_events_of_one_microsecond_are_two_and_exported_again_the_same_two(tmp_path: Path) -> None:
+    rows = [
+        without_places(),
+        without_places(items=[{"item_id": "mug", "quantity": 3, "price": 7.5}]),
+        without_places(event_params=[{"key": "page", "value": {"string_value": "/pan"}}]),
+        without_places(event_params=[{"key": "page", "value": {"string_value": "2"}}]),
+        without_places(event_params=[{"key": "page", "value": {"int_value": 2}}]),
+    ]
+    once = events(tmp_path, "ga4", rows).column("id")
+    assert len(set(once)) == len(rows)
+    path = tmp_path / "again.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    assert taken(path, EventSource(map="ga4")).column("id") == once
+    other = without_places(
+        event_params=[
+            {"key": "value", "value": {"int_value": "2"}},
+            {"key": "page", "value": {"string_value": "/mug"}},
+        ],
+        items=[{"coupon": "(not set)", "price": 7.50, "quantity": "2.0", "item_id": "mug", "item_params": []}],
+    )
+    assert events(tmp_path, "ga4", [other]).column("id") == once[:1]
+
+
+def test_the_places_of_a_ga4_event_are_enough_to_tell_it(tmp_path: Path) -> None:
+    places = {"batch_page_id": 1, "batch_ordering_id": 2, "batch_event_index": 1}
+    one, same = without_places(**places), without_places(**places, event_params=[])
+    other = without_places(**{**places, "batch_event_index": 2})
+    ids = events(tmp_path, "ga4", [one, same, other]).column("id")
+    assert (ids[0] == ids[1], ids[0] == ids[2]) == (True, False)

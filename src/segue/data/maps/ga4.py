@@ -6,8 +6,11 @@ Specification: https://support.google.com/analytics/answer/7029846.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal, DecimalException
 from hashlib import blake2b
 from typing import Any, Final
+
+import msgspec
 
 from segue.data.maps.map import REST, Glimpse, ImportMap, LeftOut, Record, Unfit
 from segue.data.maps.records import RecordMap, a_name, an_object, exploded
@@ -35,16 +38,10 @@ NOT_SET: Final = "(not set)"  # what the export writes for nothing
 PARAMETERS: Final = ("event_params", "user_properties")
 
 # What tells one event from all others: the export has no id. Events that were sent together have one timestamp, so the
-# places within what was sent belong to it.
-TELLING: Final = (
-    "stream_id",
-    "user_pseudo_id",
-    "event_timestamp",
-    "event_name",
-    "batch_page_id",
-    "batch_ordering_id",
-    "batch_event_index",
-)
+# places within what was sent belong to it; where the export has no such places, what the event says has to do.
+PLACES: Final = ("batch_page_id", "batch_ordering_id", "batch_event_index")
+TELLING: Final = ("stream_id", "user_pseudo_id", "event_timestamp", "event_name", *PLACES)
+NUMBERS: Final = ("price", "quantity", "item_revenue", "item_refund")  # of an item, also in US dollars
 
 
 def shape(event: Record) -> Iterator[Record | LeftOut | Unfit]:
@@ -97,7 +94,66 @@ def _session(event: Record, parameters: Record) -> str | None:
 
 def _id(event: Record) -> str:
     told = [event.get(name) for name in TELLING] + [an_object(event.get("ecommerce")).get("transaction_id")]
+    if any(event.get(name) is None for name in PLACES):
+        told.append(_said(event))
     return blake2b("\n".join(map(str, told)).encode(errors="replace"), digest_size=16).hexdigest()
+
+
+def _said(event: Record) -> str:
+    """What an event says, written in one way whatever it was exported as: numbers as such, nothing left empty, the
+    parameters by name, the items in their order."""
+    given = event.get("items")
+    items = given if isinstance(given, list) else []
+    said = (_named(event.get("event_params")), [_plain_item(item) for item in items])
+    return msgspec.json.encode(said, order="deterministic").decode()
+
+
+def _plain_item(item: Any) -> Any:
+    if not isinstance(item, dict):
+        return _plain(item)
+    told = {name: _number(value) if _is_number(name) else _plain(value) for name, value in _item(item).items()}
+    if "item_params" in told:
+        told["item_params"] = _named(item["item_params"])
+    return {name: value for name, value in told.items() if value not in (None, "", [], {})}
+
+
+def _is_number(name: str) -> bool:
+    return name.removesuffix("_in_usd") in NUMBERS
+
+
+def _named(given: Any) -> Any:
+    """The parameters by name and kind: a JSON export writes whole numbers as text, Parquet has them as they are."""
+    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+        return _plain(given)
+    return sorted([str(each.get("key")), *_kinds(each.get("value"))] for each in given)
+
+
+def _kinds(value: Any) -> list[str]:
+    if not isinstance(value, dict):
+        return ["", str(value)]
+    return [
+        text
+        for kind, each in sorted(value.items())
+        if each is not None
+        for text in (kind, str(each) if kind == "string_value" else _number(each))
+    ]
+
+
+def _number(value: Any) -> str:
+    """A number as one text, so that "2", 2 and 2.0 are one; what is none stays as it is written."""
+    if value is None:
+        return ""
+    try:
+        return str(Decimal(str(value)).normalize())
+    except DecimalException:
+        return str(value)
+
+
+def _plain(value: Any) -> Any:
+    """The same without what is empty."""
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items() if each not in (None, "", [], {})}
+    return [_plain(each) for each in value] if isinstance(value, list) else value if value is None else str(value)
 
 
 def recognise(glimpse: Glimpse) -> str | None:
