@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from segue.data.quality.drift import _by_quantiles, drift, interval, statistics
+from segue.data.quality.distance import statistics
+from segue.data.quality.drift import _by_quantiles, drift, interval
 from segue.data.quality.kinds import Finding
 from segue.data.settings import Rule
 
@@ -65,6 +67,33 @@ def test_samples_of_one_distribution_do_not_drift(statistic: str) -> None:
         before, later = generator.normal(size=(2, rows))
         assert found(statistic, list(before), list(later)).broken == 0
         assert found(statistic, list(before.round()), list(later.round())).broken == 0
+
+
+@pytest.mark.parametrize("statistic", ["psi", "js", "ks"])
+@pytest.mark.parametrize("strange", [math.inf, -math.inf, math.nan])
+def test_what_is_no_finite_number_is_a_value_as_well(statistic: str, strange: float) -> None:
+    generator = np.random.default_rng(3)
+    before, later = generator.normal(size=(2, 1000)).tolist()
+    seen = found(statistic, before, [*later[:500], *[strange] * 500])
+    assert seen.broken == 1
+    assert f"{strange}: 0.0% to 50.0%" in seen.examples
+    assert found(statistic, [strange] * 100, later).broken == 1
+    assert found(statistic, [*before, *[strange] * 500], [*later, *[strange] * 500]).broken == 0
+
+
+def test_a_bin_that_is_empty_on_both_sides_is_none() -> None:
+    before, later = np.array([5.0, 5.0]), np.array([5e5, 5e5])
+    padded = np.append(before, 0), np.append(later, 0)
+    assert statistics("psi", *padded) == statistics("psi", before, later) == pytest.approx(0)
+
+
+@given(st.lists(st.integers(1, 99), min_size=1, max_size=6), st.integers(0, 5))
+def test_the_stability_index_is_never_below_zero_and_zero_for_the_same_counts(counts: list[int], place: int) -> None:
+    before = np.array(counts, float)
+    later = before.copy()
+    assert statistics("psi", before, later) == 0
+    later[place % len(later)] += 50
+    assert statistics("psi", before, later) >= 0
 
 
 numbers = st.lists(st.integers(-6, 6).map(float) | st.floats(-100, 100), min_size=1, max_size=80)

@@ -23,7 +23,8 @@ from segue.data.lake.lake import Lake
 from segue.data.lake.snapshot import Snapshot
 from segue.data.quality import arrival, days, drift, repeats, table
 from segue.data.quality.check import RuleResult, check
-from segue.data.quality.drift import interval, statistics
+from segue.data.quality.distance import statistics
+from segue.data.quality.drift import interval
 from segue.data.quality.kinds import offered
 from segue.data.settings import Rule
 from segue.domain.errors import DeclarationError, MissingColumn, UnknownName

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segue.data.lake.lake import Lake
 from segue.data.profile import distinct as counting
 from segue.data.profile.distinct import distinct_counts
-from segue.data.profile.drift import psi
+from segue.data.profile.drift import _of_numbers, _titles
 from segue.data.profile.intake import shape
 from segue.data.profile.numbers import numbers
 from segue.data.profile.tables import table_profile
@@ -67,11 +68,39 @@ def test_ginis_coefficient_is_the_mean_difference(counts):
     assert all(before[1] <= after[1] for before, after in pairwise(points))
 
 
-@given(st.dictionaries(st.sampled_from("abcd"), st.integers(1, 99), min_size=1))
-def test_the_stability_index_is_zero_for_the_same_shares_and_never_below(counts):
-    doubled = {name: 2 * count for name, count in counts.items()}
-    assert psi(counts, doubled) == pytest.approx(0, abs=1e-9)
-    assert psi(counts, {"a": 1}) >= 0
+def moved(before, recent):
+    rows = pl.DataFrame({"recent": [False] * len(before) + [True] * len(recent), "value": [*before, *recent]})
+    return _of_numbers(rows.with_columns(pl.col("value").cast(pl.Float64)).lazy(), "value")
+
+
+def test_numbers_that_four_digits_do_not_tell_apart_are_counted_apart():
+    found = moved([1000.01] * 50 + [1000.02] * 50, [1000.01] * 10 + [1000.02] * 90)
+    assert found.psi == pytest.approx(0.853, abs=0.001)  # shares of 0.5 and half a row, by hand
+    assert [each.value for each in found.moved] == ["up to 1,000.01", "1,000.01 to 1,000.02"]
+
+
+@pytest.mark.parametrize(
+    ("strange", "called"),
+    [(1e9, "above all before"), (-1e9, "below all before"), (math.inf, "infinite"), (-math.inf, "infinite"),
+     (math.nan, "not a number")],
+)  # fmt: skip
+def test_a_number_beyond_all_before_is_seen_and_told(strange, called):
+    before = [float(number % 100) for number in range(1000)]
+    assert moved(before, before).psi == pytest.approx(0, abs=1e-9)
+    found = moved(before, [*before[:900], *[strange] * 100])
+    assert (found.moved[0].value, found.moved[0].recent) == (called, 0.1)
+    assert found.word == "changed"
+    assert moved([math.nan] * 10, [1.0] * 10).word == "changed"
+
+
+def test_items_of_one_title_are_told_apart(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    items = ["a", "b", "c", "d"]
+    lake.put_items(pl.DataFrame({"id": items, "title": ["One", "One", "Other", None]}), "catalog")
+    events = {"id": items, "user": ["ann"] * 4, "item": items, "type": ["view"] * 4}
+    lake.append_events(pl.DataFrame(events), "events")
+    codes = lake.snapshot().dictionary("item_ids").sort("id")["code"]
+    assert _titles(lake.snapshot(), codes) == ["One (a)", "One (b)", "Other", "d"]
 
 
 def test_a_shape_says_nothing_but_kinds_of_signs():

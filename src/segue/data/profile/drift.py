@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from segue.data.lake.snapshot import Snapshot
 from segue.data.profile.numbers import numbers
+from segue.data.quality.distance import Counts, stability_parts
 from segue.domain import columns
 
 RECENT: Final = timedelta(days=28)
-LEAST: Final = 1e-4  # of a share, so that a new or vanished value does not count without end
 NAMED: Final = 50  # values that are held against each other singly, the rest together
 TOLD: Final = 3
 STEADY, CHANGED = 0.1, 0.25  # the limits in use since Siddiqi, Credit Risk Scorecards (2006)
 OTHERS: Final = "all others"
+_BELOW, _ABOVE, _INFINITE, _NO_NUMBER = -1, -2, -3, -4  # places of numbers that no number before had
+_BEYOND: Final = {
+    _BELOW: "below all before", _ABOVE: "above all before", _INFINITE: "infinite", _NO_NUMBER: "not a number",
+}  # fmt: skip
+
+Named = Callable[[pl.Series], list[str]]  # what values, which are counted as they are, are called where they are shown
 
 
 @dataclass(frozen=True)
@@ -59,15 +66,6 @@ class Drift:
     shifts: tuple[Shift, ...]
 
 
-def psi(before: Mapping[str, float], recent: Mapping[str, float]) -> float:
-    """The population stability index of two sets of counts.
-
-    >>> round(psi({"a": 50, "b": 50}, {"a": 90, "b": 10}), 3)
-    0.879
-    """
-    return sum(part for _, part in _parts(before, recent))
-
-
 def drift(snapshot: Snapshot, timezone: str) -> Drift | None:
     """The last four weeks, or the last quarter of a shorter log, against before; None without times or a before."""
     rows = snapshot.coded_events().filter(pl.col(columns.TIME).is_not_null())
@@ -76,16 +74,17 @@ def drift(snapshot: Snapshot, timezone: str) -> Drift | None:
         return None
     since = last - _recent(last - first)
     rows = rows.with_columns((pl.col(columns.TIME) > since).alias("recent"))
-    by_item = _counted(rows, pl.col(columns.ITEM))
     sides = dict(_counted(rows, pl.lit("")).select("recent", "events").iter_rows())
-    found = {
-        "type": _counted(rows, pl.col(columns.TYPE)),
-        "item": _titled(snapshot, by_item),
-        "category": _categories(snapshot, by_item),
-        "hour": _counted(rows, pl.col(columns.TIME).dt.convert_time_zone(timezone).dt.hour()),
-    } | {name: _numbers(rows, name) for name in (columns.VALUE, columns.QUANTITY)}
-    shifts = [_shift(of, counts) for of, counts in found.items() if counts.height > 1]
-    told = sorted((shift for shift in shifts if shift.moved), key=lambda shift: -shift.psi)
+    items = _counted(rows, pl.col(columns.ITEM))
+    hours = _counted(rows, pl.col(columns.TIME).dt.convert_time_zone(timezone).dt.hour())
+    shifts = (
+        _shift("type", _counted(rows, pl.col(columns.TYPE)), _texts),
+        _shift("item", items, lambda codes: _titles(snapshot, codes)),
+        _shift("category", _categories(snapshot, items), _texts),
+        _shift("hour", hours, _texts),
+        *(_of_numbers(rows, name) for name in (columns.VALUE, columns.QUANTITY)),
+    )
+    told = sorted((shift for shift in shifts if shift is not None), key=lambda shift: -shift.psi)
     return Drift(since, sides.get(False, 0), sides.get(True, 0), tuple(told))
 
 
@@ -102,14 +101,20 @@ def _counted(rows: pl.LazyFrame, value: pl.Expr) -> pl.DataFrame:
     return pairs.group_by("recent", "value").len("events").collect(engine="streaming")
 
 
-def _titled(snapshot: Snapshot, counts: pl.DataFrame) -> pl.DataFrame:
-    """Items by their titles, or by their ids."""
-    named = snapshot.dictionary("item_ids").join(
-        snapshot.items().select(columns.ID, columns.TITLE).collect(), on=columns.ID, how="left"
-    )
-    title = pl.coalesce(columns.TITLE, columns.ID).alias("value")
-    met = counts.join(named, left_on="value", right_on=columns.CODE, how="left")
-    return met.select("recent", title, "events").group_by("recent", "value").sum()
+def _texts(values: pl.Series) -> list[str]:
+    return values.cast(pl.String).to_list()
+
+
+def _titles(snapshot: Snapshot, codes: pl.Series) -> list[str]:
+    """Items by their titles, with the id where that is another's title too, or by their ids."""
+    ids = snapshot.dictionary("item_ids").filter(pl.col(columns.CODE).is_in(codes.implode()))
+    titles = snapshot.items().select(columns.ID, columns.TITLE).join(ids.lazy(), on=columns.ID, how="right").collect()
+    found = {row[2]: row[:2] for row in titles.select(columns.TITLE, columns.ID, columns.CODE).iter_rows()}
+    shared = Counter(title for title, _ in found.values())
+    named = {
+        code: title if shared[title] == 1 else f"{title} ({item})" for code, (title, item) in found.items() if title
+    }
+    return [named.get(code) or str(found[code][1]) for code in codes]
 
 
 def _categories(snapshot: Snapshot, counts: pl.DataFrame) -> pl.DataFrame:
@@ -119,41 +124,47 @@ def _categories(snapshot: Snapshot, counts: pl.DataFrame) -> pl.DataFrame:
     return met.select("recent", pl.col(columns.CATEGORIES).alias("value"), "events").group_by("recent", "value").sum()
 
 
-def _numbers(rows: pl.LazyFrame, name: str) -> pl.DataFrame:
-    """Numbers by where they lie between the quantiles of all."""
-    spread = numbers(rows, name)
-    if spread is None:
-        return pl.DataFrame(schema={"recent": pl.Boolean, "value": pl.String, "events": pl.UInt32})
-    edges = sorted(set(spread.quantiles.values()))
-    names = [f"up to {edges[0]:,.4g}", *(f"{a:,.4g} to {b:,.4g}" for a, b in pairwise(edges))]
-    names.append(f"above {edges[-1]:,.4g}")
-    place = pl.sum_horizontal(pl.col(name) > edge for edge in edges).cast(pl.Int32)
-    counts = _counted(rows, pl.when(pl.col(name).is_not_null()).then(place))
-    return counts.with_columns(pl.col("value").replace_strict(dict(enumerate(names)), return_dtype=pl.String))
+def _of_numbers(rows: pl.LazyFrame, name: str) -> Shift | None:
+    """Numbers by where they lie between the quantiles of those before; what is beyond them all, or no finite number at
+    all, has places of its own."""
+    then = rows.filter(~pl.col("recent"))
+    spread = numbers(then, name, then.select(pl.col(name).approx_n_unique()).collect(engine="streaming").item())
+    value, edges = pl.col(name).cast(pl.Float64), [] if spread is None else sorted(set(spread.quantiles.values()))
+    within = pl.sum_horizontal(pl.lit(0), *(value > edge for edge in edges))
+    if spread is not None:
+        beyond = pl.when(value < spread.minimum).then(_BELOW).when(value > spread.maximum).then(_ABOVE)
+        within = beyond.otherwise(within)
+    place = pl.when(value.is_nan()).then(_NO_NUMBER).when(value.is_infinite()).then(_INFINITE).otherwise(within)
+    counts = _counted(rows, pl.when(value.is_not_null()).then(place.cast(pl.Int32)))
+    names = dict(enumerate(_ranges(edges))) | _BEYOND
+    return _shift(name, counts, lambda places: [names[place] for place in places])
 
 
-def _shift(of: str, counts: pl.DataFrame) -> Shift:
-    sides: dict[bool, dict[str, float]] = {True: {}, False: {}}
-    values = counts.with_columns(pl.col("value").cast(pl.String))
-    whole = values.group_by("value").agg(pl.col("events").sum()).sort("events", "value", descending=[True, False])
-    named = whole.head(NAMED)["value"]
-    kept = pl.when(pl.col("value").is_in(named.implode())).then("value").otherwise(pl.lit(OTHERS)).alias("value")
-    for recent, value, events in values.select("recent", kept, "events").group_by("recent", "value").sum().iter_rows():
-        sides[recent][value] = float(events)
-    before, recent = sides[False], sides[True]
-    if not before or not recent:
-        return Shift(of, 0.0, ())
-    then, now = sum(before.values()), sum(recent.values())
-    most = sorted(_parts(before, recent), key=lambda pair: -abs(pair[1]))[:TOLD]
-    moved = (Moved(name, before.get(name, 0) / then, recent.get(name, 0) / now) for name, _ in most)
-    return Shift(of, psi(before, recent), tuple(moved))
+def _ranges(edges: list[float]) -> list[str]:
+    """What the numbers up to each edge, and above the last, are called: in as many digits as tell the edges apart."""
+    if not edges:
+        return ["any number"]
+    digits = next(digits for digits in range(4, 18) if len({f"{edge:.{digits}g}" for edge in edges}) == len(edges))
+    told = [f"{edge:,.{digits}g}" for edge in edges]
+    return [f"up to {told[0]}", *(f"{a} to {b}" for a, b in pairwise(told)), f"above {told[-1]}"]
 
 
-def _parts(before: Mapping[str, float], recent: Mapping[str, float]) -> list[tuple[str, float]]:
-    """What each value contributes."""
-    whole = sum(before.values()), sum(recent.values())
-    parts = []
-    for name in sorted({*before, *recent}):
-        then, now = (max(side.get(name, 0) / all_, LEAST) for side, all_ in zip((before, recent), whole, strict=True))
-        parts.append((name, (now - then) * math.log(now / then)))
-    return parts
+def _shift(of: str, counts: pl.DataFrame, named: Named) -> Shift | None:
+    """The commonest values singly, the rest together; None where there is one value, or one side without any."""
+    recent, events = pl.col("recent"), pl.col("events")
+    sides = counts.group_by("value").agg(before=events.filter(~recent).sum(), recent=events.filter(recent).sum())
+    sides = sides.sort(pl.col("before") + pl.col("recent"), "value", descending=[True, False])
+    before, now = (_with_rest(sides[side].to_numpy().astype(float)) for side in ("before", "recent"))
+    if sides.height < 2 or not before.any() or not now.any():
+        return None
+    parts = stability_parts(before, now)
+    most = np.argsort(-parts, kind="stable")[:TOLD]
+    single = [int(place) for place in most if place < min(NAMED, sides.height)]
+    names = dict(zip(single, named(sides["value"].gather(single)), strict=True))
+    shares = before / before.sum(), now / now.sum()
+    moved = (Moved(names.get(place, OTHERS), *(float(side[place]) for side in shares)) for place in most.tolist())
+    return Shift(of, float(parts.sum()), tuple(moved))
+
+
+def _with_rest(counts: Counts) -> Counts:
+    return np.append(counts[:NAMED], counts[NAMED:].sum()) if len(counts) > NAMED else counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from segue.data.quality.distance import Counts, statistics
 from segue.data.quality.kinds import Finding
 from segue.data.quality.table import CheckedTable, needed, refused
 from segue.data.settings import Rule
 from segue.domain import columns
 
-Counts = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
 BINS = 10  # of numbers: between the deciles of the reference, as PSI is mostly computed
@@ -45,8 +46,6 @@ class Drift:
         """Count each value on its side."""
         cell = self._cell.cast(pl.Float64) + 0.0 if self._numeric else self._cell
         rows = batch.lazy().select(later=self._side, cell=cell).drop_nulls()
-        if self._numeric:
-            rows = rows.filter(pl.col("cell").is_finite())
         counted = self._merged([rows.group_by("later", "cell").len().collect()])
         self._parts.append(counted)
         if sum(part.height for part in self._parts) > 4 * DISTINCT:
@@ -77,7 +76,7 @@ class Drift:
         wide = counts.pivot("later", index="cell", values="len", aggregate_function="sum").fill_null(0)
         wide = wide.rename({"false": "before", "true": "later"})
         if self._numeric:
-            return _by_quantiles(wide.sort("cell"), KS_BINS if self._rule.statistic == "ks" else BINS)
+            return _of_numbers(wide.sort("cell"), KS_BINS if self._rule.statistic == "ks" else BINS)
         texts = wide.with_columns(cell=self._texts(wide["cell"]))
         ordered = texts.sort(pl.col("before") + pl.col("later"), "cell", descending=[True, False])
         names = [str(name) for name in ordered["cell"].head(NAMED)] + ["all others"]
@@ -93,30 +92,6 @@ class Drift:
 def drift(rule: Rule, table: CheckedTable) -> Drift:
     """What came after the reference is distributed otherwise than it."""
     return Drift(rule, table)
-
-
-def statistics(name: str, before: Counts, later: Counts) -> Counts:
-    """PSI (natural logarithm), KS, or the Jensen-Shannon divergence in bits, of counts in the same bins (last axis).
-
-    Half a row is added to each bin for PSI, whose logarithm has no end where a bin is empty.
-
-    >>> round(float(statistics("psi", np.array([5000.0, 5000.0]), np.array([9000.0, 1000.0]))), 3)
-    0.879
-    >>> float(statistics("js", np.array([1.0, 0.0]), np.array([0.0, 1.0])))
-    1.0
-    """
-    if name == "psi":
-        before, later = before + 0.5, later + 0.5
-    p = before / before.sum(-1, keepdims=True)
-    q = later / later.sum(-1, keepdims=True)
-    if name == "psi":
-        return np.asarray(((q - p) * np.log(q / p)).sum(-1))
-    if name == "ks":
-        return np.asarray(np.abs(p.cumsum(-1) - q.cumsum(-1)).max(-1))
-    middle = (p + q) / 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        parts = [np.where(side > 0, side * np.log2(side / middle), 0.0).sum(-1) for side in (p, q)]
-    return np.asarray((parts[0] + parts[1]) / 2)
 
 
 def interval(name: str, before: Counts, later: Counts, seed: int = 7) -> tuple[float, float]:
@@ -157,6 +132,23 @@ def _rounded(counts: pl.DataFrame) -> pl.DataFrame:
     return counts.with_columns(cell=pl.Series(np.ldexp(np.round(mantissa * 1024) / 1024, exponent)))
 
 
+def _of_numbers(wide: pl.DataFrame, bins: int) -> tuple[Counts, Counts, list[str]]:
+    """Finite numbers in bins; of those that are none, -inf is a bin below them all, inf and NaN are bins above."""
+    finite = wide.filter(pl.col("cell").is_finite())
+    below = wide.filter(pl.col("cell") == -math.inf)
+    above = wide.filter(pl.col("cell").is_nan() | (pl.col("cell") == math.inf))
+    before, later, names = _by_quantiles(finite, bins) if finite.height else (np.zeros(0), np.zeros(0), [])
+    sides = [
+        np.concatenate([below[side].to_numpy(), counts, above[side].to_numpy()]).astype(float)
+        for side, counts in (("before", before), ("later", later))
+    ]
+    return (
+        sides[0],
+        sides[1],
+        [*(f"{cell:g}" for cell in below["cell"]), *names, *(f"{cell}" for cell in above["cell"])],
+    )
+
+
 def _by_quantiles(wide: pl.DataFrame, bins: int) -> tuple[Counts, Counts, list[str]]:
     """Counts between quantiles of both sides together for KS, of the reference for the others (`_cuts`)."""
     cells = wide["cell"].to_numpy()
@@ -170,7 +162,10 @@ def _by_quantiles(wide: pl.DataFrame, bins: int) -> tuple[Counts, Counts, list[s
 
 def _cuts(before: Counts, later: Counts, bins: int) -> Places:
     """The last place of each bin: few values that repeat are each their own. Of others there are the quantiles of the
-    reference, each value that fills one is by itself, and so is what is below and above all of the reference."""
+    reference, each value that fills one is by itself, and so is what is below and above all of the reference. Where the
+    reference has no number at all, one bin holds them."""
+    if not before.any():
+        return np.array([len(before) - 1])
     if len(before) <= NAMED and before.sum() + later.sum() >= REPEATED * len(before):
         return np.arange(len(before))
     alone = np.flatnonzero(before >= before.sum() / bins)
