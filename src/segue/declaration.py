@@ -158,6 +158,8 @@ def loads(text: str, where: str = FILE, environment: Mapping[str, str] | None = 
     declaration = _with_maps(_with_identity(declaration, raw, where), where)
     for name in declaration.models:
         declaration.model(name)
+    for name, feature in declaration.features.items():
+        feature.check(name)
     for kind, name, path, known in _references(declaration, raw):
         if name not in known:
             raise unknown(kind, name, known, where=overrides.get(path) or _place(path, lines, where))

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segue.data.features.features import Feature, features
+from segue.declaration import loads
 from segue.domain.errors import DeclarationError, MissingColumn
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -137,12 +138,38 @@ def test_refusals_name_the_column():
         features(timeless.with_columns(time=pl.lit(None, pl.Datetime("us", "UTC"))), ask, {"x": Feature()})
 
 
-@pytest.mark.parametrize(
-    "feature", [Feature(window="fortnight"), Feature(kind="rate"), Feature(kind="distinct", window="1d")]
-)
+@pytest.mark.parametrize("feature", [Feature(window="fortnight"), Feature(kind="rate")])
 def test_what_makes_no_feature_is_refused(feature):
     with pytest.raises(DeclarationError):
         features(log([]), questions([]), {"x": feature})
+
+
+USED = {
+    "count": {"window"},
+    "decayed": {"half_life_days"},
+    "rate": {"window", "per", "prior", "strength"},
+    "recency": set(),
+    "distinct": {"what"},
+}
+SAID = {"window": "1d", "per": ("view",), "prior": 0.5, "strength": 3.0, "half_life_days": 2.0, "what": "user"}
+
+
+@pytest.mark.parametrize("kind", USED)
+@pytest.mark.parametrize("field", SAID)
+def test_a_setting_that_its_kind_does_not_use_is_refused_by_name(kind, field):
+    said = Feature(**({"kind": kind, field: SAID[field]} | ({"per": ("view",)} if kind == "rate" else {})))
+    if field in USED[kind]:
+        return said.check("x")
+    with pytest.raises(DeclarationError, match=f'kind = "{kind}" does not use {field}') as refused:
+        said.check("x")
+    assert refused.value.where == "[features.x]"
+    return None
+
+
+def test_a_declaration_is_refused_for_it_when_it_is_read():
+    with pytest.raises(DeclarationError, match='kind = "recency" does not use window, found "7d"') as refused:
+        loads('[features.x]\nkind = "recency"\nof = ["user"]\nwindow = "7d"')
+    assert 'used by "count" and "rate"' in refused.value.mend
 
 
 def test_a_feature_that_is_called_like_a_column_of_the_requests_is_refused() -> None:

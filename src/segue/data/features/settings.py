@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -13,6 +14,15 @@ from segue.domain.settings import Settings
 Kind = Literal["count", "decayed", "rate", "recency", "distinct"]
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
+_USED_BY: Final[Mapping[str, tuple[Kind, ...]]] = {  # what is not named here is used by every kind
+    "window": ("count", "rate"),
+    "per": ("rate",),
+    "prior": ("rate",),
+    "strength": ("rate",),
+    "half_life_days": ("decayed",),
+    "what": ("distinct",),
+}
+
 
 class Feature(Settings, frozen=True):
     """One feature: a number for each request, made of the events that came before it.
@@ -22,7 +32,7 @@ class Feature(Settings, frozen=True):
     of              the columns that an event and a request must have alike, such as ["item"] or ["user", "category"];
                     none: all events
     types           event types that count; all where none are named
-    window          "1h", "7d", ...: how far back; "all" the whole past
+    window          of "count" and "rate": "1h", "7d", ...: how far back; "all" the whole past
     per             of "rate": the event types to divide by, such as ["impression"]
     prior           of "rate": what it is where nothing is known; the rate of all events so far where not given
     strength        of "rate": how many events of `per` the prior is worth
@@ -58,11 +68,22 @@ class Feature(Settings, frozen=True):
         return int(found[1]) * _UNITS[found[2]] * 1_000_000
 
     def check(self, name: str) -> None:
-        """A `DeclarationError` where what is said does not make a feature."""
-        window = self.window_us()
+        """A `DeclarationError` where what is said does not make a feature, or would change nothing."""
+        self.window_us()
         if self.kind == "rate" and not self.per:
-            raise DeclarationError("a rate needs the types to divide by", where=name, mend='per = ["impression"]')
-        if self.kind in ("decayed", "recency", "distinct") and window is not None:
             raise DeclarationError(
-                f"{self.kind} looks at the whole past, found the window {self.window}", where=name, mend="leave it out"
+                "a rate needs the types to divide by", where=f"[features.{name}]", mend='per = ["impression"]'
             )
+        for field in msgspec.structs.fields(self):
+            kinds, found = _USED_BY.get(field.name), getattr(self, field.name)
+            if kinds is None or self.kind in kinds or found == field.default:
+                continue
+            raise DeclarationError(
+                f'kind = "{self.kind}" does not use {field.name}, found {_toml(found)}',
+                where=f"[features.{name}]",
+                mend=f"leave {field.name} out; it is used by " + " and ".join(f'"{kind}"' for kind in kinds),
+            )
+
+
+def _toml(value: object) -> str:
+    return msgspec.json.encode(value).decode()
