@@ -24,8 +24,9 @@ from segue.data.lake.snapshot import Snapshot
 from segue.data.settings import EventSource
 from segue.domain import columns
 from segue.domain.errors import DataError
-from segue.domain.items import Items
+from segue.domain.items import UNKNOWN, Items
 from segue.domain.requests import NO_TIME
+from segue.engines.content import content_of
 from segue.engines.engine import INTERACTIONS, Key
 
 NO_ORDER = -1  # the order of an event that has none
@@ -117,6 +118,12 @@ class Interactions:
     @property
     def rows(self) -> int:
         return self._summary[1]
+
+    @cached_property
+    def content(self) -> pa.Table | None:
+        """What the catalog of the snapshot says of the items; None where it is empty."""
+        catalog = self._snapshot.catalog()
+        return content_of(map(catalog.get, self.items.ids)) if catalog else None
 
     def partitions(self, count: int, columns: Sequence[str] | None = None) -> list[Iterator[pa.RecordBatch]]:
         """The row groups of the files in at most `count` contiguous parts of about equally many rows."""
@@ -235,12 +242,14 @@ class _RowGroup:
 def _met(snapshot: Snapshot) -> tuple[Items, npt.NDArray[np.int32], int]:
     """What was met by the snapshot's moment: its items, by code their positions (-1: met later), how many people."""
     coded = snapshot.coded_events()
-    codes = coded.select(pl.col(columns.ITEM).drop_nulls().unique().sort()).collect()[columns.ITEM]
+    acted_on = coded.select(pl.col(columns.ITEM).drop_nulls().unique()).collect()[columns.ITEM].to_numpy()
     people = coded.select(pl.max_horizontal(pl.col(columns.USER).max(), pl.col(columns.VISITOR).max())).collect().item()
     known = snapshot.item_ids
-    places = np.full(len(known), -1, np.int32)
-    places[codes.to_numpy()] = np.arange(len(codes), dtype=np.int32)
-    return Items(known.take(codes.to_numpy())), places, 0 if people is None else int(people) + 1
+    listed = known.positions(snapshot.items().select(columns.ID).collect()[columns.ID])
+    codes = np.union1d(acted_on, listed[listed != UNKNOWN])
+    places = np.full(len(known), UNKNOWN, np.int32)
+    places[codes] = np.arange(len(codes), dtype=np.int32)
+    return Items(known.take(codes)), places, 0 if people is None else int(people) + 1
 
 
 def _placed(codes: pa.Array, places: npt.NDArray[np.int32] | None) -> pa.Array:

@@ -72,6 +72,12 @@ class Dataset(Protocol):
         """A name of the content: equal fingerprints mean equal rows."""
         ...
 
+    @property
+    def content(self) -> pa.Table | None:
+        """What the catalog says of the items, of the schema `content.CONTENT`, row `i` of item code `i`; None where
+        there is no catalog. Read when it is first asked for; not part of the fingerprint."""
+        ...
+
     def partitions(self, count: int, columns: Sequence[str] | None = None) -> list[Iterator[pa.RecordBatch]]:
         """The rows in at most `count` parts, each a stream of batches. On a keyed dataset no key is split, neither
         between parts nor between batches."""

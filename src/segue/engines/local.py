@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -72,7 +73,7 @@ class LocalEngine:
             self._kept.move_to_end(name)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        return prepared
+        return replace(prepared, source=dataset)  # the same rows, with the catalog of today
 
     def fold(self, aggregate: Aggregate[State], dataset: Dataset) -> State:
         """Each part in a thread from its own `init()`; the states merge as they come, in order."""

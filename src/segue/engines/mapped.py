@@ -36,6 +36,12 @@ class Mapped:
         self.items: Items = source.items
         self.users = source.users
         self.types = source.types
+        self._source = source
+
+    @property
+    def content(self) -> pa.Table | None:
+        """What the catalog says of the items."""
+        return self._source.content
 
     @property
     def rows(self) -> int:

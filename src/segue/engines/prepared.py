@@ -40,6 +40,12 @@ class Prepared:
     users: int
     types: tuple[str, ...]
     fingerprint: str
+    source: Dataset | None = None  # that it was made from
+
+    @property
+    def content(self) -> pa.Table | None:
+        """What the catalog says of the items."""
+        return None if self.source is None else self.source.content
 
     @property
     def schema(self) -> pa.Schema:

@@ -23,7 +23,8 @@ BATCH_ROWS = 65_536
 class Table:
     """An Arrow table with the columns of `INTERACTIONS`, as a dataset.
 
-    `items` is the vocabulary of the item codes, `users` the number of person codes, `types` the event types by code.
+    `items` is the vocabulary of the item codes, `users` the number of person codes, `types` the event types by code,
+    `content` what a catalog says of the items (`content.content_of`).
     Weights that are negative or not finite, and codes outside of the vocabulary, are refused with their row.
 
     >>> table = Table.of(["ann", "ann", "bob"], ["x", "y", "x"], weights=[1, 2, 1])
@@ -31,7 +32,14 @@ class Table:
     (3, 2, ('x', 'y'))
     """
 
-    def __init__(self, table: pa.Table, items: Items, users: int, types: tuple[str, ...] = ("event",)) -> None:
+    def __init__(
+        self,
+        table: pa.Table,
+        items: Items,
+        users: int,
+        types: tuple[str, ...] = ("event",),
+        content: pa.Table | None = None,
+    ) -> None:
         missing = [name for name in INTERACTIONS.names if name not in table.column_names]
         if missing:
             raise DataError(
@@ -42,6 +50,7 @@ class Table:
         self.items = items
         self.users = users
         self.types = types
+        self.content = content
         refuse_codes(self.table[columns.USER].to_numpy(), users, columns.USER)
         refuse_codes(self.table[columns.ITEM].to_numpy(), len(items), columns.ITEM)
         refuse_codes(self.table[columns.TYPE].to_numpy(), len(types), columns.TYPE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
@@ -11,6 +11,7 @@ from segue.domain.items import Items
 from segue.domain.recommender import Recommender
 from segue.domain.settings import Settings
 from segue.engines.engine import Aggregate, Dataset, Engine
+from segue.learn.ranges import Range
 from segue.learn.registry import learner, learner_of, learner_type, learners
 from segue.learn.saved import load_model, save_model
 
@@ -37,6 +38,8 @@ class Learner(Settings, frozen=True):
 
     name: ClassVar[str]
     recommender: ClassVar[type[Loadable]]
+    ranges: ClassVar[Mapping[str, Range]] = {}
+    """Between which values each parameter is looked for by `segue tune`; what is not here is not tuned."""
 
     def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:
         """Learn from the dataset by the engine's `prepare`, `fold` and `map` alone. Same data, same answer."""

@@ -65,7 +65,7 @@ def table(
 def shuffled(dataset: Table, seed: int = 1) -> Table:
     """The same rows in another order: the same dataset to whoever sorts by time and order."""
     rows = np.random.default_rng(seed).permutation(dataset.rows)
-    return Table(dataset.table.take(pa.array(rows)), dataset.items, dataset.users, dataset.types)
+    return Table(dataset.table.take(pa.array(rows)), dataset.items, dataset.users, dataset.types, dataset.content)
 
 
 def empty() -> Table:

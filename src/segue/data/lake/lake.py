@@ -314,6 +314,8 @@ class Lake:
         numbered = {}
         for batch, frame in batches.items():
             order = pl.int_range(first, first + frame.height, dtype=pl.Int64).alias(columns.ORDER)
+            if name == "items":  # what nobody did anything with yet has a place in every model's vocabulary as well
+                self.items_coded.encode(frame[columns.ID].cast(pl.String))
             coded = self._by_code(frame) if name == "users" else frame
             numbered[batch] = coded if columns.ORDER in coded.columns else coded.with_columns(order)
             first += frame.height

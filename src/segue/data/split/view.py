@@ -110,6 +110,10 @@ class View:
         return self._prepared.types
 
     @property
+    def content(self) -> pa.Table | None:
+        return self._prepared.content
+
+    @property
     def rows(self) -> int:
         return self._rows
 
