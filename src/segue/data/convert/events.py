@@ -19,8 +19,8 @@ from segue.domain import columns
 
 # What people do to no item in particular: an event of these types needs none.
 ITEMLESS: Final = frozenset(
-    """search query session session_start session_end visit login logout signup sign_up register open_app app_open
-    unsubscribe subscribe homepage home page_view checkout_start begin_checkout""".split()  # noqa: SIM905
+    """search query session session_start session_end visit identify login logout signup sign_up register open_app
+    app_open unsubscribe subscribe homepage home page_view checkout_start begin_checkout""".split()  # noqa: SIM905
 )
 LATEST = timedelta(days=1)  # how far ahead of now a clock may be
 LONGEST_POSITION = 100_000

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from segue.data.maps.identify import IDENTIFY, WEIGHT, identified, says_who
 from segue.data.maps.map import REST, Glimpse, ImportMap, LeftOut, Record, Unfit
 from segue.data.maps.records import RecordMap, a_name, an_object, exploded
 from segue.data.settings import EventColumns, EventSource
@@ -32,8 +33,10 @@ TYPES: Final = {
     "purchase": 5.0,
     "refund": 0.0,
     "search": 0.0,
+    IDENTIFY: WEIGHT,
 }
 ABOUT_ITEMS: Final = frozenset({"view_item", "select_item", "add_to_wishlist", "add_to_cart", "purchase"})
+STARTS: Final = "session_start"  # says who it is where the user was known from the start
 NOT_SET: Final = "(not set)"  # what the export writes for nothing
 PARAMETERS: Final = ("event_params", "user_properties")
 
@@ -61,6 +64,8 @@ def shape(event: Record) -> Iterator[Record | LeftOut | Unfit]:
         yield Unfit("items is no list", "items")
     elif name in ABOUT_ITEMS or name == "search":
         yield rest
+    elif says_who(IDENTIFY if name == STARTS else name, event.get("user_id"), event.get("user_pseudo_id")):
+        yield identified(rest, "event_name")
     else:
         yield LeftOut(f"{name}: it has no items")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from segue.data.maps.identify import IDENTIFY, WEIGHT, identified, says_who
 from segue.data.maps.map import REST, Glimpse, ImportMap, LeftOut, Record, Unfit
 from segue.data.maps.records import RecordMap, a_name, an_object, exploded, first_of
 from segue.data.settings import EventColumns, EventSource
@@ -31,6 +32,7 @@ TYPES: Final = {
     "Order Refunded": 0.0,
     "Order Cancelled": 0.0,
     "search": 0.0,
+    IDENTIFY: WEIGHT,
 }
 SEARCHED: Final = "Products Searched"
 MAY_LACK: Final = frozenset(  # a product, by the specification
@@ -51,11 +53,14 @@ CALLS: Final = ("track", "page", "screen", "identify", "group", "alias")
 def shape(call: Record) -> Iterator[Record | LeftOut | Unfit]:
     """The events of one call: one for each product of a list of `products`, else one for the product it is about."""
     kind = call.get("type", "track")
+    call = call | {"timestamp": first_of(call, "timestamp", "originalTimestamp", "sentAt", "receivedAt")}
+    if kind == IDENTIFY:
+        yield _identification(call)
+        return
     if kind != "track":
         yield LeftOut(f"a call of {kind}" if kind in CALLS else "a call of another type than track")
         return
     properties = an_object(call.get("properties"))
-    call = call | {"timestamp": first_of(call, "timestamp", "originalTimestamp", "sentAt", "receivedAt")}
     event = a_name(call.get("event"))
     if "products" in properties:
         yield from _list(call, properties)
@@ -63,8 +68,17 @@ def shape(call: Record) -> Iterator[Record | LeftOut | Unfit]:
         yield call | {"event": "search"}
     elif first_of(properties, "product_id", "sku") is not None or (event in TYPES and event not in MAY_LACK):
         yield {key: value for key, value in call.items() if key != "properties"} | {"product": _named(properties)}
+    elif says_who(event, call.get("userId"), call.get("anonymousId")):
+        yield identified(call, "event")
     else:
         yield LeftOut(f"{event or 'a call without an event'}: it names no product")
+
+
+def _identification(call: Record) -> Record | LeftOut:
+    """Who an anonymous visitor is, without the traits: these are of the user table, and often personal."""
+    if not says_who(IDENTIFY, call.get("userId"), call.get("anonymousId")):
+        return LeftOut("a call of identify that names not both a userId and an anonymousId")
+    return {key: value for key, value in call.items() if key != "traits"} | {"event": IDENTIFY}
 
 
 def _list(call: Record, properties: Record) -> Iterator[Record | Unfit]:

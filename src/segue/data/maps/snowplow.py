@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from segue.data.maps.identify import IDENTIFY, WEIGHT, says_who
 from segue.data.maps.map import REST, Glimpse, ImportMap, LeftOut, Record, Unfit
 from segue.data.maps.records import RecordMap, a_name, an_object, exploded, first_of
 from segue.data.settings import EventColumns, EventSource
@@ -25,6 +26,7 @@ TYPES: Final = {
     "transaction": 5.0,
     "refund": 0.0,
     "trns_error": 0.0,
+    IDENTIFY: WEIGHT,
 }
 ABOUT_PRODUCTS: Final = frozenset({"product_view", "list_click", "add_to_cart", "remove_from_cart", "transaction"})
 
@@ -41,10 +43,7 @@ def shape(event: Record) -> Iterator[Record | LeftOut | Unfit]:
     event = _flat(event)
     action = an_object(_named(event, ACTION))
     kind = a_name(action.get("type"))
-    if not action:
-        yield LeftOut(f"{a_name(event.get('event_name') or event.get('event')) or 'an event'}: no ecommerce action")
-        return
-    if kind is None:
+    if action and kind is None:
         yield Unfit("the ecommerce action has no type", ACTION)
         return
     users = _list(_named(event, USER))
@@ -55,14 +54,24 @@ def shape(event: Record) -> Iterator[Record | LeftOut | Unfit]:
         "visitor": first_of(event, "domain_userid", "network_userid"),
         "time": first_of(event, "true_tstamp", "derived_tstamp", "dvce_created_tstamp", "collector_tstamp"),
     }
-    products = _list(_named(event, PRODUCT))
     rest = {key: value for key, value in event.items() if not key.startswith(NAMED_ANEW)} | known
+    if not action:
+        yield _without_action(rest, a_name(event.get("event_name") or event.get("event")))
+        return
+    products = _list(_named(event, PRODUCT))
     if products:
         yield from exploded(rest, products, "product", "event_id")
     elif kind in ABOUT_PRODUCTS:
         yield rest
     else:
         yield LeftOut(f"{kind}: it names no product")
+
+
+def _without_action(event: Record, name: str | None) -> Record | LeftOut:
+    """What says who a visitor is counts as an action of its own."""
+    if says_who(name, event["user"], event["visitor"]):
+        return event | {"action": {"type": IDENTIFY}}
+    return LeftOut(f"{name or 'an event'}: no ecommerce action")
 
 
 def _flat(event: Record) -> Record:

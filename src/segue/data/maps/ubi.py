@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from segue.data.maps.identify import IDENTIFY, WEIGHT, identified, says_who
 from segue.data.maps.map import REST, Glimpse, ImportMap, LeftOut, Record, Unfit
 from segue.data.maps.records import RecordMap, a_name, an_object, first_of
 from segue.data.settings import EventColumns, EventSource
@@ -21,8 +22,9 @@ TYPES: Final = {
     "purchase": 5.0,
     "impression": 0.0,
     "search": 0.0,
+    IDENTIFY: WEIGHT,
 }
-ABOUT_OBJECTS: Final = frozenset(TYPES) - {"search"}  # the action names that the schema itself gives
+ABOUT_OBJECTS: Final = frozenset(TYPES) - {"search", IDENTIFY}  # the action names that the schema itself gives
 OBJECT_ID: Final = "event_attributes.object.object_id"
 
 
@@ -40,10 +42,12 @@ def shape(record: Record) -> Iterator[Record | LeftOut | Unfit]:
         "user_id": first_of(record, "user_id", "event_attributes.user_id"),
         "session_id": first_of(record, "session_id", "event_attributes.session_id"),
     }
-    if first_of(record, OBJECT_ID) is None and action not in ABOUT_OBJECTS:
-        yield LeftOut(f"{action}: it is about no object")
-    else:
+    if first_of(record, OBJECT_ID) is not None or action in ABOUT_OBJECTS:
         yield event
+    elif says_who(action, event["user_id"], event.get("client_id")):
+        yield identified(event, "action_name")
+    else:
+        yield LeftOut(f"{action}: it is about no object")
 
 
 def _hit(record: Record) -> Record:
