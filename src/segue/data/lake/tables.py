@@ -27,6 +27,7 @@ from deltalake.transaction import AddAction, PostCommitHookProperties, RemoveAct
 from segue.data.lake.files import checkpoint_of, discard, mended, mended_checkpoint, refused_write, sync
 from segue.data.lake.ids import IdIndex
 from segue.data.lake.pieces import Layout, Piece, pieces
+from segue.data.lake.transactions import Transactions
 from segue.domain import columns
 from segue.domain.errors import ReadError
 
@@ -57,6 +58,7 @@ class Table:
         self._alone = False  # the lease is held,
         self._seen = False  # and the handle was brought up to date since
         self._checked = ""  # the checkpoint that was read whole
+        self._transactions = Transactions(self.path / LOG)
 
     def open(self, version: int | None = None) -> DeltaTable | None:
         """The table as it is now, or as it was at `version`; None where nothing was ever written to it."""
@@ -92,7 +94,12 @@ class Table:
     def committed(self, app: str) -> int | None:
         """The last version that was committed under an application's id, or None."""
         table = self.current()
-        return None if table is None else table.transaction_version(app)
+        if table is None:
+            return None
+        try:
+            return self._transactions.of(app, table.version())
+        except (OSError, ValueError):  # of a log that another program wrote otherwise
+            return table.transaction_version(app)
 
     def append(self, frame: pl.DataFrame | Sequence[Piece], transactions: Mapping[str, int]) -> list[Staged]:
         """Commit the rows (possibly none) and, by application id, versions; returns their files when all is on disk.
@@ -212,6 +219,7 @@ class Table:
         if (aside := mended(log)) is not None:
             _log.warning("%s: the last commit was cut off by a crash; set aside as %s", self.path, aside.name)
             self._writing = None
+            self._transactions.forget()
         checkpoint = checkpoint_of(log)
         if checkpoint is not None and checkpoint.name == self._checked and (log / "_last_checkpoint").exists():
             return
@@ -280,6 +288,7 @@ class Table:
     def _landed(self, app: str, version: int) -> bool | None:
         """Whether a commit that raised is in the table all the same; None where that cannot be told."""
         self._writing = None
+        self._transactions.forget()
         try:
             found = self.committed(app)
         except ReadError:
