@@ -133,3 +133,20 @@ def test_every_second_is_read_as_it_was(seconds: list[int]) -> None:
     wanted = [epoch + timedelta(seconds=second) for second in seconds]
     assert read([str(second) for second in seconds], "epoch_s") == wanted
     assert read([str(second * 1000) for second in seconds], "epoch_ms") == wanted
+
+
+DAYS = st.sampled_from(["2026-05-01", "2026-05", "2026", "2024-02-29", "2026-02-30", "0999-01-01", "20260501"])
+CLOCKS = st.sampled_from(["", "10", "10:20", "10:20:30", "10:20:30.123456789", "24:00", "1020", "10:2"])
+ZONES = st.sampled_from(["", "Z", "+02", "+0200", "-12:00", " UTC", "z"])
+
+
+@given(st.builds("".join, st.tuples(DAYS, st.sampled_from("T "), CLOCKS, ZONES)))
+def test_a_time_is_the_same_whatever_stands_beside_it(cell: str) -> None:
+    (alone,) = moments(pl.Series([cell]), "iso", "Europe/Berlin")
+    assert moments(pl.Series([cell, "no time"]), "iso", "Europe/Berlin").to_list() == [alone, None]
+
+
+def test_an_hour_without_its_minutes_is_a_time_also_beside_what_is_none() -> None:
+    # found by the fuzz: Arrow took it in a column of good times only, and so did the fast lane
+    read = moments(pl.Series(["2026-05-01 10", "2026-05-01T10+02", "no time"]), "iso", "UTC").to_list()
+    assert read == [datetime(2026, 5, 1, 10, tzinfo=UTC), datetime(2026, 5, 1, 8, tzinfo=UTC), None]

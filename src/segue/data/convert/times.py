@@ -28,6 +28,7 @@ _ISO_PLAIN = (
     "%Y%m%d",
 )
 
+_ISO_HOUR = r"^(\d{4}-\d{2}-\d{2}[T ]\d{2})(Z|[+-]\d{2}(?::?\d{2})?)?$"  # without its minutes: as Arrow reads it
 _ISO_SHORT = ((r"^\d{4}-\d{2}$", "-01"), (r"^\d{4}$", "-01-01"))  # reduced precision: the first moment of it
 
 _DIGITS = {"Y": 4, "y": 2, "m": 2, "d": 2, "j": 3, "H": 2, "M": 2, "S": 2}  # of a number that another one follows
@@ -116,6 +117,7 @@ def _iso(text: pl.Series, zone: str) -> pl.Series:
     fast = _arrow_iso(text, zone)
     if fast is not None:
         return fast
+    text = text.str.replace(_ISO_HOUR, "${1}:00${2}")
     found = pl.Series(text.name, [None], dtype=MOMENT).new_from_index(0, len(text))
     for pattern in _ISO_ZONED:
         found = _fill(found, text, pattern, zone)
