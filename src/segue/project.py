@@ -267,7 +267,14 @@ class Project:
         """Which visitors were seen with which users, whether they are stitched or not, in person codes."""
         from segue.data.identity.stitch import links
 
-        return links(self.snapshot())
+        return links(self.snapshot(), self.declaration.identity.shared)
+
+    def shared_events(self, found: Links) -> dict[str, int]:
+        """What becomes of the events of visitors of several users that name no user: given to one, or left alone."""
+        from segue.data.identity.turns import given
+
+        counted = given(self.snapshot(), found.shared, found.turns if self.declaration.identity.stitch else None)
+        return {"events given to the last user": counted.given, "events left alone": counted.alone}
 
     def robots_sentence(self, as_of: datetime | None = None) -> str:
         """How many robots there are and what becomes of them; nothing where there is none."""
@@ -313,6 +320,12 @@ class Project:
             progress("the people's histories", 0.99)
             self.state.update(self.snapshot())
         return Ingested(tuple(reports))
+
+    def unread_files(self) -> list[str]:
+        """The declared files that the next ingest reads again, as rows of theirs were lost with a file of the lake."""
+        from segue.data.ingest.again import unread
+
+        return list(unread(self.lake, self._given((), {})))
 
     def quarantined(self, reason: str | None = None, limit: int = 20, *, file: str | None = None) -> Quarantined:
         """The rows that could not be taken: how many for each reason, and the first `limit` of them."""

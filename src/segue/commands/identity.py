@@ -29,6 +29,8 @@ def identity(place: Place, as_json: bool) -> None:  # noqa: FBT001
     shared = [project.snapshot().person_ids.ids[code][2:] for code in links.shared[:SHOWN].tolist()]
     told: dict[str, Any] = {"stitched": project.declaration.identity.stitch, "of one user": links.stitched}
     told |= {"of several users": len(links.shared), "such as": shared}
+    if shared:
+        told |= project.shared_events(links)
     if as_json:
         return show_json({"ids": written, "visitors": told})
     show(written, as_json, title="ids that differ by their writing only")

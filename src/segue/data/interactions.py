@@ -199,6 +199,8 @@ class Interactions:
         """The columns of the file that the wanted ones, and the choice of rows, are made from."""
         needed = [columns.USER, columns.VISITOR, columns.ITEM, columns.TYPE]
         needed += [name for name in (columns.TIME, columns.ORDER) if name in names]
+        if columns.TIME not in names and self._people is not None and self._people.turns is not None:
+            needed.append(columns.TIME)
         if self._source.weight != "type":
             needed.append(self._source.weight)
         if self._snapshot.as_of is not None:
@@ -214,7 +216,7 @@ class Interactions:
         weights = weigh(self._source, types, codes, amounts)
         person = pc.coalesce(batch.column(columns.USER), batch.column(columns.VISITOR))
         if self._people is not None:
-            person = _counting(person, self._people)
+            person = _counting(person, batch, self._people)
         keep = pc.and_(pa.array(weights > 0), pc.and_(person.is_valid(), batch.column(columns.ITEM).is_valid()))
         if self._snapshot.as_of is not None:
             until = pa.scalar(self._snapshot.as_of, pa.timestamp("us", "UTC"))
@@ -226,7 +228,7 @@ class Interactions:
             columns.ITEM: lambda: _placed(batch.column(columns.ITEM), self._places),
             columns.TYPE: lambda: pa.array(codes, pa.int8()),
             columns.WEIGHT: lambda: pa.array(weights),
-            columns.TIME: lambda: batch.column(columns.TIME).cast(pa.int64()).fill_null(int(NO_TIME)),
+            columns.TIME: lambda: _moments(batch),
             columns.ORDER: lambda: batch.column(columns.ORDER).fill_null(NO_ORDER),
         }
         return pa.record_batch([makers[name]() for name in schema.names], schema=schema).filter(keep)
@@ -259,10 +261,16 @@ def _placed(codes: pa.Array, places: npt.NDArray[np.int32] | None) -> pa.Array:
     return pa.array(np.append(places, np.int32(-1))[codes.fill_null(-1).to_numpy(zero_copy_only=False)], pa.int32())
 
 
-def _counting(codes: pa.Array, people: People) -> pa.Array:
+def _counting(codes: pa.Array, batch: pa.RecordBatch, people: People) -> pa.Array:
     """Whom people count for; null where they are left out."""
-    who = np.append(people.who, np.int32(LEFT_OUT))[codes.fill_null(LEFT_OUT).to_numpy(zero_copy_only=False)]
+    times = None if people.turns is None else _moments(batch).to_numpy(zero_copy_only=False)
+    who = people.counting(codes.fill_null(LEFT_OUT).to_numpy(zero_copy_only=False), times)
     return pa.array(who, pa.int32(), mask=who == LEFT_OUT)
+
+
+def _moments(batch: pa.RecordBatch) -> pa.Array:
+    """int64 microseconds since 1970 UTC, `NO_TIME` where there is none."""
+    return batch.column(columns.TIME).cast(pa.int64()).fill_null(int(NO_TIME))
 
 
 def _type_codes(column: pa.DictionaryArray, types: tuple[str, ...]) -> npt.NDArray[np.int8]:

@@ -9,6 +9,7 @@ import msgspec
 from segue.domain.settings import Settings
 
 Mend = Literal["trim", "lower", "nfc", "nfkc", "spaces", "zeros"]
+Shared = Literal["alone", "last"]
 Least = Annotated[int, msgspec.Meta(ge=2)]
 
 
@@ -30,10 +31,13 @@ class IdentitySettings(Settings, frozen=True):
     """How ids are read, and who counts as whom.
 
     stitch  whether a visitor who was seen together with one user counts as that user, with all that was done before
+    shared  a visitor who was seen with several users stays a person of its own ("alone"), or each of its events counts
+            for the user it was last seen with by then, the first one after it where there was none yet ("last")
     """
 
     normalise: Normalise = Normalise()
     stitch: bool = False
+    shared: Shared = "alone"
 
 
 class SessionSettings(Settings, frozen=True):
