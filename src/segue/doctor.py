@@ -97,16 +97,30 @@ def _workspace(folder: Path, here: str) -> Iterator[Finding]:
         yield from _looked("lake", partial(_table, lake, name, here))
     with contextlib.suppress(SegueError, OSError):  # said with its table
         snapshot = lake.snapshot()
-    if snapshot is not None:
-        yield from _looked("lake", partial(_dictionaries, snapshot))
-        yield from _looked("quarantine", partial(_quarantine, snapshot, here))
-        yield from _looked("clock", partial(_clock, snapshot, here))
+        yield from _rows(snapshot, _lost_tables(lake), here)
     if project is not None:
         yield from _looked("journal", partial(_journal, project, here))
     if project is not None and snapshot is not None:
         yield from _looked("index", partial(_index, project, snapshot, here))
         yield from _looked("models", partial(_models, project, snapshot, here))
         yield from _looked("release", partial(_release, project, here))
+
+
+def _rows(snapshot: Snapshot, lost: set[str], here: str) -> Iterator[Finding]:
+    """What the rows say, as far as they are there: what a table lost is said with it."""
+    if not lost & {"item_ids", "person_ids"}:
+        yield from _looked("lake", partial(_dictionaries, snapshot))
+    if "quarantine" not in lost:
+        yield from _looked("quarantine", partial(_quarantine, snapshot, here))
+    if "events" not in lost:
+        yield from _looked("clock", partial(_clock, snapshot, here))
+
+
+def _lost_tables(lake: Lake) -> set[str]:
+    """The tables of which files are gone."""
+    from segue.data.lake.lost import lost
+
+    return {name for name, table in lake.tables.items() if lost(table) is not None}
 
 
 def _looked(area: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
@@ -184,22 +198,27 @@ def _declaration(project: Project, here: str) -> Iterator[Finding]:
 
 
 def _table(lake: Lake, name: str, here: str) -> Iterator[Finding]:
-    from segue.data.lake.files import torn
+    from segue.data.lake.files import is_whole, torn
+    from segue.data.lake.lost import DICTIONARIES, lost
 
     table = lake.tables[name]
     if (entry := torn(table.path / "_delta_log")) is not None:
         what = f"the last commit of {name} was cut off by a crash ({entry.name}); it was never acknowledged"
         yield Finding("lake", "warning", f"{what}, and the next writer sets it aside", f"{here} ingest")
         return
-    opened = table.open()
+    anew = f"mv {lake.root} {lake.root}.lost && {here} ingest && {here} lake index"
+    try:
+        opened = table.open()
+    except SegueError as error:
+        yield _broken("lake", error, f"{here} lake compact" if is_whole(table.path / "_delta_log") else anew)
+        return
     if opened is None:
         if name == "events":
             yield Finding("lake", "note", "there are no events yet", f"{here} ingest")
         return
-    missing = [uri for uri in opened.file_uris() if not Path(uri.removeprefix("file://")).is_file()]
-    if missing:
-        what = f"{len(missing)} files of {name} are gone, {Path(missing[0]).name} among them"
-        yield Finding("lake", "broken", f"{what}: restore them from a backup", f"{here} lake status")
+    if (gone := lost(table)) is not None:
+        mend = anew if name in DICTIONARIES else f"{here} lake mend"  # no code means anything without its dictionary
+        yield Finding("lake", "broken", str(gone), mend)
         return
     rows = opened.count()
     lake_rows = f"{name}: {rows:,} rows in {len(opened.file_uris()):,} files, version {opened.version()}"

@@ -229,6 +229,12 @@ class Project:
 
         return describe(self.snapshot(), self.state, user, self.declaration.sessions.gap_minutes)
 
+    def nearest(self, user: str) -> list[str]:
+        """The known users and visitors whose ids are nearest to one that nobody has; none where it is known."""
+        from segue.data.identity.nearest import nearest
+
+        return nearest(self.snapshot(), user)
+
     def features(
         self, requests: pl.DataFrame, *, clock: Clock = "occurred", as_of: datetime | None = None
     ) -> pl.DataFrame:

@@ -74,7 +74,7 @@ def test_the_rows_of_a_wrong_mapping_go_as_the_right_ones_come(lake: Lake, tmp_p
     assert [(report.rows, report.kept, report.duplicates, report.replaced) for report in reports] == [
         (31, 30, 0, 14)
     ] * 3
-    assert {report.note for report in reports} == {"replaced 14 rows that were read with another mapping"}
+    assert {report.note for report in reports} == {"replaced 14 rows that it was read as before"}
     after = lake.snapshot()
     assert content(after) == whole(tmp_path, paths, RIGHT)
     assert after.quarantine().collect()["reason"].to_list() == ["no item"] * 3, (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from datetime import UTC, datetime, timedelta
 
@@ -41,9 +42,106 @@ def test_a_declaration_that_cannot_be_read_does_not_hide_the_lake(shop):
     assert found(shop, "lake", "ok")
 
 
-def test_a_lost_file_of_the_lake_is_broken(shop):
-    next((shop / "lake" / "events").rglob("*.parquet")).unlink()
-    assert "1 files of events are gone" in found(shop, "lake", "broken")[0].told
+def lose(shop, table):
+    """Delete the first file of a table; the day or days and the rows that it had."""
+    path = min(path for path in (shop / "lake" / table).rglob("*.parquet") if "_delta_log" not in path.parts)
+    rows = pl.read_parquet(path, hive_partitioning=False).height
+    path.unlink()
+    return path.parent.name.removeprefix("day="), rows
+
+
+def rows_of(shop):
+    snapshot = Project.open(shop).snapshot()
+    return {
+        "events": snapshot.events().sort("id").collect(),
+        "items": snapshot.items().sort("id").drop("received", "order").collect(),
+        "users": snapshot.users().sort("id").drop("received", "order").collect(),
+        "quarantine": snapshot.quarantine().sort("file", "line").drop("received").collect(),
+    }
+
+
+def test_a_lost_file_of_the_lake_is_all_that_is_broken(shop):
+    day, rows = lose(shop, "events")
+    said = f"1 file of events is gone, with {rows:,} rows of {day}"
+    broken = [each for each in diagnose(shop).findings if each.state == "broken"]
+    assert [(each.area, each.told, each.next) for each in broken] == [("lake", said, f"segue -C {shop} lake mend")]
+
+
+@pytest.mark.slow
+def test_a_lost_file_of_the_lake_is_said_and_mended_by_the_commands_that_are_said(shop):
+    before = rows_of(shop)
+    day, rows = lose(shop, "events")
+    said = f"1 file of events is gone, with {rows:,} rows of {day}"
+    diagnosis = diagnose(shop)
+    status = segue("-C", shop, "lake", "status")
+    assert said in status.output
+    shutil.rmtree(shop / "cache")
+    for words in (["train"], ["check"], ["sql", "SELECT count(*) FROM events"]):
+        done = segue("-C", shop, *words)
+        assert (done.exit_code, "`segue doctor` says" in done.output) == (2, True), done.output
+
+    mend = f"segue -C {shop} lake mend"
+    assert diagnosis.next == mend
+    assert f"next: {mend}" in status.output
+    mended = segue("-C", shop, "lake", "mend")
+    assert "events-2026-01-05.csv" in mended.output
+    assert f"next: segue -C {shop} ingest" in mended.output
+    assert diagnose(shop).healthy
+    assert rows_of(shop)["events"].height == before["events"].height - rows
+    assert segue("-C", shop, "ingest").exit_code == 0
+    assert diagnose(shop).healthy
+    after = rows_of(shop)
+    assert all(after[name].equals(before[name]) for name in before), "every row is back, as it was received"
+    assert segue("-C", shop, "train", "popularity").exit_code == 0
+    assert told("-C", shop, "lake", "mend") == {"lost": [], "read_again": []}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", ["items", "users", "quarantine", "compacted events"])
+def test_a_lost_file_of_any_table_comes_back_from_the_files_it_was_read_from(shop, table):
+    if table == "compacted events":
+        for number, chunk in enumerate(["a", "b"]):
+            day = shop / f"{chunk}.csv"
+            day.write_text(
+                "event_id,user_id,item_id,event,timestamp,price,quantity,session_id\n"
+                f"late{number},u1,p0001,click,2026-01-05T12:00:00Z,,,\n"
+            )
+            assert segue("-C", shop, "ingest", day).exit_code == 0
+        assert segue("-C", shop, "lake", "compact").exit_code == 0
+        assert segue("-C", shop, "lake", "vacuum", "--days", "0").exit_code == 0
+    before = rows_of(shop)
+    lose(shop, table.split()[-1])
+    assert diagnose(shop).next == f"segue -C {shop} lake mend"
+    mended = segue("-C", shop, "lake", "mend")
+    assert f"next: segue -C {shop} ingest" in mended.output
+    assert segue("-C", shop, "ingest").exit_code == 0
+    if table == "compacted events":  # which are not declared
+        assert segue("-C", shop, "ingest", shop / "a.csv", shop / "b.csv").exit_code == 0
+    after = rows_of(shop)
+    for name, rows in before.items():
+        assert after[name].drop("received", strict=False).equals(rows.drop("received", strict=False)), name
+    assert diagnose(shop).healthy
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["item_ids", "person_ids", "the log of events"])
+def test_a_lost_dictionary_or_log_is_mended_by_making_the_lake_anew(shop, part):
+    before = rows_of(shop)
+    if part == "the log of events":
+        (shop / "lake" / "events" / "_delta_log" / f"{0:020d}.json").unlink()
+    else:
+        lose(shop, part)
+        refused = segue("-C", shop, "lake", "mend")
+        assert refused.exit_code == 2
+        assert "mean nothing" in refused.output
+    move, ingest, index = (shlex.split(step) for step in diagnose(shop).next.split(" && "))
+    assert move[0] == "mv"
+    shutil.move(*move[1:])
+    assert segue(*ingest[1:]).exit_code == 0
+    assert segue(*index[1:]).exit_code == 0
+    assert diagnose(shop).healthy
+    assert rows_of(shop)["events"].drop("received").equals(before["events"].drop("received"))
+    assert segue("-C", shop, "train", "popularity").exit_code == 0
 
 
 def test_a_commit_that_was_cut_off_is_mended_by_the_command_it_says(shop):

@@ -18,8 +18,36 @@ def lake() -> None:
 @as_json
 @click.pass_obj
 def lake_status(place: Place, as_json: bool) -> None:  # noqa: FBT001
-    """Every table: rows, files, bytes, versions, the oldest and the newest day."""
-    show([status.row() for status in place.project().upkeep.status()], as_json, title="lake")
+    """Every table: rows, files, bytes, versions, the oldest and the newest day, and which files are lost."""
+    upkeep = place.project().upkeep
+    show([status.row() for status in upkeep.status()], as_json, title="lake")
+    if not as_json and (lost := upkeep.lost()):
+        for each in lost:
+            click.echo(each)
+        place.say_next("lake mend")
+
+
+@lake.command("mend")
+@as_json
+@click.pass_obj
+def lake_mend(place: Place, as_json: bool) -> None:  # noqa: FBT001
+    """Go on without files that the lake lost; the next ingest reads again what brought their rows."""
+    project = place.project()
+    lost = project.upkeep.mend()
+    again = project.unread_files()
+    if lost:
+        project.index()
+    if as_json:
+        return show_json({"lost": [each.row() for each in lost], "read_again": again})
+    for each in lost:
+        click.echo(f"{each}: taken out of the table")
+    for file in again:
+        click.echo(f"to be read again: {file}")
+    if again:
+        return place.say_next("ingest")
+    told = "no declared file brought them; `segue ingest FILE` reads one again, other rows only a backup of lake/ has"
+    click.echo(told if lost else "nothing is lost")
+    return None
 
 
 @lake.command("compact")

@@ -33,8 +33,12 @@ class Place:
 
     def say_next(self, *commands: str) -> None:
         """Say what people mostly do next."""
-        here = "segue" if self.folder == Path() else f"segue -C {self.folder}"
+        here = self.command()
         click.echo("next: " + ", or ".join(f"{here} {command}" for command in commands))
+
+    def command(self, *words: str) -> str:
+        """A command for this workspace, as a shell takes it."""
+        return shlex.join(("segue", *([] if self.folder == Path() else ["-C", str(self.folder)]), *words))
 
 
 class Refusing(click.Group):
@@ -50,7 +54,10 @@ class Refusing(click.Group):
             ctx.exit(0)
         except OSError as error:  # what no room put into words: a disk, a permission, a file that went away
             place = f"{error.filename}: " if error.filename else ""
-            self._refuse(ctx, f"{place}{error.strerror or error}\n  → mend that and run the command again")
+            mend = "mend that and run the command again"
+            if "/lake/" in f"{place}{error}":
+                mend = "`segue doctor` says what the lake lacks, and what to run next"
+            self._refuse(ctx, f"{place}{error.strerror or error}\n  → {mend}")
         except KeyboardInterrupt:
             click.echo("segue: stopped; nothing was left half-written", err=True)
             ctx.exit(130)

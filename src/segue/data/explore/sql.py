@@ -12,7 +12,7 @@ import polars as pl
 from segue.data.explore.html import html_table
 from segue.data.lake.layouts import DECISIONS, EVENTS
 from segue.domain import columns
-from segue.domain.errors import DataError, MissingExtra
+from segue.domain.errors import DataError, MissingExtra, ReadError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,7 +79,11 @@ def sql(snapshot: Snapshot, query: str, spill: Path) -> Answer:
     settings = {"autoinstall_known_extensions": False, "temp_directory": str(spill)}
     with duckdb.connect(config=settings) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        _views(connection, snapshot)
+        try:
+            _views(connection, snapshot)
+        except duckdb.IOException as error:  # a view looks at its files
+            told = str(error).splitlines()[0]
+            raise ReadError(told, where="sql", mend="`segue doctor` says what the lake lacks") from error
         try:
             asked = connection.sql(query)
             return Answer(_nothing() if asked is None else asked.to_arrow_table())

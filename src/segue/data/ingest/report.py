@@ -90,7 +90,7 @@ class Tally:
         if self.unwanted:
             return "the map reads no such file; it was left out"
         if self.replaced is not None:
-            return f"replaced {self.replaced:,} rows that were read with another mapping"
+            return f"replaced {self.replaced:,} rows that it was read as before"
         if not self._rows():
             return "the file holds no rows"
         if self.duplicates and not self.kept:

@@ -60,6 +60,13 @@ def torn(log: Path) -> Path | None:
     return None if last is None or _whole(last) else last
 
 
+def is_whole(log: Path) -> bool:
+    """Whether a Delta log has all entries from its beginning on, or since a checkpoint."""
+    since = 0 if (checkpoint := checkpoint_of(log)) is None else int(checkpoint.name[:20]) + 1
+    there = {int(entry.stem) for entry in log.glob("[0-9]*.json")}
+    return there >= set(range(since, max(there, default=since - 1) + 1)) and (bool(there) or since > 0)
+
+
 def checkpoint_of(log: Path) -> Path | None:
     """The newest checkpoint of a Delta log, or None."""
     return max(log.glob("[0-9]*.checkpoint.parquet"), default=None)

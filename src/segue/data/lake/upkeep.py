@@ -12,6 +12,7 @@ import polars as pl
 from segue.data.lake import tables
 from segue.data.lake.compact import Merged, merge
 from segue.data.lake.lake import Lake
+from segue.data.lake.lost import Lost, days_of, lost, mend
 from segue.data.lake.rewrite import take_out
 from segue.data.lake.tables import LOG, REWRITTEN, Table
 from segue.data.settings import LakeSettings
@@ -26,6 +27,7 @@ class Status:
 
     rows, files, nbytes  of its current version
     small    files that a compaction would look at
+    lost     files that its log names and the disk has no more
     version  how often it was committed to; `entries` of the log are there, `stale` files are needed by no version
     oldest, newest  the days of its rows (UTC), None where it has none
     """
@@ -38,6 +40,7 @@ class Status:
     version: int
     entries: int
     stale: int
+    lost: int
     oldest: date | None
     newest: date | None
 
@@ -52,6 +55,7 @@ class Status:
             "versions": self.version,
             "entries": self.entries,
             "stale": self.stale,
+            "lost": self.lost,
             "oldest": None if self.oldest is None else self.oldest.isoformat(),
             "newest": None if self.newest is None else self.newest.isoformat(),
         }
@@ -91,6 +95,14 @@ class Upkeep:
         """Every table that there is; nothing is changed."""
         opened = [_status(table, self._settings.keep_files_days * 24) for table in self._lake.tables.values()]
         return [status for status in opened if status is not None]
+
+    def lost(self) -> list[Lost]:
+        """What each table has lost of its files, where it has; nothing is changed."""
+        return [found for found in map(lost, self._lake.tables.values()) if found is not None]
+
+    def mend(self) -> list[Lost]:
+        """Have the lake go on without the files that it lost: the next ingest reads again what brought their rows."""
+        return mend(self._lake)
 
     def compact(self) -> dict[str, Merged]:
         """Merge the small files of every table, by day where it has days; by table, what was merged."""
@@ -154,8 +166,8 @@ def _status(table: Table, keep_hours: float) -> Status | None:
     opened = table.current()
     if opened is None:
         return None
-    files = table.files()
-    oldest, newest = _days_of(files, table.layout.by_day)
+    files, gone = table.files(), lost(table)
+    oldest, newest = days_of(files, table.layout)
     return Status(
         table=table.layout.name,
         rows=int(files["num_records"].sum()) if files.height else 0,
@@ -165,22 +177,10 @@ def _status(table: Table, keep_hours: float) -> Status | None:
         version=opened.version(),
         entries=len(list((table.path / LOG).glob("[0-9]*.json"))),
         stale=sum(not name.startswith(LOG) for name in table.stale(keep_hours)),
+        lost=0 if gone is None else len(gone.files),
         oldest=oldest,
         newest=newest,
     )
-
-
-def _days_of(files: pl.DataFrame, by_day: bool) -> tuple[date | None, date | None]:  # noqa: FBT001
-    if files.is_empty():
-        return None, None
-    if by_day:
-        low, high = pl.col("partition.day"), pl.col("partition.day")
-    elif "min.received" in files.columns:
-        low, high = pl.col("min.received"), pl.col("max.received")
-    else:
-        return None, None
-    oldest, newest = files.select(low.min().cast(pl.Date), high.max().cast(pl.Date).alias("newest")).row(0)
-    return oldest, newest
 
 
 def _leaving(table: Table, before: date) -> Leaving:
