@@ -33,12 +33,8 @@ class Place:
 
     def say_next(self, *commands: str) -> None:
         """Say what people mostly do next."""
-        here = self.command()
+        here = "segue" if self.folder == Path() else f"segue -C {self.folder}"
         click.echo("next: " + ", or ".join(f"{here} {command}" for command in commands))
-
-    def command(self, *words: str) -> str:
-        """A command for this workspace, as a shell takes it."""
-        return shlex.join(("segue", *([] if self.folder == Path() else ["-C", str(self.folder)]), *words))
 
 
 class Refusing(click.Group):
