@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from segue.data.convert.attributes import attributes
@@ -24,6 +26,7 @@ ITEMLESS: Final = frozenset(
 )
 LATEST = timedelta(days=1)  # how far ahead of now a clock may be
 LONGEST_POSITION = 100_000
+PREFIX: Final = 16  # characters of a batch's name that ids of its events begin with
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,42 @@ class Converted:
     broken: list[Broken]
 
 
+class Numbered(Protocol):
+    """What the events on lines are called that carry no id, and where they stand in the order of all lines."""
+
+    def ids(self, lines: npt.NDArray[np.int64]) -> pl.Series: ...
+
+    def order(self, lines: npt.NDArray[np.int64]) -> pl.Series: ...
+
+
+@dataclass(frozen=True)
+class OneFile:
+    """The lines of one batch. `before` is the order of the line before the first."""
+
+    batch: str
+    before: int
+
+    def ids(self, lines: npt.NDArray[np.int64]) -> pl.Series:
+        """The beginning of the batch, and the line."""
+        return f"{self.batch[:PREFIX]}-" + ten_digits(lines)
+
+    def order(self, lines: npt.NDArray[np.int64]) -> pl.Series:
+        """Lines, behind those before them."""
+        return pl.Series(lines) + self.before
+
+
+def ten_digits(lines: npt.NDArray[np.int64]) -> pl.Series:
+    """Lines as ids end with them: they sort as lines do, so that the lake need not look for them in its other files."""
+    return pl.Series(lines).cast(pl.String).str.zfill(10)
+
+
 def convert_events(rows: Rows, source: EventSource, batch: str, order: int, now: datetime) -> Converted:
     """Events of rows. `order` is that of the line before this part's first."""
+    return convert_numbered(rows, source, OneFile(batch, order), now)
+
+
+def convert_numbered(rows: Rows, source: EventSource, numbered: Numbered, now: datetime) -> Converted:
+    """Events of rows, perhaps of several files, as `numbered` calls them."""
     faults = Faults(len(rows))
     cells = _Cells(rows, source, faults)
     user, visitor = cells.identifier("user"), cells.identifier("visitor")
@@ -49,7 +86,7 @@ def convert_events(rows: Rows, source: EventSource, batch: str, order: int, now:
     kind = _negatives(kind, value, quantity, source, faults)
     frame = pl.DataFrame(
         {
-            columns.ID: _ids(cells, batch),
+            columns.ID: _ids(cells, numbered),
             columns.USER: user,
             columns.VISITOR: visitor,
             columns.ITEM: item,
@@ -57,7 +94,7 @@ def convert_events(rows: Rows, source: EventSource, batch: str, order: int, now:
             columns.TIME: time,
             columns.VALUE: value,
             columns.QUANTITY: quantity,
-            columns.ORDER: _order(cells, order),
+            columns.ORDER: _order(cells, numbered),
             columns.SESSION: cells.identifier("session"),
             columns.DECISION: cells.identifier("decision"),
             columns.POSITION: cells.position(),
@@ -143,25 +180,24 @@ class _Cells:
         return text
 
 
-def _ids(cells: _Cells, batch: str) -> pl.Series:
+def _ids(cells: _Cells, numbered: Numbered) -> pl.Series:
     """Ids of events; where there is none, one of the file's content and the line, the same at every reading.
 
-    Lines have ten digits, so that ids sort as lines do and the lake need not look for them in its other files. Where a
-    line may hold several events (import maps), the place in it comes after its number, also where there is but one: so
-    an event is called the same whichever others are read with it.
+    Where a line may hold several events (import maps), the place in it comes after its number, also where there is but
+    one: so an event is called the same whichever others are read with it.
     """
     given = cells.identifier("id")
     if not given.has_nulls():
         return given
-    names = pl.Series(cells.rows.lines).cast(pl.String).str.zfill(10)
+    names = numbered.ids(cells.rows.lines)
     if cells.rows.places is not None:
         names += "." + pl.Series(cells.rows.places).cast(pl.String).str.zfill(6)
-    return given.zip_with(given.is_not_null(), f"{batch[:16]}-" + names)
+    return given.zip_with(given.is_not_null(), names)
 
 
-def _order(cells: _Cells, order: int) -> pl.Series:
+def _order(cells: _Cells, numbered: Numbered) -> pl.Series:
     if cells.source.order == "file":
-        return pl.Series(cells.rows.lines) + order
+        return numbered.order(cells.rows.lines)
     return pl.Series([None], dtype=pl.Int64).new_from_index(0, len(cells.rows))
 
 
@@ -191,4 +227,4 @@ def _negatives(
     return changed.zip_with(by_value | by_quantity, kind)
 
 
-__all__ = ["ITEMLESS", "Converted", "convert_events"]
+__all__ = ["ITEMLESS", "Converted", "Numbered", "OneFile", "convert_events", "convert_numbered", "ten_digits"]

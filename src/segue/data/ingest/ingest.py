@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from segue.data.bulk.choice import BLOCK, is_fast
-from segue.data.convert.events import Converted, convert_events
+from segue.data.convert.events import Converted, convert_events, convert_numbered
 from segue.data.convert.items import convert_items, convert_users
 from segue.data.convert.times import MOMENT
 from segue.data.identity.settings import Normalise
@@ -22,10 +23,12 @@ from segue.data.ingest import steps as ingest_steps
 from segue.data.ingest.ahead import ahead
 from segue.data.ingest.report import FileReport, Taken, Tally
 from segue.data.ingest.steps import Gathering, Step, Take
+from segue.data.ingest.together import Lines, Together
 from segue.data.lake.lake import Appended, Lake, Read, Snapshot
 from segue.data.lake.rows import WAYS
 from segue.data.maps.registry import resolved, table_map
 from segue.data.read.files import Location, Part, parts, size_of
+from segue.data.read.joined import Joined, Tiny, can_join, tiny
 from segue.data.read.places import Places
 from segue.data.read.read import needed_columns, read_part
 from segue.data.read.rows import Rows
@@ -121,6 +124,10 @@ class _Sink(Protocol):
         steps of its own, as they end at other rows."""
         ...
 
+    def converted(self, rows: Rows, files: Joined, batches: list[str], last: list[int]) -> Converted:
+        """What becomes of the rows of joined files, of which these are the batches and the last lines."""
+        ...
+
     def append(self, frames: Mapping[str, pl.DataFrame], take: Take) -> dict[str, Appended]: ...
 
     def part_done(self, lines: int) -> None: ...
@@ -143,6 +150,12 @@ class _EventSink:
                 return FAST, found
         order = self._order
         return "", _taken(part, self._source, lambda rows: convert_events(rows, self._source, batch, order, self.now))
+
+    def converted(self, rows: Rows, files: Joined, batches: list[str], last: list[int]) -> Converted:
+        """The order of each file's lines is behind that of the files before it."""
+        lines = np.array(last, np.int64)
+        before = self._order + np.cumsum(lines) - lines
+        return convert_numbered(rows, self._source, Lines(files, batches, before), self.now)
 
     def _fast(self, part: Part, batch: str) -> Iterator[Taken] | None:
         from segue.data.bulk.lane import Lane, Vocabularies  # loads compiled kernels, which small files do without
@@ -176,6 +189,11 @@ class _TableSink:
         del batch
         return "", _taken(part, self._source, self._convert)
 
+    def converted(self, rows: Rows, files: Joined, batches: list[str], last: list[int]) -> Converted:
+        """A row is of the catalog whatever file it is of."""
+        del files, batches, last
+        return self._convert(rows)
+
     def append(self, frames: Mapping[str, pl.DataFrame], take: Take) -> dict[str, Appended]:
         last = {batch: frame.unique(columns.ID, keep="last", maintain_order=True) for batch, frame in frames.items()}
         taken = take(last)
@@ -198,17 +216,12 @@ def _last_order(lake: Lake) -> int:
 def _ingest(
     lake: Lake, source: FileSource, paths: Sequence[Location], root: Path, progress: Report | None, sink: _Sink
 ) -> list[FileReport]:
-    total, done = sum(map(size_of, paths)), 0
-    tallies: list[Tally] = []
     with lake.writer(), _gathering(lake, sink) as gathering:
+        reading = _Reading(lake, source, root, sink, gathering, _Told(progress, sum(map(size_of, paths))))
         for path in paths:
-            for part in parts(path, _shown(path, root) if isinstance(path, Path) else None):
-                told = _Teller(progress, part, done, total)
-                tallies.append(_read_part(source, part, sink, gathering, told))
-            done += size_of(path)
-            if progress is not None and tallies:
-                progress(Progress(tallies[-1].path, tallies[-1].read, done, total))
-    return [tally.report() for tally in tallies]
+            reading.take(path)
+        reading.together.read()
+    return [tally.report() for tally in reading.tallies]
 
 
 @contextmanager
@@ -223,18 +236,17 @@ def _gathering(lake: Lake, sink: _Sink) -> Iterator[Gathering]:
     gathering.finish()
 
 
-@dataclass(frozen=True)
-class _Teller:
-    """Tells how far one part is."""
+@dataclass
+class _Told:
+    """Tells how far an ingestion is: `done` of `total` bytes are those of the files before."""
 
     report: Report | None
-    part: Part
-    done: int
     total: int
+    done: int = 0
 
-    def __call__(self, rows: int) -> None:
+    def __call__(self, path: str, rows: int, position: int = 0) -> None:
         if self.report is not None:
-            self.report(Progress(self.part.name, rows, self.done + self.part.position(), self.total))
+            self.report(Progress(path, rows, self.done + position, self.total))
 
 
 def _shown(path: Path, root: Path) -> str:
@@ -248,24 +260,69 @@ def _shown(path: Path, root: Path) -> str:
     return str(path)
 
 
-def _read_part(source: FileSource, part: Part, sink: _Sink, gathering: Gathering, told: _Teller) -> Tally:
-    """Convert the rows of a part and have them wait to be committed."""
-    by_name = table_map(source)
-    tally = Tally(part.name, batch_id(part.digest(), source))
-    if by_name is not None and not by_name.wants(part.name):
-        tally.unwanted = True
+class _Reading:
+    """Reads places in their order: tiny files together, all others by themselves; one tally for each part."""
+
+    def __init__(
+        self, lake: Lake, source: FileSource, root: Path, sink: _Sink, gathering: Gathering, told: _Told
+    ) -> None:
+        self._lake, self._source, self._root = lake, source, root
+        self._sink, self._gathering, self._told = sink, gathering, told
+        self._map = table_map(source)
+        self._joins = can_join(source)
+        self.tallies: list[Tally] = []
+        self.together = Together(source, sink.name, gathering, sink.converted, self._alone, sink.part_done)
+
+    def take(self, path: Location) -> None:
+        """Have the rows of a place wait to be committed."""
+        shown = _shown(path, self._root) if isinstance(path, Path) else None
+        file = tiny(path, shown, self._source) if self._joins and shown is not None else None
+        if file is not None:
+            self._take_tiny(file)
+        else:
+            self.together.read()
+            for part in parts(path, shown):
+                self._read(part, self._tally(part))
+        self._told.done += size_of(path)
+        if self.tallies:
+            self._told(self.tallies[-1].path, self.tallies[-1].read)
+
+    def _tally(self, part: Part) -> Tally:
+        tally = Tally(part.name, batch_id(part.digest(), self._source))
+        self.tallies.append(tally)
         return tally
-    if gathering.holds(tally.batch):
-        gathering.skip(tally)
-        return tally
-    gathering.expect(tally)
-    for step in _steps(part, source, sink, tally, told):
-        gathering.add(step)
-    sink.part_done(tally.last_line)
-    return tally
+
+    def _take_tiny(self, file: Tiny) -> None:
+        tally = self._tally(file.part)
+        name, batch = self._sink.name, tally.batch
+        if self.together.holds(batch):
+            tally.skipped = True
+            return
+        if self._lake.has_other_mapping(name, batch) or self._lake.returns(name, batch, tally.path):
+            self.together.read()  # in the order of files
+            self._read(file.part, tally)
+        elif self._gathering.holds(batch):
+            self._gathering.skip(tally)
+        else:
+            self.together.add(file, tally)
+
+    def _alone(self, file: Tiny, tally: Tally) -> None:
+        self._read(file.part, tally)
+
+    def _read(self, part: Part, tally: Tally) -> None:
+        """Convert the rows of a part and have them wait to be committed."""
+        if self._map is not None and not self._map.wants(part.name):
+            tally.unwanted = True
+        elif self._gathering.holds(tally.batch):
+            self._gathering.skip(tally)
+        else:
+            self._gathering.expect(tally)
+            for step in _steps(part, self._source, self._sink, tally, self._told):
+                self._gathering.add(step)
+            self._sink.part_done(tally.last_line)
 
 
-def _steps(part: Part, source: FileSource, sink: _Sink, tally: Tally, told: _Teller) -> Iterator[Step]:
+def _steps(part: Part, source: FileSource, sink: _Sink, tally: Tally, told: _Told) -> Iterator[Step]:
     step, number = Step(tally.batch, tally, table=sink.name), 0
     places = Places(part, source)
     sequence, found = sink.taken(part, tally.batch)
@@ -281,7 +338,7 @@ def _steps(part: Part, source: FileSource, sink: _Sink, tally: Tally, told: _Tel
             tally.read += taken.rows
             tally.left_out.update(taken.left_out)
             tally.last_line = max(tally.last_line, taken.last_line)
-            told(tally.read)
+            told(part.name, tally.read, part.position())
     step.places = places.of(step.broken, at_end=True)
     if number:  # so that every step of a big file says how it was read
         step.batch = f"{tally.batch}.{sequence}{number}"

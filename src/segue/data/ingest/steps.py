@@ -18,7 +18,7 @@ from segue.data.read.rows import BROKEN, Broken
 from segue.domain import columns
 
 STEP = 500_000  # rows that are committed at a time
-PARTS = 1_000  # and parts
+PARTS = 10_000  # and parts
 
 Take = Callable[[Mapping[str, pl.DataFrame]], dict[str, Appended]]
 Append = Callable[[Mapping[str, pl.DataFrame], Take], dict[str, Appended]]
@@ -37,13 +37,19 @@ class Step:
     table: str = "events"
 
     def add(self, frame: pl.DataFrame, broken: Sequence[Broken]) -> None:
-        """Take in what became of some rows; a column that holds nothing in them takes no memory while they wait."""
-        self.frames.append(frame.select(column.name for column in frame if column.null_count() < frame.height))
+        """Take in what became of some rows."""
+        self.hold(held(frame), broken)
+
+    def hold(self, frame: pl.DataFrame, broken: Sequence[Broken]) -> None:
+        """Take in what became of some rows, without the columns that hold nothing in them."""
+        self.frames.append(frame)
         self.broken += broken
         self.rows += frame.height + len(broken)
 
     def frame(self) -> pl.DataFrame:
         """The rows that are kept, with the columns that hold something in one of them."""
+        if len(self.frames) == 1 and self.frames[0].height:
+            return self.frames[0]
         none = pl.DataFrame(schema={columns.ID: pl.String})
         return pl.concat(self.frames if self.rows > len(self.broken) else [none, *self.frames], how="diagonal")
 
@@ -53,6 +59,11 @@ class Step:
         frame = frame.hstack(pl.DataFrame(self.places, schema=PLACES, orient="row")) if self.places else frame
         named = {columns.BATCH: self.batch, "file": self.tally.path, "table": self.table}
         return frame.with_columns(pl.lit(value).alias(name) for name, value in named.items())
+
+
+def held(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows as they wait: a column that holds nothing in them takes no memory."""
+    return frame.select(column.name for column in frame if column.null_count() < frame.height)
 
 
 class Gathering:
@@ -65,6 +76,7 @@ class Gathering:
     def __init__(self, lake: Lake, name: Read, append: Append, now: datetime) -> None:
         self._lake, self._name, self._append, self._now = lake, name, append, now
         self._steps: dict[str, Step] = {}
+        self._rows = 0  # in them
         self._replacement: Replacement | None = None
         self._anew: set[str] = set()  # batches whose content the lake has with another mapping
         self._aside: dict[str, Tally] = {}  # whose rows are written aside, by batch
@@ -99,15 +111,16 @@ class Gathering:
 
     def add(self, step: Step) -> None:
         """Take in a step, and commit what waits where it is enough."""
-        if self._rows() + step.rows > STEP:
+        if self._rows + step.rows > STEP:
             self.flush()
         self._steps[step.batch] = step
-        if self._rows() >= STEP or len(self._steps) >= PARTS:
+        self._rows += step.rows
+        if self._rows >= STEP or len(self._steps) >= PARTS:
             self.flush()
 
     def flush(self) -> None:
         """Commit what waits: quarantine first, so that a batch that is in is in with all that was wrong in it."""
-        steps, self._steps = self._steps, {}
+        steps, self._steps, self._rows = self._steps, {}, 0
         self._quarantine([step for step in steps.values() if step.broken])
         frames = {}
         for name, step in steps.items():
@@ -175,13 +188,10 @@ class Gathering:
         rows = self._replacement.add(frames)
         return {name: Appended(rows.get(name, 0), frame.height - rows.get(name, 0)) for name, frame in frames.items()}
 
-    def _rows(self) -> int:
-        return sum(step.rows for step in self._steps.values())
-
 
 def _whole(steps: Mapping[str, Step]) -> dict[str, str]:
     """By batch, the paths of the parts that end with one of these steps."""
     return {name: step.tally.path for name, step in steps.items() if name == step.tally.batch}
 
 
-__all__ = ["Gathering", "Step"]
+__all__ = ["Gathering", "Step", "held"]

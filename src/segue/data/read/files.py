@@ -46,7 +46,7 @@ def parts(place: Location, name: str | None = None) -> Iterator[Part]:
     opener = _Opener(path, magic, name)
     if magic[:4] == ZIP:
         yield from zip_members(path, name)
-    elif _is_archive(path, magic):
+    elif is_archive(path, magic):
         yield from tar_members(path, name, opener, opener.position)
     else:
         yield Part(name, path, opener, opener.position, settled=opener.settled)
@@ -67,7 +67,8 @@ def _magic(path: Path, name: str) -> bytes:
         raise damaged(name, error) from error
 
 
-def _is_archive(path: Path, magic: bytes) -> bool:
+def is_archive(path: Path, magic: bytes) -> bool:
+    """Whether a file is a tar archive, by its name or its first 512 bytes."""
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
     return ".tar" in suffixes or suffixes[-1:] == [".tgz"] or magic[257:262] == b"ustar"
 
@@ -144,6 +145,7 @@ __all__ = [
     "Part",
     "damaged",
     "inner_suffix",
+    "is_archive",
     "parts",
     "size_of",
 ]

@@ -82,6 +82,11 @@ def needed_columns(part: Part, source: FileSource) -> Wanted:
     return _Needed(part.name, source, part_format(part, source))
 
 
+def refuse_lacking(part: Part, source: FileSource) -> None:
+    """Refuse a part of JSON lines where no row has a column that rows need: `MissingColumn`."""
+    _Needed(part.name, source, part_format(part, source)).check(part, codec(source.encoding, part.name))
+
+
 def part_format(part: Part, source: FileSource) -> Kind:
     """The declared format, or what the part's name and first bytes say."""
     head = part.head(4096)
