@@ -254,7 +254,9 @@ def _shown(path: Path, root: Path) -> str:
 
     A link in the workspace goes by its own name, not by that of what it points to.
     """
-    for full, folder in ((path, root), (path.absolute(), root.absolute()), (path.resolve(), root.resolve())):
+    if path.is_relative_to(root):  # told first: to resolve a path takes as long as to read a tiny file
+        return str(path.relative_to(root))
+    for full, folder in ((path.absolute(), root.absolute()), (path.resolve(), root.resolve())):
         if full.is_relative_to(folder):
             return str(full.relative_to(folder))
     return str(path)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -288,12 +289,10 @@ class Lake:
         """The events of these batches, coded where they came so; an id that several have is of the first."""
         layout = self.tables["events"].layout
         text = () if any(map(layouts.is_coded, batches.values())) else layouts.PEOPLE_AND_ITEM
-        named = {
-            batch: spelled(frame, batch).rename(layouts.OF_CODES, strict=False) for batch, frame in batches.items()
-        }
-        return _first_of_each(
-            pl.concat(as_laid_out(with_day(_of(frame, batch)), layout, text) for batch, frame in named.items())
+        named = (
+            spelled(_of(frame, batch), batch).rename(layouts.OF_CODES, strict=False) for batch, frame in batches.items()
         )
+        return _first_of_each(pl.concat(as_laid_out(with_day(frame), layout, text) for frame in _alike(named)))
 
     def _coded_events(self, rows: pl.DataFrame) -> pl.DataFrame:
         if rows.schema[columns.ITEM] == pl.Int32:
@@ -383,6 +382,12 @@ def _first_of_each(rows: pl.DataFrame) -> pl.DataFrame:
         return rows
     first = ids.is_first_distinct()
     return rows if first.all() else rows.filter(first)
+
+
+def _alike(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same rows in the same order; frames of the same columns that follow one another as one."""
+    for _, alike in groupby(frames, key=lambda frame: frame.schema):
+        yield pl.concat(alike)
 
 
 def _of(frame: pl.DataFrame, batch: str) -> pl.DataFrame:
