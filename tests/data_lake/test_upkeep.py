@@ -72,7 +72,7 @@ def test_compaction_changes_nothing_but_the_number_of_files(lake: Lake) -> None:
     before = content(filled(lake))
     merged = Upkeep(lake).compact()
     assert {name: made.after for name, made in merged.items()} == {
-        "person_ids": 1, "events": 3, "items": 1, "users": 1, "quarantine": 1,
+        "item_ids": 1, "person_ids": 1, "events": 3, "items": 1, "users": 1, "quarantine": 1,
     }  # fmt: skip
     assert content(lake) == content(Lake(lake.root)) == before
     assert Upkeep(lake).compact() == {}, "there is nothing left to merge"
@@ -95,6 +95,8 @@ def test_what_drains_and_what_files_brought_is_merged_apart(lake: Lake, tmp_path
     Upkeep(lake).compact()
     found = lake.snapshot().files
     assert sorted(file.batch or "several" for file in found) == sorted([journal.name, "several"])
+    told = "events keeps 2 files: each holds one day, of 1; 1 more, as what the service took stays apart"
+    assert str(next(each for each in Upkeep(lake).kept() if each.table == "events")).startswith(told)
     assert state.is_behind(lake.snapshot()) == index
     journal.close()
 
@@ -211,6 +213,8 @@ def test_the_commands_of_the_lake(tmp_path: Path) -> None:
 
     assert {row["table"]: row["rows"] for row in told("status")}["events"] == 24
     assert told("compact")
+    said = CliRunner().invoke(main, ["-C", str(tmp_path), "lake", "compact"]).output
+    assert said.endswith("events keeps 3 files: each holds one day, of 3\n"), said
     assert told("index") == [{"events": 24, "people": 13}]
     assert told("vacuum", "--dry-run", "--days", "0")
     assert told("vacuum", "--days", "0")

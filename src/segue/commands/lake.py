@@ -54,10 +54,14 @@ def lake_mend(place: Place, as_json: bool) -> None:  # noqa: FBT001
 @as_json
 @click.pass_obj
 def lake_compact(place: Place, as_json: bool) -> None:  # noqa: FBT001
-    """Merge small files: fewer to open, nothing else changes. What was read before is still known."""
-    merged = place.project().upkeep.compact()
+    """Merge small files of a day: fewer to open, nothing else changes; and say why those that stay do."""
+    upkeep = place.project().upkeep
+    merged = upkeep.compact()
     rows = [{"table": name, "files": made.before, "into": made.after} for name, made in merged.items()]
     show(rows, as_json, title="compacted")
+    if not as_json:
+        for each in upkeep.kept():
+            click.echo(each)
 
 
 @lake.command("retain")

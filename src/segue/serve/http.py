@@ -83,7 +83,7 @@ class Application:
             response = await _handler(route, request)(request)
         except RequestError as refusal:
             response = refused(refusal)
-        except Exception:
+        except Exception:  # whatever a handler meets, the client gets an answer, and the next exchange its turn
             _log.exception("%s %s failed", request.method, request.path)
             response = refused(Refusal("internal", "the service failed; its log says how"))
         self.counters.answered(name, response.status, request.seconds())
@@ -133,7 +133,7 @@ def _warm() -> None:
     """Load the kernels before the first request, not with it; without them, answers are the same and come later."""
     try:
         warm(lambda purpose: _log.debug("loading the kernels for %s", purpose))
-    except Exception:
+    except Exception:  # of numba, LLVM or the disk of its cache: the service answers without them
         _log.exception("the kernels cannot be loaded")
 
 

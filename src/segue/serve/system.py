@@ -34,7 +34,7 @@ class System:
         release = self._released.needed()
         try:
             self._journal.pending()
-        except Exception as error:
+        except Exception as error:  # of whatever journal the workspace has: who cannot keep an event is not ready
             raise Refusal("journal_unavailable", str(error)) from error
         return answer(Health("ready", release.id))
 

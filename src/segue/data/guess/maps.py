@@ -138,7 +138,7 @@ class _Look:
         given = {name: value for name, value in said.items() if value is not None}
         if self.table == "items":
             return resolved(ItemSource(map=self.map.name))
-        source = resolved(EventSource(map=self.map.name, **given))  # type: ignore[arg-type]
+        source = resolved(msgspec.structs.replace(EventSource(map=self.map.name), **given))
         columns = {role: column or None for role, column in self.told.columns.items()}
         return msgspec.structs.replace(source, columns=msgspec.structs.replace(source.columns, **columns))
 

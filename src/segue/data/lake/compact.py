@@ -24,6 +24,47 @@ class Merged:
     duplicates: int = 0
 
 
+@dataclass(frozen=True)
+class Kept:
+    """The files that a table has after a compaction, and why they are not fewer.
+
+    days   on which it has rows, 0 where it is not kept by day
+    apart  files more than one a day (or one in all), as what drains brought stays apart from what files brought
+    large  files that are not small
+    """
+
+    table: str
+    files: int
+    days: int
+    apart: int
+    large: int
+
+    def __str__(self) -> str:
+        """In words.
+
+        >>> print(Kept("events", files=30, days=28, apart=0, large=2))
+        events keeps 30 files: each holds one day, of 28; 2 are of 8 MB or more
+        """
+        why = [f"each holds one day, of {self.days:,}"] if self.days else []
+        if self.apart:
+            why.append(f"{self.apart:,} more, as what the service took stays apart from what files brought")
+        if self.large:
+            why.append(f"{self.large:,} {'is' if self.large == 1 else 'are'} of {tables.SMALL_BYTES >> 20} MB or more")
+        return f"{self.table} keeps {self.files:,} files: " + "; ".join(why)
+
+
+def kept(table: Table) -> Kept | None:
+    """The files of a table that was just compacted; None where it has one file or none."""
+    files = table.files()
+    if files.height < 2:
+        return None
+    files, by = _with_origins(table, files)
+    days = files["partition.day"].n_unique() if table.layout.by_day else 0
+    groups = files.select(by).n_unique() if by else 1
+    large = int((files["size_bytes"] >= tables.SMALL_BYTES).sum())
+    return Kept(table.layout.name, files.height, days, groups - max(days, 1), large)
+
+
 def merge(table: Table, least: int, batch: str | None = None) -> Merged:
     """Merge the small files of each day where there are at least so many; only those of one batch where it is named.
 
@@ -55,20 +96,26 @@ def _groups(table: Table, least: int, batch: str | None) -> Iterator[pl.DataFram
     files = table.files()
     if files.is_empty():
         return
-    by = ["partition.day"] if table.layout.by_day else []
-    if "min.batch" in files.columns:
-        one = pl.col("min.batch") == pl.col("max.batch")
-        drained = one & pl.col("min.batch").str.starts_with(JOURNAL)
-        files = files.with_columns(of=pl.when(drained).then("min.batch").otherwise(pl.lit("")))
-        by.append("of")
-        if batch is not None:
-            files = files.filter(pl.col("of") == batch)
+    files, by = _with_origins(table, files)
+    if batch is not None and "of" in by:
+        files = files.filter(pl.col("of") == batch)
     small = files.filter(pl.col("size_bytes") < tables.SMALL_BYTES).sort(*by, "path")
     for same in small.partition_by(by, maintain_order=True) if by else [small]:
         if same.height >= max(least, 2):
             place = pl.col("size_bytes").cum_sum() // tables.MERGED_BYTES
             parts = same.with_columns(part=place).partition_by("part", maintain_order=True)
             yield from (part for part in parts if part.height > 1)
+
+
+def _with_origins(table: Table, files: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """The files with the journal that each is `of` ("" for what files brought), and what files have in common that may
+    become one."""
+    by = ["partition.day"] if table.layout.by_day else []
+    if "min.batch" not in files.columns:
+        return files, by
+    one = pl.col("min.batch") == pl.col("max.batch")
+    drained = one & pl.col("min.batch").str.starts_with(JOURNAL)
+    return files.with_columns(of=pl.when(drained).then("min.batch").otherwise(pl.lit(""))), [*by, "of"]
 
 
 def _commit(table: Table, groups: list[pl.DataFrame]) -> Merged:
@@ -91,4 +138,4 @@ def _sum(one: Merged, other: Merged) -> Merged:
     return Merged(one.before + other.before, one.after + other.after, one.duplicates + other.duplicates)
 
 
-__all__ = ["JOURNAL", "Merged", "merge"]
+__all__ = ["JOURNAL", "Kept", "Merged", "kept", "merge"]

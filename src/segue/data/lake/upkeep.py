@@ -10,7 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from segue.data.lake import tables
-from segue.data.lake.compact import Merged, merge
+from segue.data.lake.compact import Kept, Merged, kept, merge
 from segue.data.lake.lake import Lake
 from segue.data.lake.lost import Lost, days_of, lost, mend
 from segue.data.lake.rewrite import take_out
@@ -112,6 +112,10 @@ class Upkeep:
                 files = self._lake.tables[name].files()
                 self._lake.tables[name].ids.drop(set(files["path"]) if files.height else set())
         return {name: made for name, made in merged.items() if made.before}
+
+    def kept(self) -> list[Kept]:
+        """After a compaction: the tables that still have several files, and why."""
+        return [found for found in map(kept, self._lake.tables.values()) if found is not None]
 
     def leaving(self, now: datetime | None = None) -> list[Leaving]:
         """What `retain` would take out at this moment; nothing is changed."""

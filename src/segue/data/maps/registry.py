@@ -60,7 +60,7 @@ def table_map(source: FileSource) -> TableMap | None:
 def resolved(source: Source) -> Source:
     """The source with what its map says wherever the source itself says nothing; twice is the same as once."""
     found = table_map(source)
-    if found is None:
+    if found is None or not isinstance(source, EventSource | ItemSource):
         return source
     said = {name: getattr(found.source, name) for name in source.__struct_fields__ if name not in _OWN}
     unsaid = type(source)()
@@ -71,8 +71,8 @@ def resolved(source: Source) -> Source:
     return msgspec.structs.replace(source, **changes)
 
 
-def _columns(source: FileSource, found: TableMap) -> msgspec.Struct:
-    columns, unsaid = source.columns, type(source)().columns  # type: ignore[attr-defined]  # what has a map has columns
+def _columns(source: EventSource | ItemSource, found: TableMap) -> msgspec.Struct:
+    columns, unsaid = source.columns, type(source)().columns
     names = [name for name in columns.__struct_fields__ if getattr(columns, name) == getattr(unsaid, name)]
     merged: msgspec.Struct = msgspec.structs.replace(
         columns, **{name: getattr(found.source.columns, name) for name in names}

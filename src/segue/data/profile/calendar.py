@@ -131,12 +131,13 @@ def seasons(counts: pl.DataFrame, timezone: str) -> Seasons | None:
         pl.col("local").dt.weekday().alias("weekday"), pl.col("local").dt.hour().alias("hour")
     ).agg(pl.col("events").sum())
     heights = {(weekday, hour): events for weekday, hour, events in by_hour.iter_rows()}
-    days = local["local"].dt.date().unique()
+    day = pl.col("local").dt.date()
+    first, last, days = local.select(day.min(), day.max().alias("last"), day.n_unique().alias("days")).row(0)
     return Seasons(
         timezone=timezone,
         by_hour=tuple(tuple(heights.get((day, hour), 0) for hour in range(24)) for day in range(1, 8)),
         gaps=tuple(_gaps(counts["quarter"], timezone)),
-        silent=(days.max() - days.min()).days + 1 - len(days),  # type: ignore[operator, union-attr]
+        silent=(last - first).days + 1 - days,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
+from segue.data.lake.lake import Read
 from segue.data.lake.snapshot import Snapshot
 from segue.data.quality.check import RuleResult, check
 from segue.data.quality.history import said
@@ -79,7 +80,7 @@ def write(path: Path, proposals: list[Proposal], now: datetime) -> None:
     aside.replace(path)
 
 
-def _candidates(snapshot: Snapshot, name: str) -> Iterator[Proposal]:
+def _candidates(snapshot: Snapshot, name: Read) -> Iterator[Proposal]:
     rows = {"events": snapshot.events, "items": snapshot.items, "users": snapshot.users}[name]()
     told = _Told(rows)
     if not told.rows:
@@ -121,7 +122,7 @@ class _Told:
         """The smallest and the largest that is finite; None where there is none."""
         return self._found.get(f"min.{column}"), self._found.get(f"max.{column}")
 
-    def bounds(self, name: str, column: str) -> Iterator[Proposal]:
+    def bounds(self, name: Read, column: str) -> Iterator[Proposal]:
         """A range with room above what is there."""
         low, high = self.ends(column)
         if low is None:
@@ -170,7 +171,7 @@ def _days(rows: pl.LazyFrame, first: datetime, last: datetime) -> Iterator[Propo
         yield Proposal(rule, "the second half of the log against the first")
 
 
-def _listed(rows: pl.LazyFrame, name: str, column: str) -> Iterator[Proposal]:
+def _listed(rows: pl.LazyFrame, name: Read, column: str) -> Iterator[Proposal]:
     counts = rows.group_by(column).len().drop_nulls().sort("len", column, descending=[True, False])
     found = counts.head(FEW + 1).collect(engine="streaming")
     if not 0 < found.height <= FEW:
@@ -180,7 +181,7 @@ def _listed(rows: pl.LazyFrame, name: str, column: str) -> Iterator[Proposal]:
     yield Proposal(_rule(name, column, "allowed", values=tuple(found[column])), f"all there are: {seen}{rest}")
 
 
-def _pattern(rows: pl.LazyFrame, name: str, column: str) -> Iterator[Proposal]:
+def _pattern(rows: pl.LazyFrame, name: Read, column: str) -> Iterator[Proposal]:
     """The first pattern that nearly all different ids are of."""
     ids = rows.select(pl.col(column).unique()).collect(engine="streaming").to_series().drop_nulls()
     for pattern, words in PATTERNS.items():
@@ -206,8 +207,8 @@ def _fitted(candidate: Proposal, result: RuleResult) -> Proposal | None:
     return Proposal(msgspec.structs.replace(rule, threshold=threshold), evidence)
 
 
-def _rule(table: str, column: str, kind: str, **settings: Any) -> Rule:
-    return Rule(table=table, column=column, rule=kind, **settings)  # type: ignore[arg-type]
+def _rule(table: Read, column: str, kind: str, **settings: Any) -> Rule:
+    return Rule(table=table, column=column, rule=kind, **settings)
 
 
 def _above(number: float) -> float:
