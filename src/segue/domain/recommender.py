@@ -91,3 +91,12 @@ class Additive(Recommender, Protocol):
         """int32[m] distinct positions of the first (and only) history, and float[m, len(items)]: the part of each of
         `items`' scores that comes from each. Columns sum to the scores, as the contributions of `reasons` do."""
         ...
+
+
+class Relating(Recommender, Protocol):
+    """A recommender that can also say which items are like one, without a history."""
+
+    def similar(self, items: npt.NDArray[np.int32], k: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        """int32[n, k] positions likest to each of `items`, and float32[n, k] how like, likest first, ties by position;
+        never the item itself. -1 and -inf where the model knows of no more."""
+        ...

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from segue.domain.errors import DataError, ModelError
-from segue.domain.items import Items
+from segue.domain.items import UNKNOWN, Items
 from segue.domain.recommender import Contribution, Reasons
-from segue.domain.requests import Requests
+from segue.domain.requests import Histories, Requests
 from segue.learn.rows import Rows, rows_of_histories
 from segue.learn.top import Best, best
 
@@ -87,6 +87,22 @@ class Scored:
         else:
             with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
                 list(pool.map(fill, starts))
+        return positions, values
+
+    def similar(self, items: npt.NDArray[np.int32], k: int) -> Best:
+        """What goes with each item: the list of somebody who has nothing but it. int32 and float32 [len(items), k]."""
+        positions = np.full((len(items), k), UNKNOWN, np.int32)
+        values = np.full((len(items), k), -np.inf, np.float32)
+        step = max(1, CHUNK_SCORES // max(1, len(self.items)))
+        for start in range(0, len(items) if self.personal else 0, step):
+            asked = items[start : start + step]
+            itself = np.zeros((len(asked), len(self.items)), np.bool_)
+            itself[np.arange(len(asked)), asked] = True
+            alone = Requests(Histories.of(list(asked[:, None])))
+            found, scores = self.top(alone, k, deny=itself)
+            told = np.isfinite(scores) & (scores > 0)
+            rows = slice(start, start + step)
+            positions[rows], values[rows] = np.where(told, found, UNKNOWN), np.where(told, scores, -np.inf)
         return positions, values
 
     @property

@@ -57,7 +57,8 @@ def check_recommender(recommender: Recommender) -> None:
       fewer than `k` are left, -1 and -inf fill the row;
     - an empty history is no error, nor is a batch of no requests;
     - reasons sum to the score where they are exact, and `parts` do where the recommender is `Additive`;
-    - what was saved and loaded gives the same scores.
+    - what was saved and loaded gives the same scores;
+    - where it is `Relating`, no item is similar to itself, the likest come first, and -1 and -inf fill the rows.
     """
     requests = Requests(_histories(len(recommender.items)))
     scores = recommender.scores(requests)
@@ -66,6 +67,7 @@ def check_recommender(recommender: Recommender) -> None:
     _check_reasons(recommender, requests, scores)
     _check_parts(recommender, requests, scores)
     _check_saved(recommender, requests, scores)
+    _check_similar(recommender)
     if not recommender.personal:
         same = bool((scores == scores[0]).all())
         assert same, "a recommender that says it is not personal scores differently by history"
@@ -76,6 +78,24 @@ def saved_bytes(recommender: Recommender) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         recommender.save(Path(folder))
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+
+
+def _check_similar(recommender: Recommender) -> None:
+    if not hasattr(recommender, "similar"):
+        return
+    asked = np.arange(len(recommender.items), dtype=np.int32)
+    k = len(asked) + 1
+    found, likeness = recommender.similar(asked, k)
+    assert found.shape == likeness.shape == (len(asked), k), f"similar gives {found.shape}, expected {(len(asked), k)}"
+    assert (found != asked[:, None]).all(), "an item is similar to itself"
+    told = found != UNKNOWN
+    assert (np.isfinite(likeness) == told).all(), "similar fills with something else than -1 and -inf"
+    assert (np.diff(told.astype(int), axis=1) <= 0).all(), "similar has a gap before an item"
+    both = told[:, 1:]
+    assert (likeness[:, 1:][both] <= likeness[:, :-1][both]).all(), "similar is not likest first"
+    for row in found:
+        named = row[row != UNKNOWN]
+        assert len(set(named.tolist())) == len(named), "an item is twice among the similar ones"
 
 
 def _histories(items: int) -> Histories:
