@@ -1,0 +1,31 @@
+"""The learners of sequences under the contract suites, on ordinary and on hard data."""
+
+from __future__ import annotations
+
+import pytest
+
+from segue.learn.learner import Learner, learner
+from segue.testing import check_learner
+from segue.testing.datasets import hard
+
+LEARNERS: dict[str, Learner] = {
+    "markov": learner("markov", {}),
+    "first-order markov": learner("markov", {"window": 1, "backoff": 0}),
+}
+DAYS = 60.0 * 24 * 3
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_learners(name: str) -> None:
+    check_learner(LEARNERS[name])
+
+
+@pytest.mark.parametrize("case", hard())
+@pytest.mark.parametrize("name", LEARNERS)
+def test_learners_on_hard_data(name: str, case: str) -> None:
+    check_learner(LEARNERS[name], hard()[case])
+
+
+@pytest.mark.parametrize("name", ["markov"])
+def test_learners_of_sessions(name: str) -> None:
+    check_learner(learner(name, {"gap_minutes": DAYS}))
