@@ -322,9 +322,10 @@ class Project:
                 *ingest_users(self.lake, said.users, paths["users"], self.folder, now, told),
                 *ingest_events(self.lake, said.events, paths["events"], self.folder, now, told),
             ]
-        if any(not report.skipped for report in reports):
+        snapshot = self.snapshot()
+        if any(not report.skipped for report in reports) or self.state.is_behind(snapshot):
             progress("the people's histories", 0.99)
-            self.state.update(self.snapshot())
+            self.state.update(snapshot)
         return Ingested(tuple(reports))
 
     def unread_files(self) -> list[str]:
@@ -366,10 +367,13 @@ class Project:
         return self._replayed(done)
 
     def export_quarantine(self, path: Path, reason: str | None = None, file: str | None = None) -> int:
-        """Write refused rows to a file to be edited, each with its line; how many."""
-        from segue.data.quality.held import export, held, select
+        """Write refused rows to a file to be edited, each with its line; how many.
 
-        return export(path, held(select(self.snapshot(), reason, file), self.folder), self._sources())
+        Where no row has such a reason or file, a `DataError` says which there are, and nothing is written.
+        """
+        from segue.data.quality.held import export, held, matching
+
+        return export(path, held(matching(self.snapshot(), reason, file), self.folder), self._sources())
 
     def take_mended(self, path: Path) -> Replayed:
         """Take the rows of a file that `export_quarantine` wrote and somebody edited; those that are good come back."""
@@ -555,7 +559,7 @@ class Project:
             raise SegueError(f"a list has 1 to {CANDIDATES_KEPT} items, found k = {k}", mend="ask for that many")
         name = self._model(model)
         title = f"for {user}" if user is not None else "for this history"
-        return self._list(self._sources_of(name), user, None, history or (), k, f"{title}, by {name}")
+        return self._list(self._sources_of(name), user, None, history or (), k, title, name)
 
     def recommend_all(
         self, out: Path | None, *, k: int = 20, model: str | None = None, progress: Advance = _silent
@@ -575,13 +579,20 @@ class Project:
             for number, key in enumerate(people):
                 kind, person = {"u": "user", "v": "visitor"}[key[0]], key[2:]
                 given = {"user": None, "visitor": None} | {kind: person}
-                listed = self._list(sources, given["user"], given["visitor"], (), k, "")
+                listed = self._list(sources, given["user"], given["visitor"], (), k)
                 write({"person": person, "kind": kind} | row for row in listed.rows())
                 progress(f"for {person}", number / len(people))
         return Listed(out, len(people))
 
     def _list(
-        self, sources: Sources, user: str | None, visitor: str | None, history: Sequence[str], k: int, title: str
+        self,
+        sources: Sources,
+        user: str | None,
+        visitor: str | None,
+        history: Sequence[str],
+        k: int,
+        title: str = "",
+        model: str = "",
     ) -> Recommendations:
         from segue.data.identity.normalise import normalised
         from segue.decide.ask import Ask
@@ -603,7 +614,9 @@ class Project:
             history=[normalised(item, said.items) for item in history],
         )
         surface = Surface(sources=tuple(sources.models), k=k)
-        return Recommendations(decide(surface, sources, ask), sources.catalog, title)
+        decision = decide(surface, sources, ask)
+        by = " and ".join(dict.fromkeys(shown.source for shown in decision.shown)) or model  # what it was decided by
+        return Recommendations(decision, sources.catalog, f"{title}, by {by}")
 
     def release(self, models: Sequence[str] = ()) -> dict[str, Any]:
         """Put trained models, surfaces and catalog into service as one unit, and switch to it.
@@ -667,6 +680,17 @@ class Project:
         from segue.serve.auth import create_key
 
         return create_key(self.folder, role)
+
+    def revoke_key(self, key: str) -> None:
+        """Take an API key back; a running service refuses it within two seconds. `DataError` where it is not known."""
+        from segue.serve.auth import revoke_key
+
+        if not revoke_key(self.folder, key):
+            raise DataError(
+                "this workspace does not know that key",
+                where="key revoke",
+                mend="give it whole, as `segue key` printed it; which workspace it is of, -C says",
+            )
 
     def _table(self, name: str) -> LazyTable:
         from segue.data.explore.table import LazyTable

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from segue.cli import main
 from segue.domain.errors import UnknownName
 from segue.serve import auth, session
 from segue.serve.auth import Keys, create_key, revoke_key, secret
@@ -54,6 +56,26 @@ def test_a_revoked_key_is_refused_when_the_keys_are_read_again(tmp_path: Path, m
     monkeypatch.setattr(auth, "RELOAD_SECONDS", -1.0)
     with pytest.raises(Refusal, match="does not know"):
         keys.role(bearer(key))
+
+
+def test_the_command_takes_a_key_back_once(tmp_path: Path) -> None:
+    (tmp_path / "segue.toml").write_text("")
+
+    def said(*words: str, typed: str = "") -> tuple[int, str]:
+        done = CliRunner().invoke(main, ["-C", str(tmp_path), "key", *words], input=typed, catch_exceptions=False)
+        return done.exit_code, done.output
+
+    first, second = said("--role", "admin")[1].strip(), said()[1].strip()
+    assert [Keys(tmp_path).role(bearer(key)) for key in (first, second)] == ["admin", "service"]
+    assert said("revoke", first) == (0, "the key is taken back\n")
+    assert said("revoke", "-", typed=f"{second}\n") == (0, "the key is taken back\n")
+    for key in (first, second):
+        with pytest.raises(Refusal, match="does not know"):
+            Keys(tmp_path).role(bearer(key))
+    code, told = said("revoke", first)
+    assert code == 2
+    assert "this workspace does not know that key" in told
+    assert first not in told
 
 
 def counted_reads(monkeypatch: pytest.MonkeyPatch) -> list[float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from segue.commands.shell import Place, WithDefault, as_json, show, show_json
@@ -82,12 +84,26 @@ def experiment(place: Place, name: str | None, as_json: bool) -> None:  # noqa: 
     return None
 
 
-@click.command()
+@click.group(cls=WithDefault, invoke_without_command=False)
+def key() -> None:
+    """Make an API key and print it once: `segue key [--role ROLE]`; or take one back: revoke."""
+
+
+@key.command("make", hidden=True)
 @click.option("--role", type=click.Choice(["service", "admin"]), default="service", show_default=True)
 @click.pass_obj
-def key(place: Place, role: str) -> None:
+def key_make(place: Place, role: str) -> None:
     """Make an API key and print it once; only its hash is kept."""
     click.echo(place.project().create_key(role))
+
+
+@key.command("revoke")
+@click.argument("text", metavar="KEY")
+@click.pass_obj
+def key_revoke(place: Place, text: str) -> None:
+    """Take a key back: a running service refuses it within two seconds. "-" reads the key from the standard input."""
+    place.project().revoke_key(sys.stdin.readline().strip() if text == "-" else text)
+    click.echo("the key is taken back")
 
 
 COMMANDS = (release, serve, drain, experiment, key)
