@@ -10,17 +10,17 @@ import pytest
 from segue.domain.errors import DataError
 from segue.engines.engine import Aggregate
 from segue.engines.local import LocalEngine
-from segue.learn import ease, folded, gram, item_knn, top, whitened
+from segue.learn import ease, folded, gram, item_knn, neighbours, top, whitened
 from segue.learn.gram import ItemCounts, ItemGram, choose
-from segue.learn.item_knn import ItemKNN, PairSums
+from segue.learn.item_knn import ItemKNN
 from segue.learn.learner import Learner, learner, learners
 from segue.learn.popularity import DailyWeights
-from segue.learn.similarity import BM25, Cosine
 from segue.testing import check_aggregate, check_learner
 from segue.testing.datasets import hard, mixed, table
 
 LEARNERS: dict[str, Learner] = {name: learner(name, {}) for name in learners()} | {
     "bm25": ItemKNN(similarity="bm25"),
+    "walk": ItemKNN(similarity="walk"),
     "popularity with a half life": learner("popularity", {"half_life_days": 30}),
     "ease of few items": learner("ease", {"max_items": 5}),
     "nearest neighbour": ItemKNN(k=1, min_people=1),
@@ -30,16 +30,15 @@ LEARNERS: dict[str, Learner] = {name: learner(name, {}) for name in learners()} 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """No kernel is used, even where another test has loaded them."""
-    for module in (ease, gram, item_knn, top):
+    for module in (ease, gram, item_knn, neighbours, top):
         monkeypatch.setattr(module, "worthwhile", lambda *_: False)
 
 
 @pytest.fixture
 def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is tiny: every compiled kernel is used."""
-    for module in (ease, gram, top, whitened):
+    for module in (ease, gram, neighbours, top, whitened):
         monkeypatch.setattr(module, "TINY", -1)
-    monkeypatch.setattr(item_knn, "TINY", -1)
     monkeypatch.setattr(item_knn, "TINY_ROWS", -1)
     monkeypatch.setattr(folded, "FEW", -1)
 
@@ -49,14 +48,11 @@ def aggregates() -> dict[str, Aggregate[Any]]:
     canonical, _ = dataset.items.canonical()
     counts = LocalEngine().fold(ItemCounts(), dataset)
     chosen = choose(counts, dataset.items, canonical, 1, 20)
-    saturated = BM25("log", 1.2, 0.75, 9.0, chosen.people, 40)
     return {
         "counts": ItemCounts(),
         "gram": ItemGram(chosen),
         "days": DailyWeights("log"),
         "days, linear": DailyWeights("linear"),
-        "cosine": PairSums(chosen, Cosine("log", 0), 0, len(chosen)),
-        "a block of bm25": PairSums(chosen, saturated, 3, 9),
     }
 
 

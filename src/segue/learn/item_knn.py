@@ -1,110 +1,47 @@
-"""Item neighbours: items go together where the same people have both, by cosine or by BM25."""
+"""Item neighbours: items go together where the same people have both."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from segue.domain import columns
 from segue.domain.items import UNKNOWN
 from segue.domain.recommender import Recommender
 from segue.domain.requests import Requests
 from segue.engines.engine import Dataset, Engine, Key
-from segue.learn.gram import TINY, Chosen, CountState, ItemCounts, choose, chosen_rows
+from segue.engines.memory import available_bytes, refuse_beyond_memory
+from segue.learn.gram import CountState, ItemCounts, choose
 from segue.learn.kernels import worthwhile
 from segue.learn.learner import Learner, Validate, refuse_empty
-from segue.learn.rows import Rows, rows_of_batch, weighed
+from segue.learn.neighbours import Worth, neighbours, pairs_of
+from segue.learn.rows import Rows, weighed
 from segue.learn.scored import Parts, ScoredByParts
-from segue.learn.similarity import BM25, Cosine, Similarity
-from segue.learn.top import best
+from segue.learn.similarity import BM25, TFIDF, Cosine, Lift, Similarity, Tversky, Walk
 
-FIXED_POINT = 2.0**12  # of the value of a pair: products add up exactly, whatever the order
-BLOCK_BYTES = 2**28  # of sums at a time, so that memory is bounded however many items there are
-LINES = 256  # of likeness at a time: they stay in a near cache
 TINY_ROWS = 200_000  # neighbours of the items of the histories together; below, NumPy need not wait for a kernel
-
-SumState = dict[str, npt.NDArray[np.int64]]
-
-
-class PairSums:
-    """The aggregate: sums over people of value times value, of items `start` to `stop` with every chosen item.
-
-    sums     int64[stop - start, chosen] in fixed point squared; of the square `start` to `stop` the upper triangle
-    squares  int64[chosen] value squared, in fixed point squared
-
-    >>> from segue.engines.local import LocalEngine, Table
-    >>> dataset = Table.of(["ann", "ann", "bob"], ["x", "y", "x"])
-    >>> chosen = choose(LocalEngine().fold(ItemCounts(), dataset), dataset.items, dataset.items, 1, 10)
-    >>> state = LocalEngine().fold(PairSums(chosen, Cosine("none", 0), 0, 2), dataset)
-    >>> (state["sums"] / FIXED_POINT**2).tolist()
-    [[2.0, 1.0], [0.0, 1.0]]
-    """
-
-    key: Key | None = Key.USER
-    columns: tuple[str, ...] = (columns.USER, columns.ITEM, columns.WEIGHT)
-
-    def __init__(self, chosen: Chosen, similarity: Similarity, start: int, stop: int) -> None:
-        self.chosen = chosen
-        self.similarity = similarity
-        self.start = start
-        self.stop = stop
-
-    def init(self) -> SumState:
-        items = len(self.chosen)
-        return {"sums": np.zeros((self.stop - self.start, items), np.int64), "squares": np.zeros(items, np.int64)}
-
-    def update(self, state: SumState, batch: pa.RecordBatch) -> SumState:
-        rows = rows_of_batch(batch, Key.USER)
-        rows = chosen_rows(Rows(rows.keys, rows.offsets, rows.codes, self.similarity.worth(rows)), self.chosen)
-        # Not less than one unit: where all weights are tiny, pairs still count.
-        fixed = np.maximum(np.rint(rows.weights * FIXED_POINT), 1).astype(np.int64)
-        np.add.at(state["squares"], rows.codes, fixed * fixed)
-        lengths = np.diff(rows.offsets)
-        if not worthwhile("item_knn_kernels", int((lengths * lengths).sum()), TINY):
-            state["sums"] += self._product(rows, fixed)
-        else:
-            from segue.learn.item_knn_kernels import add_products
-
-            by_code = np.argsort(rows.codes, kind="stable")
-            add_products(rows.offsets, rows.row_numbers(), rows.codes, fixed, by_code, self.start, state["sums"])
-        return state
-
-    def merge(self, left: SumState, right: SumState) -> SumState:
-        left["sums"] += right["sums"]
-        left["squares"] += right["squares"]
-        return left
-
-    def subtract(self, state: SumState, part: SumState) -> SumState:
-        return {name: state[name] - part[name] for name in state}
-
-    def _product(self, rows: Rows, fixed: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        from scipy.sparse import csr_array
-
-        matrix = csr_array((fixed, rows.codes, rows.offsets), shape=(len(rows), len(self.chosen)))
-        product: npt.NDArray[np.int64] = (matrix[:, self.start : self.stop].T @ matrix).toarray()
-        square = product[:, self.start : self.stop]
-        square[:] = np.triu(square)
-        return product
 
 
 class ItemKNN(Learner, frozen=True):
     """Scores an item by how like it is to the items of the history; each of these speaks for its `k` nearest.
 
-    similarity  "cosine" or "bm25"
-    k           neighbours kept for each item
-    shrinkage   of cosine, in people: takes weight from what only few people have in common
-    k1, b       of BM25
-    weighting   what several events of a person on one item are worth: "none" (1) or "log" (log2(1 + weight))
-    min_people  items that fewer people have are left out
+    similarity   "cosine", "tfidf", "bm25", "tversky", "lift" or "walk": see `segue.learn.similarity`
+    k            neighbours kept for each item
+    shrinkage    of all but bm25 and walk, in people: takes weight from what only few people have in common
+    k1, b        of bm25
+    alpha, beta  of tversky: how much it tells against two items to be with the one, or the other, alone; of walk: how
+                 much long histories are discounted, and items that many people have
+    weighting    what several events of a person on one item are worth: "none" (1) or "log" (log2(1 + weight)); tversky
+                 and lift count people only
+    min_people   items that fewer people have are left out
+    max_history  how many items of one person count, the newest: the work grows with their square
 
-    Items left out score 0.
+    Items left out score 0. The work is the number of pairs of items that people have in common, memory grows with the
+    items times `k`.
 
     >>> from segue.domain.requests import Histories
     >>> from segue.engines.local import LocalEngine, Table
@@ -116,36 +53,56 @@ class ItemKNN(Learner, frozen=True):
 
     name: ClassVar[str] = "item_knn"
 
-    similarity: Literal["cosine", "bm25"] = "cosine"
+    similarity: Literal["cosine", "tfidf", "bm25", "tversky", "lift", "walk"] = "cosine"
     k: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 50
     shrinkage: Annotated[float, msgspec.Meta(ge=0)] = 10.0
     k1: Annotated[float, msgspec.Meta(gt=0)] = 1.2
     b: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.75
+    alpha: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    beta: Annotated[float, msgspec.Meta(ge=0)] = 0.5
     weighting: Literal["none", "log"] = "log"
     min_people: Annotated[int, msgspec.Meta(ge=1)] = 2
+    max_history: Annotated[int, msgspec.Meta(ge=1)] = 10_000
 
     def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:  # noqa: ARG002
         counts = engine.fold(ItemCounts(), dataset)
         refuse_empty(int(counts["totals"][1]), self.name)
         canonical, _ = dataset.items.canonical()
         chosen = choose(counts, dataset.items, canonical, self.min_people, len(canonical))
-        similarity = self._similarity(counts, chosen)
+        similarity = self._similarity(counts, len(chosen))
         k = min(self.k, max(len(chosen) - 1, 1))
-        neighbours = np.full((len(canonical), k), UNKNOWN, np.int32)
+        self._refuse_beyond_memory(len(canonical), k)
+        worth = engine.map(Worth(chosen, similarity, self.max_history), engine.prepare(dataset, Key.USER))
+        places, values = neighbours(engine, dataset, pairs_of(worth, len(chosen)), similarity, k)
+        near = np.full((len(canonical), k), UNKNOWN, np.int32)
         likeness = np.zeros((len(canonical), k), np.float32)
-        for start, stop in _blocks(len(chosen)):
-            state = engine.fold(PairSums(chosen, similarity, start, stop), dataset)
-            places, values = _nearest(state, similarity, start, k)
-            block = chosen.positions[start:stop]
-            neighbours[block] = np.where(places == UNKNOWN, UNKNOWN, chosen.positions[places])
-            likeness[block] = values
-        return NeighbourItems(canonical, neighbours, likeness, self.weighting)
+        near[chosen.positions] = np.where(places == UNKNOWN, UNKNOWN, chosen.positions[places])
+        likeness[chosen.positions] = values
+        return NeighbourItems(canonical, near, likeness, self.weighting)
 
-    def _similarity(self, counts: CountState, chosen: Chosen) -> Similarity:
+    def _similarity(self, counts: CountState, items: int) -> Similarity:
         people, pairs = counts["totals"].tolist()
-        if self.similarity == "cosine":
-            return Cosine(self.weighting, self.shrinkage)
-        return BM25(self.weighting, self.k1, self.b, pairs / max(people, 1), chosen.people, people)
+        match self.similarity:
+            case "cosine":
+                return Cosine(self.weighting, self.shrinkage)
+            case "tfidf":
+                return TFIDF(self.weighting, self.shrinkage, items)
+            case "bm25":
+                return BM25(self.weighting, self.k1, self.b, pairs / max(people, 1), people)
+            case "tversky":
+                return Tversky(self.alpha, self.beta, self.shrinkage)
+            case "lift":
+                return Lift(people, self.shrinkage)
+            case "walk":
+                return Walk(self.weighting, self.alpha, self.beta)
+
+    def _refuse_beyond_memory(self, items: int, k: int) -> None:
+        each = 24 * k  # the lists as they are found, gathered, and in place
+        refuse_beyond_memory(
+            items * each,
+            f"{k} neighbours of each of {items:,} items",
+            f"set k = {max(1, int(k * available_bytes() / (2 * items * each + 1)))}, or raise min_people",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,30 +154,3 @@ class NeighbourItems(ScoredByParts):
 
 
 ItemKNN.recommender = NeighbourItems
-
-
-def _nearest(
-    state: SumState, similarity: Similarity, start: int, k: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """The `k` likest of each item of the block, itself and those without anything in common left out."""
-    sums = state["sums"]
-    square = sums[:, start : start + len(sums)]
-    diagonal = square.diagonal().copy()
-    square += square.T
-    np.fill_diagonal(square, diagonal)
-    unit = np.float32(FIXED_POINT**2)
-    squares = state["squares"] / float(unit)
-    places, values = np.empty((len(sums), k), np.int32), np.empty((len(sums), k), np.float32)
-    for at in range(0, len(sums), LINES):
-        lines = slice(at, at + LINES)
-        alike = similarity.likeness(sums[lines].astype(np.float32) / unit, squares, start + at)
-        alike[alike <= 0] = -np.inf
-        np.fill_diagonal(alike[:, start + at :], -np.inf)
-        places[lines], values[lines] = best(alike, k)
-    return places, np.where(places == UNKNOWN, np.float32(0), values)
-
-
-def _blocks(items: int) -> Iterator[tuple[int, int]]:
-    step = max(1, BLOCK_BYTES // (8 * max(items, 1)))
-    for start in range(0, items, step):
-        yield start, min(start + step, items)

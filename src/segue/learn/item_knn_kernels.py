@@ -1,4 +1,4 @@
-"""The compiled parts of item neighbours: adding products of pairs, and scoring."""
+"""The compiled parts of item neighbours: the likest of each item, and scoring."""
 
 from __future__ import annotations
 
@@ -7,47 +7,139 @@ import numpy.typing as npt
 from numba import float32, float64, int32, int64, void
 
 from segue.engines.compiled import array, compiled
+from segue.learn.top_kernels import offer, sort_best_first
+
+Codes = npt.NDArray[np.int32]
+Offsets = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+SLACK = 1 - 1e-6  # of the bar that spares a division: float32 rounding of what passes it is told by the division
 
 
 @compiled(
-    void(array(int64, 1), array(int64, 1), array(int32, 1), array(int64, 1), array(int64, 1), int64, int64[:, ::1])
-)
+    int64(
+        int64, array(int64, 1), array(int32, 1), array(int32, 1),
+        array(int64, 1), array(int32, 1), array(int32, 1), int64[::1], int32[::1],
+    )
+)  # fmt: skip
 def add_products(
-    offsets: npt.NDArray[np.int64],
-    rows: npt.NDArray[np.int64],
-    codes: npt.NDArray[np.int32],
-    values: npt.NDArray[np.int64],
-    by_code: npt.NDArray[np.int64],
-    start: int,
+    item: int,
+    item_offsets: Offsets,
+    people: Codes,
+    worth: Codes,
+    offsets: Offsets,
+    codes: Codes,
+    values: Codes,
     sums: npt.NDArray[np.int64],
-) -> None:
-    """sums[i - start, j] += value of i times value of j, for every two codes of a row with i in the block.
+    touched: Codes,
+) -> int:
+    """sums[j] += value of the item times value of j, over the histories of the item's people; how many j were met."""
+    met = 0
+    for at in range(item_offsets[item], item_offsets[item + 1]):
+        value = np.int64(worth[at])
+        for other in range(offsets[people[at]], offsets[people[at] + 1]):
+            code = codes[other]
+            before = sums[code]
+            touched[met] = code
+            met += before == 0
+            sums[code] = before + value * values[other]
+    return met
 
-    Of two codes in the block only i <= j is added: the square of the block is its upper triangle. `rows` is the row of
-    each pair, `by_code` the order of the pairs by code: one line of sums is filled at a time, in the nearest cache.
+
+@compiled(
+    int64(
+        int64, array(int64, 1), array(int32, 1), array(int64, 1), array(int32, 1), int32[::1], int32[::1]
+    )
+)  # fmt: skip
+def add_ones(
+    item: int,
+    item_offsets: Offsets,
+    people: Codes,
+    offsets: Offsets,
+    codes: Codes,
+    counts: Codes,
+    touched: Codes,
+) -> int:
+    """The same where every value is 1."""
+    met = 0
+    for at in range(item_offsets[item], item_offsets[item + 1]):
+        for other in range(offsets[people[at]], offsets[people[at] + 1]):
+            code = codes[other]
+            before = counts[code]
+            touched[met] = code
+            met += before == 0
+            counts[code] = before + 1
+    return met
+
+
+@compiled(
+    void(
+        array(int32, 1), array(int64, 1), array(int32, 1), array(int32, 1), array(int64, 1), array(int32, 1),
+        array(int32, 1), float64, float64, array(float64, 2), int32[:, ::1], float32[:, ::1],
+    )
+)  # fmt: skip
+def nearest(
+    items: Codes,
+    item_offsets: Offsets,
+    people: Codes,
+    worth: Codes,
+    offsets: Offsets,
+    codes: Codes,
+    values: Codes,
+    unit: float,
+    share: float,
+    terms: Floats,
+    positions: Codes,
+    likeness: npt.NDArray[np.float32],
+) -> None:
+    """The likest of each of `items`, itself left out; the rows come filled with -1 and -inf.
+
+    `item_offsets`, `people`, `worth` say who has each item, `offsets`, `codes`, `values` what each person has; no
+    `values` means that all are 1. `terms` float64[items, 4] are own, near, left and right of `Terms`.
     """
-    stop = start + len(sums)
-    for at in by_code:
-        code = codes[at]
-        if code < start or code >= stop:
-            continue
-        row, line, value = rows[at], sums[code - start], values[at]
-        for other in range(offsets[row], at):
-            if codes[other] >= start:
-                break
-            line[codes[other]] += value * values[other]
-        for other in range(at, offsets[row + 1]):
-            line[codes[other]] += value * values[other]
+    count = len(item_offsets) - 1
+    flat = len(values) == 0
+    sums = np.zeros(0 if flat else count, np.int64)
+    counts = np.zeros(count if flat else 0, np.int32)
+    touched = np.empty(count + 1, np.int32)
+    for line in range(len(items)):
+        item = items[line]
+        if flat:
+            met = add_ones(item, item_offsets, people, offsets, codes, counts, touched)
+        else:
+            met = add_products(item, item_offsets, people, worth, offsets, codes, values, sums, touched)
+        heap, held, size = likeness[line], positions[line], 0
+        own, left = terms[item, 0], terms[item, 2]
+        bar = 0.0
+        for at in range(met):
+            code = touched[at]
+            if flat:
+                total = counts[code] * unit
+                counts[code] = 0
+            else:
+                total = sums[code] * unit
+                sums[code] = 0
+            if code == item:
+                continue
+            denominator = share * total + own + terms[code, 1] + left * terms[code, 3]
+            if total < bar * denominator:
+                continue
+            alike = np.float32(total / denominator)
+            if alike > 0:
+                size = offer(heap, held, size, alike, code)
+                if size == len(heap):
+                    bar = heap[0] * SLACK
+        sort_best_first(heap, held, size)
 
 
 @compiled(
     void(array(int64, 1), array(int32, 1), array(float64, 1), array(int32, 2), array(float32, 2), float32[:, ::1])
 )
 def add_neighbours(
-    offsets: npt.NDArray[np.int64],
-    codes: npt.NDArray[np.int32],
-    worth: npt.NDArray[np.float64],
-    neighbours: npt.NDArray[np.int32],
+    offsets: Offsets,
+    codes: Codes,
+    worth: Floats,
+    neighbours: Codes,
     likeness: npt.NDArray[np.float32],
     scores: npt.NDArray[np.float32],
 ) -> None:

@@ -32,6 +32,36 @@ def replace_worst(
     heap[at], held[at] = score, position
 
 
+@compiled(int64(float32[::1], int32[::1], int64, float32, int32))
+def offer(heap: npt.NDArray[np.float32], held: npt.NDArray[np.int32], size: int, score: float, position: int) -> int:
+    """Take (score, position) in where it is among the best; how many are held then. The worst of a full heap is on top.
+
+    In whatever order they are offered, those that stay are the best, of equal scores those of the first positions.
+    """
+    if size == len(heap):
+        if score > heap[0] or (score == heap[0] and position < held[0]):
+            replace_worst(heap, held, size, score, position)
+        return size
+    at = size
+    while at > 0:  # sift up
+        above = (at - 1) // 2
+        if heap[above] < score or (heap[above] == score and held[above] > position):
+            break
+        heap[at], held[at] = heap[above], held[above]
+        at = above
+    heap[at], held[at] = score, position
+    return size + 1
+
+
+@compiled(void(float32[::1], int32[::1], int64))
+def sort_best_first(heap: npt.NDArray[np.float32], held: npt.NDArray[np.int32], size: int) -> None:
+    """Heap sort: the worst goes to the end."""
+    for last in range(size - 1, 0, -1):
+        score, position = heap[last], held[last]
+        heap[last], held[last] = heap[0], held[0]
+        replace_worst(heap, held, last, score, position)
+
+
 @compiled(void(array(float32, 2), int32[:, ::1], float32[:, ::1]))
 def select(scores: npt.NDArray[np.float32], positions: npt.NDArray[np.int32], values: npt.NDArray[np.float32]) -> None:
     """Fill each row with its best; the rows come filled with -1 and -inf.
@@ -49,22 +79,7 @@ def select(scores: npt.NDArray[np.float32], positions: npt.NDArray[np.int32], va
             score = scores[row, position]
             if not score > worst:
                 continue
-            if size < k:  # sift up
-                at = size
-                size += 1
-                while at > 0:
-                    above = (at - 1) // 2
-                    if not score <= heap[above]:  # of equal scores the later position is the worse
-                        break
-                    heap[at], held[at] = heap[above], held[above]
-                    at = above
-                heap[at], held[at] = score, position
-                if size == k:
-                    worst = heap[0]
-                continue
-            replace_worst(heap, held, size, score, position)
-            worst = heap[0]
-        for last in range(size - 1, 0, -1):  # heap sort: the worst goes to the end
-            score, position = heap[last], held[last]
-            heap[last], held[last] = heap[0], held[0]
-            replace_worst(heap, held, last, score, position)
+            size = offer(heap, held, size, score, np.int32(position))
+            if size == k:
+                worst = heap[0]
+        sort_best_first(heap, held, size)
