@@ -134,6 +134,21 @@ def check_the_others(workspace: Path) -> None:
     assert project.recommend_all(workspace / "lists.csv", k=2).people == 3, "bob, cid and the new one"
 
 
+def test_what_stays_and_may_name_her_is_counted_by_column(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    said = [{"from": ANN}, {"note": f"thanks,{ANN}!"}, {"note": f"x{ANN}"}, {"note": f"{ANN}_2"}, {}, {"own": ANN}]
+    context = [json.dumps(each, ensure_ascii=bool(number)) for number, each in enumerate(said)]
+    people = ["bob"] * 5 + [ANN]
+    rows = {"id": list("abcdef"), "user": people, "item": ["x"] * 6, "type": ["view"] * 6, "context": context}
+    lake.append_events(pl.DataFrame(rows), "events")
+    lake.put_items(pl.DataFrame({"id": ["x"], "title": [f"By {ANN}"], "attributes": ["{}"]}), "items")
+    lake.put_users(pl.DataFrame({"id": ["bob"], "attributes": [json.dumps({"friend": ANN})]}), "users")
+    gone = forget_in_lake(lake, [f"u:{ANN}"])
+    assert gone.events == 1
+    assert gone.mentions == {"events.context": 2, "items.title": 1, "users.attributes": 1}
+    assert forget_in_lake(lake, ["u:cid"]).mentions == {}
+
+
 @pytest.mark.parametrize("code", ["utf-8", "latin-1", "utf-16-le"])
 def test_refused_bytes_of_any_encoding_are_forgotten(tmp_path: Path, code: str) -> None:
     lake = Lake(tmp_path / "lake")

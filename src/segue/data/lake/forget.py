@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
 
 from segue.data.lake.lake import Lake
+from segue.data.lake.mentions import mentions
 from segue.data.lake.naming import naming
 from segue.data.lake.rewrite import rewrite, take_out
 from segue.data.lake.tables import Table
@@ -20,13 +21,18 @@ CUT: Final = r"… \([0-9,]+ bytes in all\)$"  # ends the text of a row of which
 
 @dataclass(frozen=True)
 class Forgotten:
-    """How many rows of each table went, and how many people the dictionary knew."""
+    """How many rows of each table went, and how many people the dictionary knew.
+
+    `mentions` says of free text in rows that stay, by column ("events.context"), in how many one of the ids stands as a
+    word of its own: what others' rows, the catalog or the declared rules say of somebody is not changed.
+    """
 
     people: int
     events: int
     decisions: int
     users: int
     quarantine: int
+    mentions: Mapping[str, int] = field(default_factory=dict)
 
 
 def forget_in_lake(lake: Lake, people: Sequence[str]) -> Forgotten:
@@ -50,6 +56,7 @@ def forget_in_lake(lake: Lake, people: Sequence[str]) -> Forgotten:
             decisions=take_out(lake.tables["decisions"], theirs),
             users=take_out(lake.tables["users"], pl.col(columns.USER).is_in(codes.to_list())),
             quarantine=_refusals(lake.tables["quarantine"], [person[2:] for person in people]),
+            mentions=mentions(lake, [person[2:] for person in people]),
         )
         if len(codes):  # last, so that forgetting again after a crash still knows the codes
             _unnamed(lake.tables["person_ids"], codes.to_list())
