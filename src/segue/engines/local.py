@@ -165,9 +165,18 @@ def file_columns(folder: Path) -> Callable[[str, int, np.dtype[Any]], npt.NDArra
         if rows == 0:  # an empty file cannot be mapped
             np.save(path, np.empty(0, dtype))
             return np.empty(0, dtype)
-        return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(rows,))
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(rows,))
+        _reserve(path)
+        return array
 
     return allocate
+
+
+def _reserve(path: Path) -> None:
+    """Have room for a mapped file, or raise `OSError`: a page that finds none when it is written ends the process."""
+    if hasattr(os, "posix_fallocate"):  # macOS has none
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _opened(folder: Path, dataset: Dataset, key: Key) -> Prepared | None:

@@ -21,7 +21,7 @@ import polars as pl
 from segue.data.histories.marks import Mark, foreign_mark
 from segue.data.identity.stitch import links
 from segue.data.interactions import Interactions, interactions
-from segue.data.lake.files import replace, sync
+from segue.data.lake.files import refused_write, replace, sync
 from segue.data.lake.snapshot import Snapshot
 from segue.data.settings import EventSource
 from segue.domain import columns
@@ -149,8 +149,11 @@ def build(snapshot: Snapshot, source: EventSource, journal: str, state: Path, up
         name = draft.name.removeprefix(".")
         draft.rename(state / name)
         sync([state])
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(draft, ignore_errors=True)
+        if isinstance(error, OSError):
+            lost = "the events are in the lake, the histories of people lack the newest"
+            raise refused_write(error, state, lost) from error
         raise
     return name
 

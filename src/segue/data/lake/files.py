@@ -89,15 +89,15 @@ def mended_checkpoint(log: Path) -> Path | None:
     return aside
 
 
-def refused_write(error: Exception, where: Path) -> Exception:
+def refused_write(error: Exception, where: Path, lost: str = "nothing of this batch was kept") -> Exception:
     """The error to raise for a write that failed: in words where the disk or its rights are the reason, else itself."""
     number = error.errno if isinstance(error, OSError) else None
     text = str(error).lower()
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "no space left" in text or "file too large" in text:
         return DataError(
-            "the disk is full: nothing of this batch was kept, what was there before is untouched",
+            f"the disk is full ({_room(where)}): {lost}, what was there before is untouched",
             where=str(where),
-            mend="free some space and run the same command again",
+            mend="free some space and run the same command again; what is in already is not taken twice",
         )
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return DataError(
@@ -106,6 +106,15 @@ def refused_write(error: Exception, where: Path) -> Exception:
             mend="run as who owns the workspace, or make it writable",
         )
     return error
+
+
+def _room(path: Path) -> str:
+    """Which file system a path is on, and what is left there."""
+    there = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    mount = next(folder for folder in (there, *there.parents) if folder.is_mount())
+    room = os.statvfs(mount)
+    free, size = (blocks * room.f_frsize / 1e6 for blocks in (room.f_bavail, room.f_blocks))
+    return f"{mount}, {free:,.1f} of {size:,.1f} MB are free"
 
 
 def _readable(checkpoint: Path) -> bool:
