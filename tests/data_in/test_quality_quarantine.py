@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segue.cli import main
 from segue.domain.errors import DataError, DeclarationError, UnknownName
 from segue.project import Project
 
@@ -147,6 +149,19 @@ def test_edited_rows_come_back(tmp_path: Path) -> None:
     path.write_text("whatever\n")
     with pytest.raises(DataError, match="begins with the number"):
         project.take_mended(path)
+
+
+def test_what_no_row_is_held_for_is_answered_with_what_there_is(tmp_path: Path) -> None:
+    project, path = workspace(tmp_path, {"a.csv": ROWS.encode()}), tmp_path / "mend.txt"
+    reason = held(project)[0]["reason"]
+    for asked, told in (({"reason": "nonsense"}, f"'{reason}' ("), ({"file": "b.csv"}, "'a.csv' (4)")):
+        with pytest.raises(DataError, match="no row in quarantine is of") as refused:
+            project.export_quarantine(path, **asked)
+        assert told in refused.value.mend
+    assert not path.exists()
+    words = ["-C", str(tmp_path), "quarantine", "fix", "--export", str(path), "--reason", "nonsense"]
+    assert CliRunner().invoke(main, words).exit_code == 2
+    assert project.export_quarantine(path, reason) > 0
 
 
 def test_json_lines_items_and_other_columns(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from segue.commands.advice import command, meant
 from segue.commands.shell import Place, as_json, show, show_json
+from segue.domain.errors import UnknownName
 
 
 @click.command()
@@ -23,7 +25,11 @@ def sql(place: Place, query: str, as_json: bool) -> None:  # noqa: FBT001
 @click.pass_obj
 def describe(place: Place, user: str, as_json: bool) -> None:  # noqa: FBT001
     """All that is known of one person: history, sessions, categories, and what the models see."""
-    person = place.project().describe(user)
+    project = place.project()
+    try:
+        person = project.describe(user)
+    except UnknownName as error:
+        raise UnknownName(error.problem, mend=_advice(place, project.nearest(user))) from error
     if as_json:
         return show_json(person)
     for sentence in person.sentences():
@@ -32,6 +38,12 @@ def describe(place: Place, user: str, as_json: bool) -> None:  # noqa: FBT001
         show([person.attributes], as_json, title="attributes")
     show([{"item": item, "events": count} for item, count in person.items.items()], as_json, title="items")
     return show(person.rows(), as_json, title="what models see, newest first")
+
+
+def _advice(place: Place, near: list[str]) -> str:
+    """What to run instead."""
+    some = command(place, "sql", 'SELECT "user", visitor FROM events LIMIT 5')
+    return meant(place, near, "describe", "--user") or f"see some with: {some}"
 
 
 def _shown(value: object) -> object:

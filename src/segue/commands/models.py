@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from segue.commands.advice import meant
 from segue.commands.shell import Place, as_json, as_of, show, show_json
 from segue.domain.errors import SegueError
 
@@ -112,6 +113,8 @@ def recommend(place: Place, /, as_json: bool, **options: Any) -> None:  # noqa: 
     show(listed.rows(explain=explain), as_json, title=listed.title)
     if listed.fallback:
         click.echo(listed.fallback)
+        if options["user"] and (said := meant(place, project.nearest(options["user"]), "recommend", "--user")):
+            click.echo(said)
     return None
 
 

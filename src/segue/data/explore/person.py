@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import polars as pl
 
 from segue.data.explore.html import html_table
+from segue.data.identity.nearest import nearest, offer
+from segue.data.identity.sessions import sessions
+from segue.data.identity.settings import SessionSettings
 from segue.domain import columns
 from segue.domain.errors import UnknownName
 from segue.domain.events import person_key
@@ -81,7 +84,7 @@ class Person:
 def describe(snapshot: Snapshot, state: UserState, name: str, gap_minutes: float = 30.0) -> Person:
     """The person called `name`, a user or, where there is no such user, a visitor; `UnknownName` where neither.
 
-    A session ends where nothing happened for longer than `gap_minutes`, unless the log names its sessions.
+    Sessions are those of `sessions`: the log's own, and of events without one by gaps of `gap_minutes`.
     """
     kind, key, code = _found(snapshot, name)
     events = _events(snapshot, kind, code)
@@ -94,7 +97,7 @@ def describe(snapshot: Snapshot, state: UserState, name: str, gap_minutes: float
         first=_moment(events[columns.TIME].min()),
         latest=_moment(events[columns.TIME].max()),
         types=_counts(events[columns.TYPE]),
-        sessions=_sessions(events, timedelta(minutes=gap_minutes)),
+        sessions=_sessions(events, kind, gap_minutes),
         categories=_counts(events[columns.ITEM].replace_strict(categories, default=[]).explode()) if categories else {},
         items={titles.get(item, item): count for item, count in _counts(events[columns.ITEM]).items()},
         attributes=_attributes(snapshot, name) if kind == "user" else {},
@@ -109,7 +112,8 @@ def _found(snapshot: Snapshot, name: str) -> tuple[str, str, int]:
     met = known.filter(pl.col(columns.ID).is_in(list(keys))).sort(columns.ID).collect()
     for key, code in met.select(columns.ID, columns.CODE).iter_rows():
         return keys[key], key, code
-    raise UnknownName(f"no user or visitor is called '{name}' in the lake", mend="see some with: project.events.head()")
+    advice = (offer(nearest(snapshot, name)), "see some with: project.events.head()")
+    raise UnknownName(f"no user or visitor is called '{name}' in the lake", mend=" ".join(filter(None, advice)))
 
 
 def _events(snapshot: Snapshot, kind: str, code: int) -> pl.DataFrame:
@@ -129,11 +133,10 @@ def _counts(values: pl.Series) -> dict[str, int]:
     return dict(counted.head(TOP).iter_rows())
 
 
-def _sessions(events: pl.DataFrame, gap: timedelta) -> int | None:
-    if events[columns.SESSION].null_count() < events.height:
-        return events[columns.SESSION].drop_nulls().n_unique()
-    times = events[columns.TIME].drop_nulls().sort()
-    return None if times.is_empty() else int((times.diff() > gap).sum()) + 1
+def _sessions(events: pl.DataFrame, kind: str, gap_minutes: float) -> int | None:
+    """How many there are as `sessions` parts them; a visitor's events are one person's here, whoever it became."""
+    own = events.with_columns(pl.lit(None, pl.String).alias(columns.USER)) if kind == "visitor" else events
+    return sessions(own.lazy(), SessionSettings(gap_minutes=gap_minutes)).collect().height or None
 
 
 def _attributes(snapshot: Snapshot, name: str) -> dict[str, Any]:

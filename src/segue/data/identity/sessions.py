@@ -39,7 +39,8 @@ def with_sessions(events: pl.LazyFrame, settings: SessionSettings | None = None)
 def sessions(events: pl.LazyFrame, settings: SessionSettings | None = None) -> pl.LazyFrame:
     """One row a session: `session`, `person`, `start`, `end`, `events`, sorted by person and start.
 
-    One id of the log that several people have is a session for each of them.
+    One id of the log that several people have is a session for each of them. All events are sorted in memory; a log
+    too large for that may be given in parts, each with all events of its people.
     """
     time = pl.col(columns.TIME)
     grouped = with_sessions(events, settings).filter(pl.col(columns.SESSION).is_not_null())

@@ -22,6 +22,7 @@ from segue.domain.errors import DataError, ReadError
 Table = Literal["events", "items", "users"]
 Sources = Mapping[str, FileSource]
 
+LISTED: Final = 20  # reasons or files that are named
 _HOW: Final = (
     "# Mend the rows below; a row begins with the number of its line and a tab, which stay. A row that is taken out of",
     "# this file stays in quarantine. Then: segue quarantine fix --take THIS_FILE",
@@ -66,6 +67,25 @@ def select(snapshot: Snapshot, reason: str | None = None, file: str | None = Non
         if text is not None:
             rows = rows.filter(pl.col(name).str.contains(text, literal=True))
     return rows.sort("file", "line", "reason")
+
+
+def matching(snapshot: Snapshot, reason: str | None = None, file: str | None = None) -> pl.DataFrame:
+    """The same; where a reason or file is asked for that no row has, a `DataError` lists those that there are."""
+    rows = select(snapshot, reason, file)
+    if len(rows) or (reason is None and file is None):
+        return rows
+    asked = [f"{name} '{text}'" for name, text in (("reason", reason), ("file", file)) if text is not None]
+    whole = select(snapshot)
+    reasons, files = (whole[name].value_counts(sort=True).rows() for name in ("reason", "file"))
+    there = [f"reasons: {_counted(reasons)}"] if reason is not None else []
+    there += [f"files: {_counted(files)}"] if file is not None else []
+    mend = "there are " + "; ".join(there) if len(whole) else "quarantine is empty, nothing is left to mend"
+    raise DataError(f"no row in quarantine is of {' and '.join(asked)}", mend=mend)
+
+
+def _counted(values: Sequence[tuple[str, int]]) -> str:
+    told = [f"'{value}' ({count:,})" for value, count in values[:LISTED]]
+    return ", ".join([*told, *([f"and {len(values) - LISTED:,} others"] if len(values) > LISTED else [])])
 
 
 def held(rows: pl.DataFrame, root: Path) -> list[Held]:
@@ -195,4 +215,4 @@ def _text(row: bytes, encoding: str) -> str:
     return row.decode(encoding, "surrogateescape")
 
 
-__all__ = ["Held", "export", "held", "mended", "select"]
+__all__ = ["Held", "export", "held", "matching", "mended", "select"]
