@@ -47,6 +47,38 @@ def test_a_catalog_goes_back_to_what_it_was(tmp_path: Path) -> None:
     assert prices(lake) == {"mug": 5, "pan": 2}
 
 
+def test_a_new_file_with_the_content_of_an_older_day_is_the_newest(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    for day, content in enumerate((A, B)):
+        read(lake, content, day, name=f"items-{day}.csv")
+    back = read(lake, A, 2, name="items-2.csv")
+    assert (back.kept, back.returned) == (2, True)
+    assert prices(lake) == {"mug": 1, "pan": 2}
+    assert [read(lake, content, 3, name=f"items-{day}.csv").skipped for day, content in enumerate((A, B, A))] == [1] * 3
+    assert prices(lake) == {"mug": 1, "pan": 2}
+
+
+def test_three_days_in_one_ingestion_are_read_in_their_order(tmp_path: Path) -> None:
+    lake, paths = Lake(tmp_path / "lake"), [tmp_path / f"items-{day}.csv" for day in range(3)]
+    for path, content in zip(paths, (A, B, A), strict=True):
+        path.write_text(content)
+    for day in range(2):
+        ingest_items(lake, PRICED, paths, tmp_path, START + timedelta(days=day))
+        assert prices(lake) == {"mug": 1, "pan": 2}
+    assert lake.tables["items"].files()["num_records"].sum() == 5
+
+
+def test_a_copy_stays_a_copy_when_the_file_it_is_of_changes(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    read(lake, A, 0)
+    assert read(lake, A, 0, name="copy.csv").skipped
+    read(lake, B, 1)
+    assert read(lake, A, 2, name="copy.csv").skipped
+    assert prices(lake)["mug"] == 5
+    assert read(lake, A, 3, name="new.csv").returned
+    assert prices(lake)["mug"] == 1
+
+
 def test_each_file_has_its_own_last_content(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     read(lake, A, 0)

@@ -297,10 +297,14 @@ class _Reading:
     def _take_tiny(self, file: Tiny) -> None:
         tally = self._tally(file.part)
         name, batch = self._sink.name, tally.batch
-        if self.together.holds(batch):
+        if self.together.holds(batch) and name == "events":
             tally.skipped = True
             return
-        if self._lake.has_other_mapping(name, batch) or self._lake.returns(name, batch, tally.path):
+        if (
+            self.together.holds(batch)
+            or self._lake.has_other_mapping(name, batch)
+            or self._lake.returns(name, batch, tally.path)
+        ):
             self.together.read()  # in the order of files
             self._read(file.part, tally)
         elif self._gathering.holds(batch):

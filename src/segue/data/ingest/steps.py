@@ -80,6 +80,7 @@ class Gathering:
         self._replacement: Replacement | None = None
         self._anew: set[str] = set()  # batches whose content the lake has with another mapping
         self._aside: dict[str, Tally] = {}  # whose rows are written aside, by batch
+        self._copies: dict[str, str] = {}  # batches by the paths of files that came as copies of others
         self._returning: list[Tally] = []  # whose rows are current again once all is in
 
     def holds(self, batch: str) -> bool:
@@ -88,8 +89,12 @@ class Gathering:
 
     def skip(self, tally: Tally) -> None:
         """Leave out a part that is in, unless its file had another content since: then its rows are current again."""
+        if tally.batch in self._steps and self._name != "events":
+            self.flush()  # so that it is known whether another content came in between
         if tally.batch in self._steps or not self._lake.returns(self._name, tally.batch, tally.path):
             tally.skipped = True
+            if self._lake.is_new(self._name, tally.path):
+                self._copies[tally.path] = tally.batch
             return
         tally.returned = True
         self._returning.append(tally)
@@ -138,6 +143,8 @@ class Gathering:
     def finish(self) -> None:
         """Commit all that waits, and what was written aside."""
         self.flush()
+        if self._copies:
+            self._lake.note(self._name, self._copies)
         if self._replacement is None:
             return
         replaced = self._replacement.commit(

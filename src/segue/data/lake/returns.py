@@ -14,18 +14,31 @@ from segue.data.lake.rows import CONTENT_DIGITS
 from segue.data.lake.tables import Staged, Table
 from segue.domain import columns
 
+LAST: Final = "last-content"  # under this, a table notes which content came last, of whatever path
 AGAIN: Final = ".again"  # and a number: ends the batch of rows that came back
 MOMENT: Final = pl.Datetime("us", "UTC")
 
 
 def last_contents(paths: Mapping[str, str]) -> dict[str, int]:
-    """What a commit notes of paths (by batch) whose whole content is in with it."""
-    return {_named(path): _content(batch) for batch, path in paths.items()}
+    """What a commit notes of paths (by batch, as they came) whose whole content is in with it."""
+    notes = {_named(path): _content(batch) for batch, path in paths.items()}
+    return notes | {LAST: _content(list(paths)[-1])} if paths else notes
 
 
 def is_last(table: Table, path: str, batch: str) -> bool:
-    """Whether the path had this content last, as far as is known."""
-    return table.committed(_named(path)) in (None, _content(batch))
+    """Whether the path had this content last, or is new and the table had, as far as is known: then it is a copy."""
+    last = table.committed(_named(path))
+    return (table.committed(LAST) if last is None else last) in (None, _content(batch))
+
+
+def is_new(table: Table, path: str) -> bool:
+    """Whether nothing is noted of a path yet."""
+    return table.committed(_named(path)) is None
+
+
+def note(table: Table, copies: Mapping[str, str]) -> None:
+    """Keep in mind what content each of these paths has (the batch by path), which came as a copy of another's."""
+    table.commit([], {_named(path): _content(batch) for path, batch in copies.items()})
 
 
 def came_back(table: Table, batch: str) -> bool:
@@ -84,4 +97,4 @@ def _anew(batch: str, last: int, now: datetime) -> dict[str, pl.Expr]:
     }
 
 
-__all__ = ["bring_back", "came_back", "is_last", "last_contents"]
+__all__ = ["bring_back", "came_back", "is_last", "is_new", "last_contents", "note"]
