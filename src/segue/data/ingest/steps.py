@@ -93,7 +93,7 @@ class Gathering:
             self.flush()  # so that it is known whether another content came in between
         if tally.batch in self._steps or not self._lake.returns(self._name, tally.batch, tally.path):
             tally.skipped = True
-            if self._lake.is_new(self._name, tally.path):
+            if self._name != "events":
                 self._copies[tally.path] = tally.batch
             return
         tally.returned = True

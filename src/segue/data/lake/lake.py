@@ -21,7 +21,7 @@ from segue.data.lake.lease import lease
 from segue.data.lake.lines import id_of, is_by_line, line_pieces, spelled
 from segue.data.lake.refusals import exchange
 from segue.data.lake.replace import Replacement
-from segue.data.lake.returns import bring_back, came_back, is_last, is_new, last_contents, note
+from segue.data.lake.returns import bring_back, came_back, is_last, last_contents, note
 from segue.data.lake.rows import (
     BATCH_DIGITS,
     WAYS,
@@ -121,11 +121,6 @@ class Lake:
             table = self.tables[name]
             replaced = self.has_other_mapping(name, batch) and came_back(table, batch)  # what came back goes
             return name != "events" and (replaced or not is_last(table, path, batch))
-
-    def is_new(self, name: Read, path: str) -> bool:
-        """Whether it is not known what content a file of the catalog had."""
-        with self._lock:
-            return name != "events" and is_new(self.tables[name], path)
 
     def note(self, name: Read, copies: Mapping[str, str]) -> None:
         """Keep in mind which batch's content each of these files has, though it came with another file."""

@@ -31,14 +31,11 @@ def is_last(table: Table, path: str, batch: str) -> bool:
     return (table.committed(LAST) if last is None else last) in (None, _content(batch))
 
 
-def is_new(table: Table, path: str) -> bool:
-    """Whether nothing is noted of a path yet."""
-    return table.committed(_named(path)) is None
-
-
 def note(table: Table, copies: Mapping[str, str]) -> None:
-    """Keep in mind what content each of these paths has (the batch by path), which came as a copy of another's."""
-    table.commit([], {_named(path): _content(batch) for path, batch in copies.items()})
+    """Keep in mind what content each of these paths (the batch by path) has, where none of it is known: copies."""
+    notes = {_named(path): _content(batch) for path, batch in copies.items()}
+    if new := {name: content for name, content in notes.items() if table.committed(name) is None}:
+        table.commit([], new)
 
 
 def came_back(table: Table, batch: str) -> bool:
@@ -97,4 +94,4 @@ def _anew(batch: str, last: int, now: datetime) -> dict[str, pl.Expr]:
     }
 
 
-__all__ = ["bring_back", "came_back", "is_last", "is_new", "last_contents", "note"]
+__all__ = ["bring_back", "came_back", "is_last", "last_contents", "note"]
