@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -274,13 +275,6 @@ class Project:
         from segue.data.identity.stitch import links
 
         return links(self.snapshot(), self.declaration.identity.shared)
-
-    def shared_events(self, found: Links) -> dict[str, int]:
-        """What becomes of the events of visitors of several users that name no user: given to one, or left alone."""
-        from segue.data.identity.turns import given
-
-        counted = given(self.snapshot(), found.shared, found.turns if self.declaration.identity.stitch else None)
-        return {"events given to the last user": counted.given, "events left alone": counted.alone}
 
     def robots_sentence(self, as_of: datetime | None = None) -> str:
         """How many robots there are and what becomes of them; nothing where there is none."""
@@ -559,7 +553,8 @@ class Project:
             raise SegueError(f"a list has 1 to {CANDIDATES_KEPT} items, found k = {k}", mend="ask for that many")
         name = self._model(model)
         title = f"for {user}" if user is not None else "for this history"
-        return self._list(self._sources_of(name), user, None, history or (), k, title, name)
+        listed = self._list(self._sources_of(name), user, None, history or (), k, title)
+        return replace(listed, title=f"{title}, by {listed.by or name}")
 
     def recommend_all(
         self, out: Path | None, *, k: int = 20, model: str | None = None, progress: Advance = _silent
@@ -585,14 +580,7 @@ class Project:
         return Listed(out, len(people))
 
     def _list(
-        self,
-        sources: Sources,
-        user: str | None,
-        visitor: str | None,
-        history: Sequence[str],
-        k: int,
-        title: str = "",
-        model: str = "",
+        self, sources: Sources, user: str | None, visitor: str | None, history: Sequence[str], k: int, title: str = ""
     ) -> Recommendations:
         from segue.data.identity.normalise import normalised
         from segue.decide.ask import Ask
@@ -614,9 +602,7 @@ class Project:
             history=[normalised(item, said.items) for item in history],
         )
         surface = Surface(sources=tuple(sources.models), k=k)
-        decision = decide(surface, sources, ask)
-        by = " and ".join(dict.fromkeys(shown.source for shown in decision.shown)) or model  # what it was decided by
-        return Recommendations(decision, sources.catalog, f"{title}, by {by}")
+        return Recommendations(decide(surface, sources, ask), sources.catalog, title)
 
     def release(self, models: Sequence[str] = ()) -> dict[str, Any]:
         """Put trained models, surfaces and catalog into service as one unit, and switch to it.

@@ -51,6 +51,11 @@ class Recommendations:
         """Why the list is not a personal one; empty where it is."""
         return self.decision.fallback
 
+    @property
+    def by(self) -> str:
+        """Which sources the items are of, such as "ease and popularity"; empty where there are no items."""
+        return " and ".join(dict.fromkeys(shown.source for shown in self.decision.shown))
+
     def rows(self, *, explain: bool = True) -> list[dict[str, Any]]:
         """One row an item: position, item, title, score, source and, where asked for, the reason."""
         rows = []

@@ -30,7 +30,11 @@ def identity(place: Place, as_json: bool) -> None:  # noqa: FBT001
     told: dict[str, Any] = {"stitched": project.declaration.identity.stitch, "of one user": links.stitched}
     told |= {"of several users": len(links.shared), "such as": shared}
     if shared:
-        told |= project.shared_events(links)
+        from segue.data.identity.turns import given
+
+        turns = links.turns if project.declaration.identity.stitch else None
+        counted = given(project.snapshot(), links.shared, turns)
+        told |= {"events given to the last user": counted.given, "events left alone": counted.alone}
     if as_json:
         return show_json({"ids": written, "visitors": told})
     show(written, as_json, title="ids that differ by their writing only")
