@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segue.cli import main
 from segue.data.identity.people import People, people, stitched
 from segue.data.identity.settings import IdentitySettings, RobotSettings
 from segue.data.identity.turns import given as given_events
@@ -164,3 +167,16 @@ def test_nobody_has_a_turn_where_no_visitor_is_shared(tmp_path: Path) -> None:
     who = stitched(lake.snapshot(), LAST)
     assert who.turns is None
     assert who.who[who.who != np.arange(len(who.who))].tolist() == [lake.snapshot().person_ids.ids.index("u:ann")]
+
+
+def test_the_command_counts_what_was_given(tmp_path: Path) -> None:
+    said = '[events]\nfiles = ["none.csv"]\n[identity]\nstitch = {}\nshared = "last"\n'
+    Lake(tmp_path / "lake").append_events(frame([NOBODY | row for row in TABLET]), "a")
+    told = {}
+    for stitch in ("true", "false"):
+        (tmp_path / "segue.toml").write_text(said.format(stitch))
+        printed = CliRunner().invoke(main, ["-C", str(tmp_path), "identity", "--json"], catch_exceptions=False)
+        told[stitch] = json.loads(printed.stdout)["visitors"]
+    assert told["true"]["such as"] == ["tablet"]
+    names = ("events given to the last user", "events left alone")
+    assert [tuple(told[stitch][name] for name in names) for stitch in told] == [(4, 1), (0, 5)]

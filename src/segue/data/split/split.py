@@ -1,4 +1,8 @@
-"""Splits: what is learned from, and what is held back to judge by. Views of a prepared dataset, not copies."""
+"""Splits: what is learned from, and what is held back to judge by.
+
+The training part is a view of the prepared dataset: one byte a row says what is held back. The rows of the people who
+are judged are copied, 17 bytes each: histories lie end to end, and those of some people are not end to end in all.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,8 @@ class Held:
     histories  what each person did in the training part, oldest first, in `dataset.items` codes
     truth      what each person then did, without items that the training part never saw; never empty
     now        the moment that is asked at, microseconds since 1970 UTC; None where the data have no times
+
+    Both are copies, of these people's rows only: item (4 bytes), weight (4), time (8) and type (1) of each.
     """
 
     people: npt.NDArray[np.int32]
