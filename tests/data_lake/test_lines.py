@@ -50,6 +50,7 @@ def lake_in(folder: Path) -> Lake:
     return lake
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=15)
 @given(minutes=st.lists(st.integers(-5_000, 90_000_000), max_size=30))
 def test_they_are_the_events_that_they_spell(minutes: list[int], tmp_path_factory: pytest.TempPathFactory) -> None:
