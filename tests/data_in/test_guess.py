@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -253,3 +254,36 @@ def test_names_know_no_case_accents_or_signs() -> None:
         for name in role.split()
         if plain(name) != name
     ]
+
+
+def test_members_of_an_archive_that_differ_from_the_first_are_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "days.zip", "w") as archive:
+        archive.writestr("1.csv", "user,item\nann,x\nbob,y\n")
+        archive.writestr("2.csv", "user,item\ncid,x\n")
+        archive.writestr("3.csv", "user,product\ndee,x\n")
+    (doubt,) = [doubt for doubt in guess_events([tmp_path / "days.zip"]).doubts if "other columns" in doubt]
+    assert doubt.startswith(
+        f"{tmp_path}/days.zip/3.csv has other columns than {tmp_path}/days.zip/1.csv: user, product"
+    )
+
+
+def test_of_many_files_the_last_is_looked_at_too(tmp_path: Path) -> None:
+    paths = [write(tmp_path / f"{n:02}.csv", "user,item\nann,x\nbob,y\n") for n in range(60)]
+    write(paths[-1], "user,product\nann,x\n")
+    assert any(doubt.startswith(f"{paths[-1]} has other columns") for doubt in guess_events(paths).doubts)
+
+
+@pytest.mark.parametrize("amounts", [("1.003,53 €", "12,00 €", "7,5€"), ("$ 12.50", "$3", "$1,200.00"), ("EUR 3",) * 3])
+def test_amounts_with_a_currency_are_told_with_examples(tmp_path: Path, amounts: tuple[str, ...]) -> None:
+    rows = "".join(f'u{n % 3};i{n % 2};"{amount}"\n' for n, amount in enumerate(amounts * 4))
+    (doubt,) = [
+        d for d in guess_events([write(tmp_path / "a.csv", "user;item;price\n" + rows)]).doubts if "currency" in d
+    ]
+    assert doubt.startswith(f"'price' holds amounts with a currency, such as {amounts[0]!r}")
+    assert "not read as numbers" in doubt
+
+
+def test_words_and_plain_numbers_are_no_amounts_with_a_currency(tmp_path: Path) -> None:
+    rows = "".join(f"u{n % 3},i{n % 2},{n}.50,{n} km,A{n}-EUR\n" for n in range(9))
+    path = write(tmp_path / "a.csv", "user,item,price,length,code\n" + rows)
+    assert not [doubt for doubt in guess_events([path]).doubts if "currency" in doubt]

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from segue.data.guess.guess import guess_events
 from segue.data.settings import EventSource, StorageSettings
 from segue.data.sources import query, remote
 from segue.data.sources.frames import Frame
@@ -236,3 +237,26 @@ def test_a_folder_may_be_named_at_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "days").mkdir()
     FRAME.write_ipc(tmp_path / "days" / "1.arrow")
     assert project(tmp_path).ingest([tmp_path / "days"]).sentence() == "kept 2 rows of 1 files, quarantined 1"
+
+
+def test_messages_say_query_and_frame_where_there_is_no_file(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.executescript("CREATE TABLE e (person, item, time); INSERT INTO e VALUES ('a', 'x', '2026-01-01')")
+    named = 'database = "sqlite:///shop.db"\nquery = "SELECT person AS who, item, time FROM e"'
+    with pytest.raises(DataError) as refused:
+        project(tmp_path, named).ingest()
+    assert refused.value.problem == "the answer to the query has no column 'user'; it has 'who', 'item', 'time'"
+    assert refused.value.mend.endswith("or give it that name in `query` with AS")
+    with pytest.raises(DataError) as refused:
+        project(tmp_path).ingest(events=FRAME.rename({"user": "who"}))
+    assert refused.value.problem == "the frame has no column 'user'; it has 'who', 'item', 'time'"
+    assert refused.value.mend.endswith("or rename the frame's column")
+    assert "header" not in refused.value.mend
+
+
+def test_what_a_query_gives_is_guessed_without_words_for_files(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.executescript("CREATE TABLE e (user, item); INSERT INTO e VALUES ('a', 'x'), ('b', 'y')")
+    reasons = guess_events([Query("sqlite:///shop.db", "SELECT * FROM e", tmp_path)]).reasons
+    assert reasons[0] == "format: none is needed, the answer to the query says its own columns and types"
+    assert not [reason for reason in reasons if "encoding" in reason or "array" in reason]

@@ -21,6 +21,7 @@ from segue.data.guess.cells import (
     quoted,
     separator_of,
     share,
+    warn_of_currencies,
     whole_ids,
 )
 from segue.data.guess.names import ITEM_NAMES, USER_NAMES, named
@@ -47,6 +48,7 @@ class ItemRoles:
         self._by_content()
         said = self._separator() | self._dates()
         price = self.found.get("price")
+        warn_of_currencies(self.values.values(), self.doubts)
         said |= decimal_comma([self.values[price]] if price else [], self.reasons)
         said |= whole_ids(self.values, [self.found["id"]], self.reasons)
         rest = list(dict.fromkeys([*self.roots.values(), *(name for name in self._free() if name not in self.roots)]))

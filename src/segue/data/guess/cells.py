@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
@@ -42,6 +43,26 @@ def decimal_comma(columns: list[pl.Series], reasons: list[str]) -> dict[str, Any
             reasons.append(f"decimal: comma, '{cells.name}' writes numbers such as {example!r}")
             return {"decimal": ","}
     return {}
+
+
+def warn_of_currencies(columns: Iterable[pl.Series], doubts: list[str]) -> None:
+    """Say of columns whose cells are amounts with a currency beside them that they are not read as numbers."""
+    for cells in columns:
+        if cells.dtype != pl.String or cells.is_empty():
+            continue
+        amounts = cells.filter(cells.str.contains(_AMOUNT) & cells.str.contains(_CURRENCY))
+        if len(amounts) > 0.5 * len(cells):
+            seen = ", ".join(repr(cell[:40]) for cell in amounts.unique(maintain_order=True).head(3))
+            comma = share(amounts.str.contains(r",\d{1,2}\D*$")) > 0.5
+            doubts.append(
+                f"'{cells.name}' holds amounts with a currency, such as {seen}: they are not read as numbers. Write "
+                "them without it in a copy of the file, or in a query, then run init again"
+                + (" (it will find the decimal comma)" if comma else "")
+            )
+
+
+_CURRENCY = r"(?i)[€$£¥₹₽₩₺]|zł|\b(kr|chf|eur|usd|gbp|inr|jpy|pln|sek|nok|dkk|czk|huf)\b|\d(kr|chf|eur|usd|gbp|pln)$"
+_AMOUNT = r"^[^\d\s+-]{0,4}\s*[+-]?\d[\d.,'\s\u00a0]*[^\d\s-]{0,4}$"
 
 
 def like_ids(cells: pl.Series) -> bool:

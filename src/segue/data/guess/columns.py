@@ -16,6 +16,7 @@ from segue.data.guess.cells import (
     number_share,
     quoted,
     sorted_within,
+    warn_of_currencies,
     whole_ids,
 )
 from segue.data.guess.names import EVENT_NAMES, is_known, named, plain
@@ -67,6 +68,7 @@ class EventRoles:
         said |= self._weight()
         said |= self._negative(said.get("types", {}))
         said |= self._decimal()
+        warn_of_currencies(self.values.values(), self.doubts)
         said |= whole_ids(self.values, [self.found.get("user"), self.found.get("item")], self.reasons)
         said |= self._order(said.get("weight", "type"))
         return said | {"columns": EventColumns(**self.found)}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Generic, TypeVar
 
 import msgspec
@@ -17,10 +18,11 @@ from segue.data.guess.nested import opened
 from segue.data.guess.shape import Shape, guess_shape
 from segue.data.guess.told import Told
 from segue.data.read.files import Location, Part, parts
-from segue.data.read.read import read_part
+from segue.data.read.read import JSON, read_part
 from segue.data.settings import EventSource, FileSource, ItemSource, UserSource
 from segue.domain.errors import ReadError
 
+LOOKED_AT = 20  # files, and members of an archive, whose columns are held against the first
 SAMPLE_ROWS = 200_000  # rows that columns are told from
 
 Source = TypeVar("Source", bound=FileSource)
@@ -110,7 +112,8 @@ def _look(paths: Sequence[Location], told: Told | None = None) -> Look:
         raise ReadError("no file was named", mend="name one or more files")
     told = told or Told()
     part, shape, sample = _first(paths[0], told)
-    doubts = [doubt for path in paths[1:20] if (doubt := _unlike(path, shape, sample, part.name, told))]
+    looked = [*_members(paths[0], told), *(_first(path, told) for path in _spread(paths[1:]))]
+    doubts = [doubt for found in looked if (doubt := _unlike(*found, shape, sample, part.name))]
     if told.delimiter and shape.format != "csv":
         doubts.append(f"a delimiter was said, but {part.name} is no table of text")
     found = opened(sample)
@@ -168,9 +171,24 @@ def _file_source(kind: type[Source], shape: Shape, paths: Sequence[Location]) ->
     )
 
 
-def _unlike(path: Location, shape: Shape, sample: pl.DataFrame, first: str, told: Told) -> str | None:
+def _members(path: Location, told: Told) -> Iterator[tuple[Part, Shape, pl.DataFrame]]:
+    """Further members of an archive, and their first rows."""
+    for part in islice(parts(path), 1, LOOKED_AT):
+        shape = guess_shape(part, told.delimiter, frozenset(told.columns.values()))
+        rows = next(iter(read_part(part, _file_source(FileSource, shape, ()))), None)
+        yield part, shape, pl.DataFrame() if rows is None else rows.frame
+
+
+def _spread(paths: Sequence[Location]) -> Sequence[Location]:
+    """Some of the paths, as far apart as they can be, the last among them."""
+    step = -(-len(paths) // (LOOKED_AT - 1)) or 1
+    return paths[::-1][::step][::-1]
+
+
+def _unlike(part: Part, other: Shape, rows: pl.DataFrame, shape: Shape, sample: pl.DataFrame, first: str) -> str | None:
     """What is said of a further file whose columns are not those of the first."""
-    _, other, rows = _first(path, told)
-    if other.format == shape.format and rows.columns == sample.columns:
+    shared = len(set(rows.columns) & set(sample.columns))
+    open_ended = shape.format in JSON and 2 * shared > len(sample.columns)  # programs leave out what is empty
+    if other.format == shape.format and (rows.columns == sample.columns or open_ended):
         return None
-    return f"{path} has other columns than {first}: {', '.join(rows.columns)}; read it by a declaration of its own"
+    return f"{part.name} has other columns than {first}: {', '.join(rows.columns)}; read it by a declaration of its own"

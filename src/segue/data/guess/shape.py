@@ -45,6 +45,9 @@ def guess_shape(part: Part, delimiter: str | None = None, told: Collection[str] 
     head = part.head(SAMPLE)
     if not head.strip():
         raise _empty(part)
+    if part.holder != "file":
+        kind: Kind = "arrow" if is_arrow(head) else "json"
+        return Shape(kind, reasons=[f"format: none is needed, the {part.holder} says its own columns and types"])
     if head[:4] == b"PAR1":
         return Shape("parquet", reasons=["format: Parquet, which says its own columns and types"])
     if is_arrow(head):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, cast
 
 from segue.domain.errors import ReadError
 
@@ -35,6 +35,9 @@ DAMAGED = (
 NOTHING_TAKEN = "copy or download it again, then repeat the command; none of its rows was taken"
 
 
+Holder = Literal["file", "answer to the query", "frame"]
+
+
 def _nothing(last: bytes) -> None:
     del last
 
@@ -45,6 +48,7 @@ class Part:
 
     `name` is what quarantine and reports call it, such as "days.tar.gz/2010-12-01.csv". `content` is its digest where
     that is not the digest of its bytes; `settled` is given the last bytes that were there and refuses what changed.
+    `holder` is what messages call that which has the rows.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Part:
     position: Callable[[], int] = lambda: 0  # bytes of the file at `path` that were read since it was last opened
     content: str | None = None
     settled: Callable[[bytes], None] = _nothing
+    holder: Holder = "file"
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:

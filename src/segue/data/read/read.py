@@ -15,6 +15,7 @@ from segue.data.read.files import Location, Part, inner_suffix, parts
 from segue.data.read.json_array import array_lines, read_json_array
 from segue.data.read.json_lines import absent_fields, read_json_lines
 from segue.data.read.parquet import read_parquet
+from segue.data.read.part import Holder
 from segue.data.read.rows import Rows
 from segue.data.read.text import bom, codec, utf8_blocks
 from segue.data.settings import EventSource, FileSource, ItemSource, TableSource, UserSource
@@ -62,7 +63,7 @@ def read_part(part: Part, source: FileSource) -> Iterator[Rows]:
 
 def _read_part(part: Part, source: FileSource) -> Iterator[Rows]:
     kind = part_format(part, source)
-    needed = _Needed(part.name, source, kind)
+    needed = _Needed(part, source, kind)
     if kind in TYPED:
         with part.seekable() as stream:
             yield from TYPED[kind](stream, name=part.name, wanted=needed)
@@ -79,12 +80,12 @@ def _read_part(part: Part, source: FileSource) -> Iterator[Rows]:
 
 def needed_columns(part: Part, source: FileSource) -> Wanted:
     """What answers which of a part's columns are needed, and refuses a part that lacks one."""
-    return _Needed(part.name, source, part_format(part, source))
+    return _Needed(part, source, part_format(part, source))
 
 
 def refuse_lacking(part: Part, source: FileSource) -> None:
     """Refuse a part of JSON lines where no row has a column that rows need: `MissingColumn`."""
-    _Needed(part.name, source, part_format(part, source)).check(part, codec(source.encoding, part.name))
+    _Needed(part, source, part_format(part, source)).check(part, codec(source.encoding, part.name))
 
 
 def part_format(part: Part, source: FileSource) -> Kind:
@@ -155,8 +156,9 @@ def _reads_itself(source: FileSource) -> bool:
 class _Needed:
     """Answers which columns of a part are needed, and refuses a part that lacks one."""
 
-    def __init__(self, name: str, source: FileSource, kind: Kind) -> None:
-        self._name, self._source, self._kind = name, source, kind
+    def __init__(self, part: Part, source: FileSource, kind: Kind) -> None:
+        self._name, self._holder = part.name, part.holder
+        self._source, self._kind = source, kind
         self._named = list(dict.fromkeys(mapped(source).values()))
 
     def __call__(self, names: list[str], fields: Sequence[str] = ()) -> list[str]:
@@ -201,9 +203,9 @@ class _Needed:
 
     def _missing(self, column: str, names: Sequence[str]) -> MissingColumn:
         return MissingColumn(
-            f"the file has no column '{column}'; it has {_listed(names)}",
+            f"the {self._holder} has no column '{column}'; it has {_listed(names)}",
             where=self._name,
-            mend=_advice(column, names, self._source),
+            mend=_advice(column, names, self._source, self._holder),
         )
 
 
@@ -218,8 +220,8 @@ def _listed(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
-def _advice(column: str, names: Sequence[str], source: FileSource) -> str:
-    if len(names) == 1:
+def _advice(column: str, names: Sequence[str], source: FileSource, holder: Holder) -> str:
+    if len(names) == 1 and holder == "file":
         found = [sign for sign in (";", "\t", "|", ",", "::", " ") if sign in names[0] and sign != source.delimiter]
         if found:
             return f"the delimiter is {source.delimiter!r}; should it be {found[0]!r}?"
@@ -227,6 +229,9 @@ def _advice(column: str, names: Sequence[str], source: FileSource) -> str:
     if near:
         name = next(name for name in names if near in (name, _leaf(name)))
         return f"did you mean '{name}'? write it under {_table(source)} in segue.toml"
+    if holder != "file":
+        other = "give it that name in `query` with AS" if "query" in holder else "rename the frame's column"
+        return f"mend the column's name under {_table(source)} in segue.toml, or {other}"
     return (
         f"mend the column's name under {_table(source)} in segue.toml, or `header` if the file has no header; "
         "where only some files have this shape, name the others in `files` and read these in a workspace of their own, "

@@ -35,7 +35,7 @@ class Frame:
         with TemporaryDirectory(prefix="segue-") as folder:
             try:
                 reader = pa.RecordBatchReader.from_stream(self._frame)
-                part = spooled(reader, Path(folder) / "frame.arrow", self.name)
+                part = spooled(reader, Path(folder) / "frame.arrow", self.name, "frame")
             except (OSError, SegueError):
                 raise
             except Exception as error:  # a frame's library raises what it likes, such as duckdb.Error

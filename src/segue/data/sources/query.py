@@ -91,7 +91,7 @@ class Query:
         file = self._file()
         try:
             with duckdb.connect(str(file), read_only=True) as connection:
-                return spooled(_batches(connection.sql(self._query)), path, self.name)
+                return spooled(_batches(connection.sql(self._query)), path, self.name, "answer to the query")
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             self._refused(error)
 
@@ -105,7 +105,7 @@ class Query:
             with dbapi.connect(_expanded(self._said.geturl())) as connection, connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION READ ONLY")
                 cursor.execute(self._query)
-                return spooled(cursor.fetch_record_batch(), path, self.name)
+                return spooled(cursor.fetch_record_batch(), path, self.name, "answer to the query")
         except (Error, pa.ArrowException, OSError) as error:  # the latter two while its batches come
             self._refused(error)
 

@@ -12,11 +12,11 @@ import polars as pl
 import pyarrow as pa
 from polars import selectors
 
-from segue.data.read.part import Part
+from segue.data.read.part import Holder, Part
 from segue.domain.errors import ReadError
 
 
-def spooled(reader: pa.RecordBatchReader, path: Path, name: str) -> Part:
+def spooled(reader: pa.RecordBatchReader, path: Path, name: str, holder: Holder) -> Part:
     """The rows of a stream of batches as a part, in an Arrow file at `path`; memory holds one batch.
 
     It is known by a digest of its rows as text: how they came in batches, and how wide their integers are, is no part
@@ -32,7 +32,7 @@ def spooled(reader: pa.RecordBatchReader, path: Path, name: str) -> Part:
             batch = pa.record_batch([_plain(column) for column in given.columns], schema=schema)
             writer.write_batch(batch)
             digest.update(_text(batch))
-    return Part(name, path, lambda: cast(BinaryIO, path.open("rb")), content=digest.hexdigest())
+    return Part(name, path, lambda: cast(BinaryIO, path.open("rb")), content=digest.hexdigest(), holder=holder)
 
 
 def spooled_objects(objects: Iterable[bytes], path: Path, name: str) -> Part:
@@ -44,7 +44,9 @@ def spooled_objects(objects: Iterable[bytes], path: Path, name: str) -> Part:
             file.write(sign + each)
             sign = b",\n"
         file.write(b"[]" if sign == b"[" else b"]")
-    return Part(name, path, lambda: cast(BinaryIO, path.open("rb")), content=digest.hexdigest())
+    return Part(
+        name, path, lambda: cast(BinaryIO, path.open("rb")), content=digest.hexdigest(), holder="answer to the query"
+    )
 
 
 def _kept(kind: pa.DataType) -> pa.DataType:
