@@ -132,6 +132,7 @@ def test_a_file_that_lacks_a_column_is_named_and_those_before_it_are_in(tmp_path
     with pytest.raises(MissingColumn) as refused:
         ingest_events(lake, event_source(), paths, tmp_path, NOW)
     assert refused.value.where == "4.jsonl"
+    assert "the files before it are in, and are not read twice" in refused.value.mend
     assert sorted(lake.snapshot().events().collect()["user"]) == ["u0", "u1", "u2", "u3"]
 
 

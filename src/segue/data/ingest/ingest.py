@@ -35,7 +35,7 @@ from segue.data.read.rows import Rows
 from segue.data.read.text import codec, utf8_blocks
 from segue.data.settings import EventSource, FileSource, ItemSource, UserSource
 from segue.domain import columns
-from segue.domain.errors import SegueError
+from segue.domain.errors import MissingColumn, ReadError, SegueError
 
 if TYPE_CHECKING:
     from segue.data.bulk.lane import Vocabularies
@@ -218,9 +218,13 @@ def _ingest(
 ) -> list[FileReport]:
     with lake.writer(), _gathering(lake, sink) as gathering:
         reading = _Reading(lake, source, root, sink, gathering, _Told(progress, sum(map(size_of, paths))))
-        for path in paths:
-            reading.take(path)
-        reading.together.read()
+        try:
+            for path in paths:
+                reading.take(path)
+            reading.together.read()
+        except (ReadError, MissingColumn) as error:
+            before = gathering.before() if len(reading.tallies) > 1 else ""
+            raise type(error)(error.problem, where=error.where, mend=error.mend + before) from error
     return [tally.report() for tally in reading.tallies]
 
 

@@ -162,6 +162,12 @@ class Gathering:
                 tally.replaced = replaced.gone.get(tally.batch[:CONTENT_DIGITS], 0)
         self._bring_back()
 
+    def before(self) -> str:
+        """What a person should know of the files before one that cannot be read."""
+        if self._replacement is not None:
+            return "; nothing was changed, for rows were to be replaced: the same command reads all files again"
+        return "; the files before it are in, and are not read twice: once it is mended, run the same command again"
+
     def abandon(self) -> None:
         """Where a part cannot be read: commit the parts before it, but replace nothing unless all is there."""
         if self._replacement is None:
