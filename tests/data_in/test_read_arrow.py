@@ -98,3 +98,12 @@ def test_a_byte_that_lies_is_refused_or_changes_no_shape(
     with suppress(ReadError, MissingColumn):
         for rows in read_rows(path, event_source(format="parquet" if kind == "parquet" else "arrow")):
             assert len(rows.frame) == len(rows)
+
+
+def test_a_footer_whose_notes_are_no_text_changes_nothing(tmp_path: Path) -> None:
+    """Found by lying bytes: polars ended the process over a key of the schema's metadata."""
+    pq.write_table(pa.table({"user": ["a"], "item": ["x"]}), tmp_path / "a.parquet")
+    whole = (tmp_path / "a.parquet").read_bytes()
+    (tmp_path / "a.parquet").write_bytes(whole.replace(b"ARROW:schema", b"ARROW:sc\xf0ema"))
+    (rows,) = read_rows(tmp_path / "a.parquet", event_source())
+    assert rows.frame.rows() == [("a", "x")]

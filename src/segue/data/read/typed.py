@@ -51,7 +51,8 @@ def typed_rows(batches: Batches, needed: dict[str, tuple[str, ...]], row: int = 
     """Rows of batches: the columns that are needed, by their paths, `BATCH` rows at most together."""
     for batch in chain.from_iterable(map(_slices, batches)):
         tops = list(dict.fromkeys(path[0] for path in needed.values()))
-        read = pl.from_arrow(pa.Table.from_batches([batch]).select(tops))
+        plain = pa.Table.from_batches([batch]).select(tops).replace_schema_metadata(None)  # it may be no text
+        read = pl.from_arrow(plain)
         assert isinstance(read, pl.DataFrame)
         frame = read.select(cells_at(path).alias(column) for column, path in needed.items())
         frame = frame.with_columns(selectors.by_dtype(pl.Categorical, pl.Enum).cast(pl.String))
