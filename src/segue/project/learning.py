@@ -1,0 +1,277 @@
+"""How models are trained, judged and asked: train, evaluate, recommend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import msgspec
+
+from segue.declaration import FILE
+from segue.domain.decisions import CANDIDATES_KEPT
+from segue.domain.errors import DeclarationError, SegueError, UnknownName, unknown
+
+if TYPE_CHECKING:
+    from segue.data.lake.lake import Snapshot
+    from segue.data.split.split import Split
+    from segue.domain.catalog import Item
+    from segue.domain.recommender import Recommender
+    from segue.find.sources import Sources
+    from segue.measure.leaderboard import Leaderboard
+    from segue.operate.train import TrainedModel
+    from segue.recommendations import Recommendations
+    from segue.results import Fitted, Listed
+
+from segue.project.workspace import Advance, Workspace, silent
+
+
+class Learning(Workspace):
+    """The part of a `Project` that learns and recommends."""
+
+    def train(
+        self, models: Sequence[str] = (), *, as_of: datetime | None = None, progress: Advance = silent
+    ) -> list[TrainedModel]:
+        """Train the declared models, or those named, on all that is in the lake, or on what was received by `as_of`."""
+        from segue.operate.train import train
+
+        names = self._names(models)
+        learners = {name: self.learner(name) for name in names}
+        snapshot = self.snapshot(as_of)
+        dataset = self.dataset(snapshot)
+        trained = []
+        for number, name in enumerate(names):
+            progress(name, number / len(names))
+            made = train(
+                name,
+                learners[name],
+                self.engine,
+                dataset,
+                self.folder / "models",
+                now=datetime.now(UTC),
+                as_of=as_of,
+                fingerprint=snapshot.fingerprint,
+            )
+            trained.append(made)
+        return trained
+
+    def split(self, method: str | None = None, as_of: datetime | None = None) -> Split:
+        """The training part and the people held against it, as [evaluation] says, or by another method.
+
+        Where `as_of` is given, of what was received by then.
+        """
+        from segue.data.split import split as splits
+        from segue.engines.engine import Key
+
+        said = self.declaration.evaluation
+        method = method or said.split
+        if method == "files":
+            return self._split_by_files(self.snapshot(as_of))
+        prepared = self.engine.prepare(self.dataset(self.snapshot(as_of)), Key.USER)
+        match method:
+            case "time":
+                return splits.split_by_time(prepared, said.test_days, said.test_fraction)
+            case "last":
+                return splits.split_last(prepared, said.last)
+            case _:
+                return splits.split_random(prepared, said.test_fraction, said.seed)
+
+    def fit(self, models: Sequence[str], split: Split, *, progress: Advance = silent) -> Fitted:
+        """Train models on the training part of a split, without saving them; seconds by name beside."""
+        from segue.results import Fitted
+
+        fitted, seconds = {}, {}
+        for number, name in enumerate(models):
+            progress(f"training {name}", number / len(models))
+            began = perf_counter()
+            fitted[name] = self.learner(name).fit(self.engine, split.train)
+            seconds[name] = perf_counter() - began
+        return Fitted(fitted, seconds)
+
+    def evaluate(
+        self,
+        models: Sequence[str] = (),
+        *,
+        split: str | None = None,
+        as_of: datetime | None = None,
+        progress: Advance = silent,
+    ) -> Leaderboard:
+        """Train on the past part of the log, rank all items, and hold the lists against what people did next.
+
+        Where `as_of` is given, on what was received by then.
+
+        The baseline of [evaluation] takes part whether it is named or not, so that every model is compared with it.
+        """
+        from segue.measure.familiarity import familiarity
+        from segue.measure.leaderboard import leaderboard
+        from segue.measure.offline import evaluate
+
+        said = self.declaration.evaluation
+        names = self._with_baseline(models)
+        parts = self.split(split, as_of)
+        fitted = self.fit(names, parts, progress=progress)
+        evaluation = evaluate(
+            fitted.models,
+            parts.test,
+            parts.train.items,
+            said if split is None else msgspec.structs.replace(said, split=split),
+            split=parts,
+            familiarity=familiarity(parts.train),
+            fit_seconds=fitted.seconds,
+            progress=progress,
+        )
+        return leaderboard(evaluation)
+
+    def affinity(
+        self, models: Sequence[str] = (), *, attribute: str = "categories", progress: Advance = silent
+    ) -> list[dict[str, Any]]:
+        """The share of each person's top 10 in the person's own labels (genres, tags), beside popularity's."""
+        from segue.measure.affinity import affinity
+
+        names = self._with_baseline(models)
+        labels = {item.id: _labels(item, attribute) for item in self.snapshot().catalog().values()}
+        parts = self.split()
+        fitted = self.fit(names, parts, progress=progress)
+        told = affinity(
+            fitted.models, parts.test, parts.train.items, labels, self.declaration.evaluation, progress=progress
+        )
+        return [each.row() for each in told]
+
+    def recommend(
+        self,
+        user: str | None = None,
+        *,
+        history: Sequence[str] | None = None,
+        k: int = 20,
+        model: str | None = None,
+    ) -> Recommendations:
+        """What to show one person next, and why: the trained model's best, without what the person has.
+
+        `user` is a person of the log, `history` item ids, oldest first, of anybody. A person that nobody knows gets a
+        sensible list, and `fallback` says so.
+        """
+        if (user is None) == (history is None):
+            raise SegueError("a list is for one `user` or for one `history`", mend="give one of the two")
+        if not 1 <= k <= CANDIDATES_KEPT:
+            raise SegueError(f"a list has 1 to {CANDIDATES_KEPT} items, found k = {k}", mend="ask for that many")
+        name = self._model(model)
+        title = f"for {user}" if user is not None else "for this history"
+        listed = self._list(self._sources_of(name), user, None, history or (), k, title)
+        return replace(listed, title=f"{title}, by {listed.by or name}")
+
+    def recommend_all(
+        self, out: Path | None, *, k: int = 20, model: str | None = None, progress: Advance = silent
+    ) -> Listed:
+        """Everybody's list, users and visitors, into a .csv, .jsonl or .parquet file; the same as one by one.
+
+        Memory does not grow with the number of people. The file is there whole or not at all.
+        """
+        from segue.recommendations import EVERYBODY, writer
+        from segue.results import Listed
+
+        if out is None:
+            raise SegueError("lists for everybody need a file to go to", mend="add --out lists.parquet")
+        sources = self._sources_of(self._model(model))
+        people = [key for key in self.snapshot().person_ids.ids if key[:2] in ("u:", "v:")]  # not who was forgotten
+        with writer(out, EVERYBODY) as write:
+            for number, key in enumerate(people):
+                kind, person = {"u": "user", "v": "visitor"}[key[0]], key[2:]
+                given = {"user": None, "visitor": None} | {kind: person}
+                listed = self._list(sources, given["user"], given["visitor"], (), k)
+                write({"person": person, "kind": kind} | row for row in listed.rows())
+                progress(f"for {person}", number / len(people))
+        return Listed(out, len(people))
+
+    def _list(
+        self, sources: Sources, user: str | None, visitor: str | None, history: Sequence[str], k: int, title: str = ""
+    ) -> Recommendations:
+        from segue.data.identity.normalise import normalised
+        from segue.decide.ask import Ask
+        from segue.decide.decide import decide
+        from segue.decide.surface import Surface
+        from segue.domain.events import person_key
+        from segue.recommendations import Recommendations
+
+        said = self.declaration.identity.normalise
+        user, visitor = (normalised(name, said.users) if name else name for name in (user, visitor))
+        key = person_key(user, visitor)
+        ask = Ask(
+            surface="recommend",
+            request_id=uuid4().hex,
+            now=datetime.now(UTC),
+            user=user,
+            visitor=visitor,
+            past=self.state.history(key) if key else (),
+            history=[normalised(item, said.items) for item in history],
+        )
+        surface = Surface(sources=tuple(sources.models), k=k)
+        return Recommendations(decide(surface, sources, ask), sources.catalog, title)
+
+    def _split_by_files(self, snapshot: Snapshot) -> Split:
+        from segue.data.ingest.ingest import batches_of
+        from segue.data.interactions import interactions
+        from segue.data.split.split import split_files
+        from segue.engines.engine import Key
+
+        said = self.declaration
+        if not said.evaluation.test_files:
+            raise DeclarationError(
+                "a split by files needs to know which are the test",
+                where=f"{FILE} [evaluation]",
+                mend='name them: test_files = ["test.csv"]',
+            )
+        held = batches_of(self._paths(said.evaluation.test_files), said.events, snapshot)
+        learned = batches_of(self._paths(said.events.files), said.events, snapshot)
+        cache, people = self.folder / "cache", self.people(snapshot)
+        parts = [
+            self.engine.prepare(interactions(snapshot, said.events, cache, batches, people), Key.USER)
+            for batches in (set(learned) - set(held), held)
+        ]
+        return split_files(parts[0], parts[1])
+
+    def _with_baseline(self, models: Sequence[str]) -> list[str]:
+        baseline = self.declaration.evaluation.baseline
+        known = [baseline] if baseline in self.declaration.models else []
+        return list(dict.fromkeys([*known, *self._names(models)]))
+
+    def _model(self, model: str | None) -> str:
+        """The model that was named; the first of the first surface, or of all, that is trained where none was."""
+        from segue.operate.train import trained_names
+
+        trained = trained_names(self.folder / "models")
+        surfaces = [name for surface in self.declaration.surfaces.values() for name in surface.sources]
+        for name in [*surfaces, *self.declaration.models] if model is None else [model]:
+            if name in trained:
+                return name
+        if model is not None:
+            raise unknown("trained model", model, trained, where=str(self.folder / "models"))
+        raise UnknownName("no model is trained", where=str(self.folder / "models"), mend="run `segue train` first")
+
+    def _load(self, model: str) -> Recommender:
+        from segue.learn.learner import load_model
+        from segue.operate.train import trained_model
+
+        models = self.folder / "models"
+        return load_model(models / model / trained_model(models, model).run)
+
+    def _sources_of(self, model: str) -> Sources:
+        """The model and, where one is trained, the baseline to fall back on."""
+        from segue.find.sources import Sources
+        from segue.operate.train import trained_names
+
+        baseline = self.declaration.evaluation.baseline
+        trained = trained_names(self.folder / "models")
+        names = [model, *([baseline] if baseline in trained and baseline != model else [])]
+        return Sources({name: self._load(name) for name in names}, self.snapshot().catalog())
+
+
+def _labels(item: Item, attribute: str) -> tuple[str, ...]:
+    """An item's categories, or the values of one of its attributes."""
+    if attribute == "categories":
+        return item.categories
+    value = item.attributes.get(attribute)
+    return () if value is None else tuple(map(str, value)) if isinstance(value, list) else (str(value),)
