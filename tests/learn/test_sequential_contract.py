@@ -11,6 +11,8 @@ from segue.testing.datasets import hard
 LEARNERS: dict[str, Learner] = {
     "markov": learner("markov", {}),
     "first-order markov": learner("markov", {"window": 1, "backoff": 0}),
+    "slist": learner("slist", {}),
+    "slist, fading once, of few items": learner("slist", {"decays": [1.0], "max_items": 5}),
 }
 DAYS = 60.0 * 24 * 3
 
@@ -26,6 +28,6 @@ def test_learners_on_hard_data(name: str, case: str) -> None:
     check_learner(LEARNERS[name], hard()[case])
 
 
-@pytest.mark.parametrize("name", ["markov"])
+@pytest.mark.parametrize("name", ["markov", "slist"])
 def test_learners_of_sessions(name: str) -> None:
     check_learner(learner(name, {"gap_minutes": DAYS}))

@@ -19,7 +19,7 @@ from segue.learn.item_knn import NeighbourItems
 from segue.learn.learner import Counted, refuse_empty
 from segue.learn.ranges import Range, Real, Whole
 from segue.learn.rows import Rows
-from segue.learn.sequences import COLUMNS, faded, last_of_histories, sequences_of_batch
+from segue.learn.sequences import COLUMNS, faded, fading, last_of_histories, sequences_of_batch
 
 FIXED_POINT = 2.0**16  # of what a transition counts for
 
@@ -27,14 +27,14 @@ State = dict[str, npt.NDArray[np.int64]]
 
 
 class Transitions:
-    """The aggregate: how often one item followed another, each time worth decay^(steps - 1), up to `window` steps.
+    """The aggregate: how often one item followed another, each time worth steps^-decay, up to `window` steps.
 
     cells   int64[n] ascending: code of the item before in the upper half, of that after in the lower
     sums    int64[n] in fixed point, never 0
     visits  int64[codes] how often each item was met; as long as the largest code met
 
     >>> from segue.engines.local import LocalEngine, Table
-    >>> state = LocalEngine().fold(Transitions(2, 0.5, None), Table.of(["ann"] * 3, ["x", "y", "z"]))
+    >>> state = LocalEngine().fold(Transitions(2, 1.0, None), Table.of(["ann"] * 3, ["x", "y", "z"]))
     >>> (state["sums"] / FIXED_POINT).tolist()  # x y, x z, y z
     [1.0, 0.5, 1.0]
     """
@@ -55,10 +55,10 @@ class Transitions:
         sequences = sequences_of_batch(batch, self.gap_minutes)
         codes = sequences.codes.astype(np.int64)
         part = {"cells": np.zeros(0, np.int64), "sums": np.zeros(0, np.int64), "visits": np.bincount(codes)}
+        worth = np.maximum(np.rint(fading(self.decay, self.window) * FIXED_POINT), 1).astype(np.int64)
         for lag, earlier, later in sequences.pairs(self.window):
             cells, counts = np.unique((codes[earlier] << 32) | codes[later], return_counts=True)
-            worth = max(1, round(self.decay ** (lag - 1) * FIXED_POINT))
-            part |= _together(part, {"cells": cells, "sums": counts * worth})
+            part |= _together(part, {"cells": cells, "sums": counts * worth[lag - 1]})
         return self.merge(state, part)
 
     def merge(self, left: State, right: State) -> State:
@@ -81,15 +81,15 @@ class Markov(Counted, frozen=True):
     """Scores an item by how often it followed what the person did last.
 
     window       how many steps before still count; 1 is a first-order Markov chain
-    decay        what a step more is worth, from one to the next
+    decay        how soon steps fade: what lies n steps apart counts n^-decay
     backoff      what a pair the other way round is worth: where few transitions were seen, going together counts
     shrinkage    in visits: takes weight from what follows items that were rarely met
     k            followers kept for each item
     gap_minutes  transitions do not reach over a longer pause; None: a person's whole history is one sequence
 
-    The sum over the history is of decay^age times the share of followers, so each item's part is a reason.
-    "First-order Markov chain" is `window=1`; more steps are skip-grams, Guthrie et al. 2006, weighed as in Ludewig and
-    Jannach, "Evaluation of Session-based Recommendation Algorithms", 2018, section 3.1 (MC, SR).
+    A score is the sum over the last `window` events, the newest counting 1, the n-th n^-decay, of the share of visits
+    that the item followed; so each item's part is a reason. `window=1` is MC, `decay=1` near SR of Ludewig and Jannach,
+    "Evaluation of Session-based Recommendation Algorithms", 2018.
 
     >>> from segue.domain.requests import Histories
     >>> from segue.engines.local import LocalEngine, Table
@@ -101,13 +101,13 @@ class Markov(Counted, frozen=True):
     name: ClassVar[str] = "markov"
     ranges: ClassVar[Mapping[str, Range]] = {
         "window": Whole(1, 30, log=True),
-        "decay": Real(0.3, 0.9),
+        "decay": Real(0.3, 2),
         "backoff": Real(0.01, 1, log=True),
         "shrinkage": Real(1, 100, log=True),
     }
 
     window: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
-    decay: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
+    decay: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     backoff: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
     shrinkage: Annotated[float, msgspec.Meta(ge=0)] = 10.0
     k: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
@@ -172,11 +172,11 @@ def kept(
 
 @dataclass(frozen=True, eq=False)
 class FadingItems(NeighbourItems):
-    """Every item's followers. What somebody did last counts most: decay^age, of the last `window` events.
+    """Every item's followers. What somebody did last counts most, the n-th before n^-decay of it.
 
     >>> from segue.domain.requests import Histories
     >>> after, shares = np.array([[1], [0]], np.int32), np.array([[0.5], [0.5]], np.float32)
-    >>> model = FadingItems(Items(["x", "y"]), after, shares, "linear", decay=0.5, window=2)
+    >>> model = FadingItems(Items(["x", "y"]), after, shares, "linear", decay=1, window=2)
     >>> model.scores(Requests(Histories.of([[0, 1]]))).tolist()
     [[0.5, 0.25]]
     """

@@ -100,20 +100,25 @@ def last_of_histories(histories: Histories, gap_minutes: float | None) -> Sequen
     return Sequences(np.arange(len(histories), dtype=np.int32), offsets, every.codes[keep], every.times[keep])
 
 
+def fading(decay: float, window: int) -> npt.NDArray[np.float64]:
+    """float64[window]: what the newest event counts for, the one before it, and so on: 1, 2^-decay, 3^-decay, ...
+
+    With a decay of 0 all count the same, with 1 they fade as in sequential rules (Ludewig and Jannach 2018, SR).
+    """
+    return (1.0 + np.arange(window)) ** -decay
+
+
 def faded(sequences: Sequences, decay: float, window: int) -> Rows:
-    """The distinct items of each sequence, weighing decay^age each time they are in the last `window` events.
+    """The distinct items of each sequence, by their places among the last `window` events: see `fading`.
 
-    The newest event is of age 0. With a decay of 0 it alone counts.
-
-    >>> rows = faded(last_of_histories(Histories.of([[7, 2, 7]]), None), decay=0.5, window=10)
-    >>> rows.codes.tolist(), rows.weights.tolist()
-    ([2, 7], [0.5, 1.25])
+    >>> rows = faded(last_of_histories(Histories.of([[7, 2, 7, 4]]), None), decay=1, window=3)
+    >>> rows.codes.tolist(), rows.weights.round(2).tolist()
+    ([2, 4, 7], [0.33, 1.0, 0.5])
     """
     numbers = sequences.numbers()
     age = sequences.offsets[1:][numbers] - 1 - np.arange(len(numbers))
-    weights = np.power(decay, age)
-    keep = (age < window) & (weights > 0)
-    numbers, codes, weights = numbers[keep], sequences.codes[keep], weights[keep]
+    keep = age < window
+    numbers, codes, weights = numbers[keep], sequences.codes[keep], fading(decay, window)[age[keep]]
     # within a row by code, the oldest first: sums add up in one order
     order = np.argsort((numbers << 32) | codes, kind="stable")
     cells = ((numbers << 32) | codes)[order]
@@ -147,7 +152,7 @@ def _refuse_without_order(
     if (timeless & (order == NO_ORDER)).any():
         raise MissingColumn(
             "what comes after what needs a time or an order for every event, and these data have events with neither",
-            mend='say which column is the time, or order = "file" in [events] where the rows are in order; or take "ease"',
+            mend='say which column is the time, or order = "file" in [events] where rows are in order; or take "ease"',
         )
     if gap_minutes is not None and timeless.any():
         raise MissingColumn(
@@ -156,4 +161,4 @@ def _refuse_without_order(
         )
 
 
-__all__ = ["COLUMNS", "Sequences", "faded", "last_of_histories", "sequences_of_batch"]
+__all__ = ["COLUMNS", "Sequences", "faded", "fading", "last_of_histories", "sequences_of_batch"]
