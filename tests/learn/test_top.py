@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from segue.domain.requests import Histories
 from segue.learn import top
-from segue.learn.top import best
+from segue.learn.top import Left, best, best_of_products
 from segue.learn.top_kernels import select
 
 levels = st.sampled_from([-np.inf, -2.0, -0.0, 0.0, 1.0, 1.5, 3e38])
@@ -61,3 +62,42 @@ def test_what_has_no_score_has_no_place(monkeypatch: pytest.MonkeyPatch, tiny: i
     monkeypatch.setattr(top, "TINY", tiny)
     positions, _ = best(np.array([[1, np.nan, 3, 2]], np.float32), 4)
     assert positions.tolist() == [[2, 3, 0, -1]]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32), st.integers(17, 40), st.integers(1, 300), st.integers(1, 20), st.integers(1, 70))
+def test_products_taken_block_by_block_are_those_of_the_whole(
+    seed: int, rows: int, items: int, factors: int, k: int
+) -> None:
+    """Whole numbers, so that sums are exact and there are ties; masks for all, for each, and what was seen."""
+    random = np.random.default_rng(seed)
+    queries, vectors = (random.integers(-3, 4, (count, factors)).astype(np.float32) for count in (rows, items))
+    seen = Histories.of([random.integers(0, items, random.integers(0, 9)) for _ in range(rows)])
+    for_all, for_each = random.random(items) < 0.7, random.random((rows, items)) < 0.3
+    lefts = [Left(), Left(seen=seen), Left(for_all, for_each, seen), Left(~for_each, for_all), Left(for_all & False)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(top, "PRODUCTS", -1)
+        found = [best_of_products(queries, vectors, k, left) for left in lefts]
+    for left, (positions, values) in zip(lefts, found, strict=True):
+        scores = left.among(queries @ vectors.T)
+        assert (positions.tolist(), values.tolist()) == oracle(scores, k)
+
+
+def test_a_product_does_not_hang_on_what_else_is_in_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(top, "PRODUCTS", -1)
+    monkeypatch.setattr(top, "FEW", -1)
+    random = np.random.default_rng(3)
+    queries, vectors = (random.standard_normal((count, 13)).astype(np.float32) for count in (9, 150))
+    whole = best_of_products(queries, vectors, 150, Left())
+    for row in range(9):
+        alone = best_of_products(queries[row : row + 1], vectors, 150, Left())
+        assert all(np.array_equal(one[0], every[row]) for one, every in zip(alone, whole, strict=True))
+
+
+def test_what_is_no_number_is_in_no_product_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(top, "FEW", -1)
+    queries, vectors = np.array([[1, 1]], np.float32), np.array([[np.nan, 0], [1, 2], [np.inf, 1]], np.float32)
+    for most in (-1, 10**9):
+        monkeypatch.setattr(top, "PRODUCTS", most)
+        monkeypatch.setattr(top, "worthwhile", lambda _, work, tiny: work >= tiny)
+        assert best_of_products(queries, vectors, 3, Left())[0].tolist() == [[2, 1, -1]]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segue.data.split.split import Held
+from segue.domain import recommender
 from segue.domain.items import Items
 from segue.domain.requests import Histories
 from segue.measure import ranking
@@ -60,15 +61,16 @@ def test_what_is_judged_worse_than_nothing_comes_in_no_list_after_it():
     assert rank(Fixed.of(a=-1, b=-2, c=2), held([]), ITEMS, 3).lists.tolist() == [[1, 3, 2]]
 
 
-@given(st.lists(st.lists(st.integers(0, 3), max_size=3), max_size=9), st.integers(4, 40))
-def test_batches_do_not_change_the_lists(rows, cells):
+@given(st.lists(st.lists(st.integers(0, 3), max_size=3), max_size=9), st.integers(4, 40), st.integers(1, 9))
+def test_batches_do_not_change_the_lists(rows, cells, people):
     model = Fixed.of(a=1, b=3, c=2, d=3)
     whole = rank(model, held(*rows), ITEMS, 3).lists
     model.asked.clear()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranking, "CELLS", cells)
+        patch.setattr(recommender, "MASK_CELLS", cells)
+        patch.setattr(ranking, "PEOPLE", people)
         assert rank(model, held(*rows), ITEMS, 3).lists.tolist() == whole.tolist()
-    assert all(size * 4 <= cells for size in model.asked)
+    assert all(size * 4 <= cells and size <= people for size in model.asked)
 
 
 def test_progress_ends_at_one():

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from segue.domain.items import Items
-from segue.domain.requests import Requests
+from segue.domain.requests import Histories, Requests
+
+MASK_CELLS = 8_000_000  # of rows x items marked at a time, where a recommender knows only masks
 
 
 @dataclass(frozen=True)
@@ -100,3 +102,59 @@ class Relating(Recommender, Protocol):
         """int32[n, k] positions likest to each of `items`, and float32[n, k] how like, likest first, ties by position;
         never the item itself. -1 and -inf where the model knows of no more."""
         ...
+
+
+class Unseen(Recommender, Protocol):
+    """A recommender that leaves out what people have without a mask of rows x items: their items are enough to say it.
+
+    Ask through `top_unseen`, which serves every recommender.
+    """
+
+    def top_unseen(
+        self,
+        requests: Requests,
+        k: int,
+        seen: Histories | None = None,
+        allow: npt.NDArray[np.bool_] | None = None,
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        """What `top` gives where `deny` is true for the items of each row of `seen`.
+
+        `seen` has a row for each request, in any order, with repeats as they come; None means the requests' own
+        histories. `allow` is bool[items] or bool[rows, items].
+        """
+        ...
+
+
+def top_unseen(
+    recommender: Recommender,
+    requests: Requests,
+    k: int,
+    seen: Histories | None = None,
+    allow: npt.NDArray[np.bool_] | None = None,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """The `k` best of each row but for the items of the same row of `seen`: of the request's own history where None.
+
+    An `Unseen` recommender is asked as it is. Any other one is asked by `top` with masks, some rows at a time, so that
+    memory does not grow with the requests.
+    """
+    ask = getattr(recommender, "top_unseen", None)
+    if ask is not None:
+        best: tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]] = ask(requests, k, seen=seen, allow=allow)
+        return best
+    seen = requests.histories if seen is None else seen
+    positions, scores = np.empty((len(requests), k), np.int32), np.empty((len(requests), k), np.float32)
+    step = max(1, MASK_CELLS // max(1, len(recommender.items)))
+    for start in range(0, len(requests), step):
+        some = slice(start, min(start + step, len(requests)))
+        allowed = allow[some] if allow is not None and allow.ndim == 2 else allow
+        deny = _marked(seen.rows(some.start, some.stop), len(recommender.items))
+        part = requests.rows(some.start, some.stop)
+        positions[some], scores[some] = recommender.top(part, k, allow=allowed, deny=deny)
+    return positions, scores
+
+
+def _marked(histories: Histories, items: int) -> npt.NDArray[np.bool_]:
+    """bool[rows, items]: which items are in each row."""
+    marks = np.zeros((len(histories), items), np.bool_)
+    marks[histories.row_numbers(), histories.items] = True
+    return marks

@@ -12,7 +12,7 @@ import numba
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "segue" / "kernels"
 
 
-def compiled(*signatures: Any, fastmath: bool = False) -> Callable[[Callable[..., Any]], Any]:
+def compiled(*signatures: Any, fastmath: bool | set[str] = False) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function for these signatures now, or take it from the cache.
 
     Caches belong to one kind of CPU and cannot ship in a wheel. `segue.learn.warm.warm()` fills them. Kernels hold no

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from segue.domain.requests import Requests
 from segue.learn.rows import Rows, Weighting, weighed
 from segue.learn.scored import Parts, ScoredByParts
+from segue.learn.top import PRODUCT_ROWS, Best, Left, best_of_products
 from segue.learn.whitened import solver
 
 FEW = 32  # requests that are solved one by one in float64; above, by the kernel to float32 accuracy
@@ -38,17 +39,29 @@ class FoldedItems(ScoredByParts):
     weighting: Weighting
 
     def score_rows(self, rows: Rows, requests: Requests) -> npt.NDArray[np.float32]:  # noqa: ARG002
+        scores: npt.NDArray[np.float32] = self._solutions(rows) @ self.white.T
+        return scores
+
+    def best_rows(self, requests: Requests, k: int, left: Left) -> Best:
+        return best_of_products(self._solutions(self.rows(requests)), self.white, k, left)
+
+    def rows_at_once(self) -> int:
+        return PRODUCT_ROWS
+
+    def _solutions(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """float32[rows, factors]: z of each row."""
         extra = confidence(rows, self.alpha, self.weighting)
         if len(rows) > FEW:
             steps = 2 * self.white.shape[1]
             solve = solver(len(rows.codes) * self.white.shape[1])
-            solutions = solve(rows.offsets, rows.codes, extra.astype(np.float32), self.white, steps, TOLERANCE)
-        else:
-            solutions = np.empty((len(rows), self.white.shape[1]), np.float32)
-            for row, (start, stop) in enumerate(itertools.pairwise(rows.offsets.tolist())):
-                solutions[row] = _exactly(self.white[rows.codes[start:stop]].astype(np.float64), extra[start:stop])
-        scores: npt.NDArray[np.float32] = solutions @ self.white.T
-        return scores
+            solved: npt.NDArray[np.float32] = solve(
+                rows.offsets, rows.codes, extra.astype(np.float32), self.white, steps, TOLERANCE
+            )
+            return solved
+        solutions = np.empty((len(rows), self.white.shape[1]), np.float32)
+        for row, (start, stop) in enumerate(itertools.pairwise(rows.offsets.tolist())):
+            solutions[row] = _exactly(self.white[rows.codes[start:stop]].astype(np.float64), extra[start:stop])
+        return solutions
 
     def parts(self, requests: Requests, items: npt.NDArray[np.int32]) -> Parts:
         rows = self.rows(requests)

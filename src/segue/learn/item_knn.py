@@ -22,8 +22,11 @@ from segue.learn.neighbours import Worth, neighbours, pairs_of
 from segue.learn.rows import Rows, weighed
 from segue.learn.scored import Parts, ScoredByParts
 from segue.learn.similarity import BM25, TFIDF, Cosine, Lift, Similarity, Tversky, Walk
+from segue.learn.top import Best, Left, best
 
 TINY_ROWS = 200_000  # neighbours of the items of the histories together; below, NumPy need not wait for a kernel
+TINY_SCORES = 2_000_000  # of a list, likewise
+CHUNK_ROWS = 256  # whose lists a thread makes at a time
 
 
 class ItemKNN(Learner, frozen=True):
@@ -139,6 +142,23 @@ class NeighbourItems(ScoredByParts):
             known = near != UNKNOWN
             scores[row] = np.bincount(near[known], parts[known], minlength=len(self.items))
         return scores
+
+    def best_rows(self, requests: Requests, k: int, left: Left) -> Best:
+        rows = self.rows(requests)
+        work = len(rows.codes) * self.neighbours.shape[1] + len(rows) * len(self.items)
+        if k == 0 or not worthwhile("item_knn_kernels", work, TINY_SCORES):
+            return best(left.among(self.score_rows(rows, requests)), k)
+        from segue.learn.item_knn_kernels import best_neighbours
+
+        positions = np.full((len(rows), k), UNKNOWN, np.int32)
+        values = np.full((len(rows), k), -np.inf, np.float32)
+        ours = rows.offsets, rows.codes, weighed(rows.weights, self.weighting), self.neighbours, self.likeness
+        masks = left.for_kernels(len(rows), len(self.items))
+        best_neighbours(*ours, *masks, len(self.items), positions, values)
+        return positions, values
+
+    def rows_at_once(self) -> int:
+        return CHUNK_ROWS
 
     def parts(self, requests: Requests, items: npt.NDArray[np.int32]) -> Parts:
         rows = self.rows(requests)

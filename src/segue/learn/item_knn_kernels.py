@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import float32, float64, int32, int64, void
+from numba import boolean, float32, float64, int32, int64, void
 
 from segue.engines.compiled import array, compiled
+from segue.learn.product_kernels import is_left
 from segue.learn.top_kernels import offer, sort_best_first
 
 Codes = npt.NDArray[np.int32]
@@ -155,3 +156,62 @@ def add_neighbours(
                     break
                 sums[near] += likeness[code, rank] * weight
         scores[row] = sums
+
+
+@compiled(
+    void(
+        array(int64, 1), array(int32, 1), array(float64, 1), array(int32, 2), array(float32, 2), array(boolean, 2),
+        array(boolean, 2), array(int64, 1), array(int32, 1), int64, int32[:, ::1], float32[:, ::1],
+    )
+)  # fmt: skip
+def best_neighbours(
+    offsets: Offsets,
+    codes: Codes,
+    worth: Floats,
+    neighbours: Codes,
+    likeness: npt.NDArray[np.float32],
+    allow: npt.NDArray[np.bool_],
+    deny: npt.NDArray[np.bool_],
+    seen_offsets: Offsets,
+    seen: Codes,
+    items: int,
+    positions: Codes,
+    values: npt.NDArray[np.float32],
+) -> None:
+    """Fill each row with the best of what `add_neighbours` scores; the rows come filled with -1 and -inf.
+
+    Only items that are some neighbour are looked at. Where they are fewer than k, items of score 0 fill the row.
+    """
+    sums = np.zeros(items, np.float64)
+    touched = np.empty(items + 1, np.int32)
+    for row in range(len(offsets) - 1):
+        met = 0
+        for at in range(offsets[row], offsets[row + 1]):
+            code, weight = codes[at], worth[at]
+            for rank in range(neighbours.shape[1]):
+                near = neighbours[code, rank]
+                if near < 0:
+                    break
+                before = sums[near]
+                touched[met] = near
+                met += before == 0
+                sums[near] = before + likeness[code, rank] * weight
+                if before == 0 and sums[near] == 0:
+                    met -= 1
+        heap, held, size = values[row], positions[row], 0
+        for at in range(met):
+            near = touched[at]
+            score = np.float32(sums[near])
+            if not score > 0 or (size == len(heap) and score < heap[0]):
+                continue
+            if is_left(row, near, allow, deny, seen_offsets, seen):
+                size = offer(heap, held, size, score, near)
+        if size < len(heap):
+            for item in range(items):
+                if size == len(heap):
+                    break
+                if not np.float32(sums[item]) > 0 and is_left(row, item, allow, deny, seen_offsets, seen):
+                    size = offer(heap, held, size, np.float32(0), np.int32(item))
+        for at in range(met):
+            sums[touched[at]] = 0
+        sort_best_first(heap, held, size)

@@ -17,12 +17,11 @@ from segue.domain.items import UNKNOWN, Items
 from segue.domain.recommender import Contribution, Reasons
 from segue.domain.requests import Histories, Requests
 from segue.learn.rows import Rows, rows_of_histories
-from segue.learn.top import Best, best
+from segue.learn.top import Best, Left, Mask, best
 
 CHUNK_SCORES = 4_000_000  # 16 MB of scores at a time in each thread
 NUMBERS = "model.json"
 
-Mask = npt.NDArray[np.bool_]
 Parts = tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]
 
 
@@ -70,15 +69,29 @@ class Scored:
 
     def top(self, requests: Requests, k: int, allow: Mask | None = None, deny: Mask | None = None) -> Best:
         """The `k` best of each row, best first, ties by position; chunks of rows in threads."""
+        return self._best(requests, k, Left(allow, deny))
+
+    def top_unseen(self, requests: Requests, k: int, seen: Histories | None = None, allow: Mask | None = None) -> Best:
+        """`top` without the items of each row of `seen` (the requests' own histories where None), and without masks."""
+        return self._best(requests, k, Left(allow, None, requests.histories if seen is None else seen))
+
+    def best_rows(self, requests: Requests, k: int, left: Left) -> Best:
+        """The `k` best of each row of one chunk; for a subclass that knows them without making all scores."""
+        return best(left.among(self.scores(requests)), k)
+
+    def rows_at_once(self) -> int:
+        """How many requests make a chunk."""
+        return max(1, CHUNK_SCORES // max(1, len(self.items)))
+
+    def _best(self, requests: Requests, k: int, left: Left) -> Best:
         positions = np.empty((len(requests), k), np.int32)
         values = np.empty((len(requests), k), np.float32)
-        step = max(1, CHUNK_SCORES // max(1, len(self.items)))
+        step = self.rows_at_once()
 
         def fill(start: int) -> None:
             stop = min(start + step, len(requests))
-            scores = self.scores(requests.rows(start, stop))
-            scores = masked(scores, allow, deny, slice(start, stop))
-            positions[start:stop], values[start:stop] = best(scores, k)
+            part = requests.rows(start, stop), k, left.rows(start, stop)
+            positions[start:stop], values[start:stop] = self.best_rows(*part)
 
         starts = range(0, len(requests), step)
         if len(starts) <= 1:
@@ -91,19 +104,11 @@ class Scored:
 
     def similar(self, items: npt.NDArray[np.int32], k: int) -> Best:
         """What goes with each item: the list of somebody who has nothing but it. int32 and float32 [len(items), k]."""
-        positions = np.full((len(items), k), UNKNOWN, np.int32)
-        values = np.full((len(items), k), -np.inf, np.float32)
-        step = max(1, CHUNK_SCORES // max(1, len(self.items)))
-        for start in range(0, len(items) if self.personal else 0, step):
-            asked = items[start : start + step]
-            itself = np.zeros((len(asked), len(self.items)), np.bool_)
-            itself[np.arange(len(asked)), asked] = True
-            alone = Requests(Histories.of(list(asked[:, None])))
-            found, scores = self.top(alone, k, deny=itself)
-            told = np.isfinite(scores) & (scores > 0)
-            rows = slice(start, start + step)
-            positions[rows], values[rows] = np.where(told, found, UNKNOWN), np.where(told, scores, -np.inf)
-        return positions, values
+        if not self.personal:
+            return np.full((len(items), k), UNKNOWN, np.int32), np.full((len(items), k), -np.inf, np.float32)
+        found, scores = self.top_unseen(Requests(Histories.of(list(items[:, None]))), k)
+        told = np.isfinite(scores) & (scores > 0)
+        return np.where(told, found, np.int32(UNKNOWN)), np.where(told, scores, np.float32(-np.inf))
 
     @property
     def nbytes(self) -> int:
@@ -165,19 +170,6 @@ def _reasons(item: int, history: npt.NDArray[np.int32], parts: npt.NDArray[np.fl
     named = np.flatnonzero(parts)
     contributions = tuple(map(Contribution, parts[named].tolist(), history[named].tolist()))
     return Reasons(item, float(parts.sum()), contributions)
-
-
-def masked(
-    scores: npt.NDArray[np.float32], allow: Mask | None, deny: Mask | None, rows: slice
-) -> npt.NDArray[np.float32]:
-    """The scores with -inf where an item is not allowed or is denied, for these rows of the masks."""
-    out: Mask | None = None
-    if allow is not None:
-        out = ~(allow[rows] if allow.ndim == 2 else allow)
-    if deny is not None:
-        denied = deny[rows] if deny.ndim == 2 else deny
-        out = denied if out is None else out | denied
-    return scores if out is None else np.where(out, np.float32(-np.inf), scores)
 
 
 def mapped(path: Path) -> npt.NDArray[Any]:

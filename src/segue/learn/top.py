@@ -1,16 +1,70 @@
-"""The best k of each row of scores, best first, ties by position."""
+"""The best k of each row, best first, ties by position, among the items that are left for the row."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from segue.domain.items import UNKNOWN
+from segue.domain.requests import Histories
 from segue.learn.kernels import worthwhile
 
 Best = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
+Mask = npt.NDArray[np.bool_]
 
 TINY = 300_000  # scores; below, NumPy is fast enough that nothing need wait for a compiled kernel
+PRODUCTS = 30_000_000  # multiplications, likewise
+PRODUCT_ROWS = 256  # of queries in a batch: with 64 factors they take a part of a second cache
+FEW = 16  # rows whose products BLAS makes as quickly, without filling blocks
+
+
+@dataclass(frozen=True, eq=False)
+class Left:
+    """Which items are left for each row of a batch: allowed, not denied, not among those that the row has seen.
+
+    `allow` and `deny` are bool[items] or bool[rows, items], `seen` has a row for each row of the batch; None where
+    nothing is said.
+
+    >>> left = Left(deny=np.array([True, False, False]), seen=Histories.of([[], [2]]))
+    >>> left.among(np.ones((2, 3), np.float32)).tolist()
+    [[-inf, 1.0, 1.0], [-inf, 1.0, -inf]]
+    """
+
+    allow: Mask | None = None
+    deny: Mask | None = None
+    seen: Histories | None = None
+
+    def rows(self, start: int, stop: int) -> Left:
+        """The same for the rows from `start` to `stop`."""
+        part = slice(start, stop)
+        allow, deny = (mask[part] if mask is not None and mask.ndim == 2 else mask for mask in (self.allow, self.deny))
+        return Left(allow, deny, None if self.seen is None else self.seen.rows(start, stop))
+
+    def among(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """float32[rows, items]: the scores with -inf where an item is not left; a copy where any is out."""
+        out: Mask | None = None if self.allow is None else ~self.allow
+        if self.deny is not None:
+            out = self.deny if out is None else out | self.deny
+        if out is not None:
+            scores = np.where(out, np.float32(-np.inf), scores)
+        if self.seen is not None and len(self.seen.items):
+            scores = scores.copy() if out is None else scores
+            scores[self.seen.row_numbers(), self.seen.items] = -np.inf
+        return scores
+
+    def for_kernels(self, rows: int, items: int) -> tuple[Mask, Mask, npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+        """`allow` and `deny` with a line for each row, one for all, or none; offsets and items of `seen`, ascending."""
+        none = np.zeros((0, items), np.bool_)
+        allow, deny = (
+            none if mask is None else np.ascontiguousarray(np.atleast_2d(mask)) for mask in (self.allow, self.deny)
+        )
+        if self.seen is None:
+            return allow, deny, np.zeros(rows + 1, np.int64), np.zeros(0, np.int32)
+        numbered = (self.seen.row_numbers() << 32) | self.seen.items
+        ascending = (np.sort(numbered) & 0xFFFFFFFF).astype(np.int32)
+        return allow, deny, self.seen.offsets - self.seen.offsets[0], ascending
 
 
 def best(scores: npt.NDArray[np.float32], k: int) -> Best:
@@ -47,3 +101,24 @@ def _best_of_row(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.inte
         chosen = np.arange(len(scores))
     chosen = chosen[scores[chosen] > -np.inf]
     return np.asarray(chosen[np.lexsort((chosen, -scores[chosen]))])
+
+
+def best_of_products(queries: npt.NDArray[np.float32], items: npt.NDArray[np.float32], k: int, left: Left) -> Best:
+    """The best k of queries times items, float32[rows, factors] and float32[items, factors]: see `best`.
+
+    The scores of many rows are never all there: a block of them is made, and what passes the bar is taken, in a near
+    cache. Each score is added in the order of the factors, whatever else is in the batch.
+    """
+    rows = len(queries)
+    if rows <= FEW or k == 0 or not worthwhile("product_kernels", queries.size * len(items), PRODUCTS):
+        return best(left.among(queries @ items.T), k)
+    from segue.learn.product_kernels import STEP, best_products
+
+    factors = queries.shape[1]
+    filled = np.zeros((rows + rows % 2, factors + -factors % STEP), np.float32)
+    filled[:rows, :factors] = queries
+    positions = np.full((rows, k), UNKNOWN, np.int32)
+    values = np.full((rows, k), -np.inf, np.float32)
+    masks = left.for_kernels(rows, len(items))
+    best_products(filled, np.ascontiguousarray(items), *masks, positions, values)
+    return positions, values

@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from segue.domain.items import UNKNOWN, Items
-from segue.domain.recommender import Recommender
-from segue.domain.requests import Histories, Requests
+from segue.domain.recommender import Recommender, top_unseen
+from segue.domain.requests import Requests
 from segue.measure.heldout import HeldOut, Seen
 from segue.measure.metrics import Lists
 
-CELLS = 8_000_000  # of people x items in one batch: scores, their order and the mask stay under about 100 MB
-PEOPLE = 1024  # in one batch at most
+PEOPLE = 1024  # in one batch at most: each has a list, and recommenders bound what else they make
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,23 +39,22 @@ def rank(
 
     A list ends, with position -1, where the scores become exactly 0 or not finite: of such items the model knows
     nothing, as `find.retrieval` has it, and their order would be that of their names. With `seen="excluded"` a list has
-    no item of the person's own history. The time is that of `Recommender.top` and of marking what was seen, after one
-    call that is not counted (it may compile or load).
+    no item of the person's own history. The time is that of `top` or `top_unseen`, after one call that is not counted
+    (it may compile or load).
     """
     ours, theirs = items.translation(recommender.items), recommender.items.translation(items)
     strangers = theirs == UNKNOWN  # items of the model that are not the dataset's: no list may have them
     asked = Requests(test.histories.translated(ours), test.now)
     people = len(asked)
     lists = np.full((people, k), UNKNOWN, np.int32)
-    size = max(1, min(PEOPLE, CELLS // max(len(recommender.items), 1)))
+    allow = None if not strangers.any() else ~strangers
     if people:
-        recommender.top(asked.rows(0, 1), k)
+        _best(recommender, asked.rows(0, 1), k, seen, allow)
     seconds = 0.0
-    for start in range(0, people, size):
-        batch = asked.rows(start, start + size)
+    for start in range(0, people, PEOPLE):
+        batch = asked.rows(start, start + PEOPLE)
         began = time.perf_counter()
-        deny = strangers | _marked(batch.histories, len(strangers)) if seen == "excluded" else strangers
-        best, scores = recommender.top(batch, k, deny=deny)
+        best, scores = _best(recommender, batch, k, seen, allow)
         seconds += time.perf_counter() - began
         best = np.where(_told(best, scores), best, UNKNOWN)
         lists[start : start + len(batch), : best.shape[1]] = np.append(theirs, UNKNOWN)[best]
@@ -71,8 +69,9 @@ def _told(best: Lists, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]
     return np.logical_and.accumulate(told, axis=1)
 
 
-def _marked(histories: Histories, items: int) -> npt.NDArray[np.bool_]:
-    """bool[rows, items]: which items are in each row."""
-    marks = np.zeros((len(histories), items), np.bool_)
-    marks[histories.row_numbers(), histories.items] = True
-    return marks
+def _best(
+    recommender: Recommender, requests: Requests, k: int, seen: Seen, allow: npt.NDArray[np.bool_] | None
+) -> tuple[Lists, npt.NDArray[np.float32]]:
+    if seen == "excluded":
+        return top_unseen(recommender, requests, k, allow=allow)
+    return recommender.top(requests, k, allow=allow)

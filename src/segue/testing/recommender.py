@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segue.domain.items import UNKNOWN
-from segue.domain.recommender import Recommender
+from segue.domain.recommender import Recommender, top_unseen
 from segue.domain.requests import Histories, Requests
 from segue.engines.engine import Dataset, Engine
 from segue.engines.local import LocalEngine
@@ -55,6 +55,8 @@ def check_recommender(recommender: Recommender) -> None:
     - scores are finite, float32[rows, items], the same for candidates alone, and for a request alone as in a batch;
     - `top` is the order of the scores with ties by position; `allow` and `deny` hold, for all rows or for each; where
       fewer than `k` are left, -1 and -inf fill the row;
+    - `top_unseen`, where there is one, gives what `top` does with the seen items denied: the request's own, or others,
+      ascending or not, with repeats or none;
     - an empty history is no error, nor is a batch of no requests;
     - reasons sum to the score where they are exact, and `parts` do where the recommender is `Additive`;
     - what was saved and loaded gives the same scores;
@@ -64,6 +66,7 @@ def check_recommender(recommender: Recommender) -> None:
     scores = recommender.scores(requests)
     _check_scores(recommender, requests, scores)
     _check_top(recommender, requests, scores)
+    _check_top_unseen(recommender, requests, scores)
     _check_reasons(recommender, requests, scores)
     _check_parts(recommender, requests, scores)
     _check_saved(recommender, requests, scores)
@@ -142,6 +145,22 @@ def _check_top(recommender: Recommender, requests: Requests, scores: npt.NDArray
                 out |= deny
             found, values = recommender.top(requests, k, allow=allow, deny=deny)
             _check_order(found, values, np.where(out, -np.inf, scores).astype(np.float32), k)
+
+
+def _check_top_unseen(recommender: Recommender, requests: Requests, scores: npt.NDArray[np.float32]) -> None:
+    """Of any recommender, through the function that asks those that are `Unseen` and masks for the others."""
+    rows, items = scores.shape
+    random = np.random.default_rng(13)
+    others = Histories.of([random.integers(0, items, random.integers(0, 2 * items)) for _ in range(rows)])
+    for_all, for_each = np.asarray(random.random(items) < 0.5), np.asarray(random.random((rows, items)) < 0.5)
+    for seen in (None, others, Histories.of([[]] * rows)):
+        out = requests.histories if seen is None else seen
+        for allow in (None, for_all, for_each):
+            left = np.where(True if allow is None else allow, scores, -np.inf).astype(np.float32)
+            left[out.row_numbers(), out.items] = -np.inf
+            for k in (0, 1, 5, items):
+                found, values = top_unseen(recommender, requests, k, seen=seen, allow=allow)
+                _check_order(found, values, left, k)
 
 
 def _check_order(
