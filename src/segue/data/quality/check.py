@@ -101,7 +101,7 @@ class _Tally:
         """Which rows are looked at and which break the rule, where the columns in `full` have no empty cell."""
         looks, breaks = (_for_each(each) for each in (self.rule.applies, self.rule.breaks))
         if any(looks.meta.eq(pl.col(name).is_not_null()) for name in looks.meta.root_names() if name in full):
-            return pl.repeat(1, pl.len()), breaks
+            return pl.len(), breaks
         return looks, looks & breaks
 
     def finding(self) -> Finding:

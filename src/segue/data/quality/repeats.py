@@ -25,38 +25,38 @@ class Hashes:
 
     def __init__(self, in_memory: int = IN_MEMORY) -> None:
         self._limit, self._held = in_memory, 0
-        self._waiting: list[Hashed] = []
+        self._waiting = np.empty(0, np.uint64)  # of which the first `_held` are taken
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def add(self, hashes: Hashed) -> None:
         """Take in some."""
-        self._waiting.append(hashes)
-        self._held += len(hashes)
-        if self._held > self._limit:
+        if self._held + len(hashes) > max(self._limit, len(self._waiting)):
             self._part()
+        if len(self._waiting) < self._held + len(hashes):  # what is reserved and not written to takes no memory
+            self._waiting = np.empty(max(self._limit, len(hashes)), np.uint64)
+        self._waiting[self._held : self._held + len(hashes)] = hashes
+        self._held += len(hashes)
 
     def repeated(self) -> Hashed:
         """Those that come more than once, each once, sorted."""
         if self._folder is None:
-            return _repeated(self._all())
+            return _repeated(self._waiting[: self._held])
         self._part()
         with self._folder as folder:
             parts = sorted(Path(folder).iterdir())
             return np.concatenate([_repeated(np.fromfile(path, np.uint64)) for path in parts])
 
-    def _all(self) -> Hashed:
-        return np.concatenate(self._waiting) if self._waiting else np.empty(0, np.uint64)
-
     def _part(self) -> None:
         """Write what waits to one file for each value of its first bits."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="segue-check-")
-        hashes = np.sort(self._all())
+        hashes = self._waiting[: self._held]
+        hashes.sort()
         ends = np.searchsorted(hashes >> np.uint64(56), np.arange(PARTS, dtype=np.uint64), side="right")
         for number, part in enumerate(np.split(hashes, ends[:-1])):
             with (Path(self._folder.name) / f"{number:03d}").open("ab") as file:
                 part.tofile(file)
-        self._waiting, self._held = [], 0
+        self._held = 0
 
 
 class Repeats:
@@ -121,5 +121,5 @@ def _hash(rows: pl.DataFrame) -> pl.Series:
 
 
 def _repeated(hashes: Hashed) -> Hashed:
-    ordered = np.sort(hashes)
-    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    hashes.sort()  # where they lie: they are ours, and many
+    return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
