@@ -10,7 +10,7 @@ import pytest
 from segue.domain.errors import DataError
 from segue.engines.engine import Aggregate
 from segue.engines.local import LocalEngine
-from segue.learn import ease, folded, gram, item_knn, neighbours, top, whitened
+from segue.learn import ease, folded, gram, item_knn, neighbours, slim, sparse_items, top, whitened
 from segue.learn.gram import ItemCounts, ItemGram, choose
 from segue.learn.item_knn import ItemKNN
 from segue.learn.learner import Learner, learner, learners
@@ -23,6 +23,8 @@ LEARNERS: dict[str, Learner] = {name: learner(name, {}) for name in learners()} 
     "walk": ItemKNN(similarity="walk"),
     "popularity with a half life": learner("popularity", {"half_life_days": 30}),
     "ease of few items": learner("ease", {"max_items": 5}),
+    "ease of few weights": learner("ease", {"keep": 4, "dropout": 0.3, "popularity": 0.5}),
+    "slim, positive": learner("slim", {"k": 7, "signs": "positive", "sparsity": 0.2, "regularization": 2}),
     "nearest neighbour": ItemKNN(k=1, min_people=1),
 }
 
@@ -30,16 +32,19 @@ LEARNERS: dict[str, Learner] = {name: learner(name, {}) for name in learners()} 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """No kernel is used, even where another test has loaded them."""
-    for module in (ease, gram, item_knn, neighbours, top):
+    for module in (ease, gram, item_knn, neighbours, slim, sparse_items, top):
         monkeypatch.setattr(module, "worthwhile", lambda *_: False)
 
 
 @pytest.fixture
 def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is tiny: every compiled kernel is used."""
-    for module in (ease, gram, neighbours, top, whitened):
+    for module in (ease, gram, neighbours, slim, sparse_items, top, whitened):
         monkeypatch.setattr(module, "TINY", -1)
     monkeypatch.setattr(item_knn, "TINY_ROWS", -1)
+    monkeypatch.setattr(item_knn, "TINY_SCORES", -1)
+    monkeypatch.setattr(top, "PRODUCTS", -1)
+    monkeypatch.setattr(top, "FEW", -1)
     monkeypatch.setattr(folded, "FEW", -1)
 
 

@@ -10,7 +10,7 @@ from segue.domain.errors import DataError
 from segue.domain.requests import Histories, Requests
 from segue.engines.local import LocalEngine, Table
 from segue.learn import ease
-from segue.learn.ease import EASE, LinearItems, ease_weights
+from segue.learn.ease import EASE, LinearItems, ease_weights, mirror
 from segue.testing.datasets import mixed, table
 
 
@@ -75,4 +75,82 @@ def test_the_most_popular_items_are_kept_and_ties_go_by_id() -> None:
 def test_what_cannot_be_inverted_says_so() -> None:
     gram = np.array([[2**30, 2**30], [0, 2**30]], np.int32)
     with pytest.raises(DataError, match="raise `regularization`"):
-        ease_weights(gram, 1e-12)
+        ease_weights(gram, np.full(2, 1e-12))
+
+
+@pytest.mark.parametrize(("dropout", "popularity"), [(0.3, 0.0), (0.0, 1.0), (0.6, 0.5)])
+def test_penalties_are_those_of_the_formulas(dropout: float, popularity: float) -> None:
+    """Steck, 2020, section 3: the full-rank solution with all emphasis on what was dropped out."""
+    model = EASE(regularization=4, dropout=dropout, popularity=popularity, min_people=1).fit(LocalEngine(), mixed())
+    assert isinstance(model, LinearItems)
+    matrix = binary(mixed())[:, model.learned]
+    people = matrix.sum(axis=0)
+    raised = np.diag(4 * (people / people.mean()) ** popularity + people * dropout / (1 - dropout))
+    inverse = np.linalg.inv(matrix.T @ matrix + raised)
+    expected = inverse / -np.diag(inverse)
+    np.fill_diagonal(expected, 0)
+    assert np.allclose(model.weights, expected, atol=1e-5)
+
+
+def test_dropout_is_ridge_regression_on_histories_with_holes() -> None:
+    """The closed form is the limit of the least squares over many random holes in everybody's history."""
+    random = np.random.default_rng(0)
+    matrix = (random.random((300, 4)) < 0.4) * 1.0
+    share, penalty = 0.4, 2.0
+    holes = np.concatenate([matrix * (random.random(matrix.shape) >= share) / (1 - share) for _ in range(800)])
+    whole = np.tile(matrix, (800, 1))
+    gram = np.triu(matrix.T @ matrix).astype(np.int32)
+    people = matrix.sum(axis=0)
+    weights = ease_weights(gram, penalty + people * share / (1 - share))
+    for item in range(4):
+        others = np.delete(np.arange(4), item)
+        seen = holes[:, others]
+        expected = np.linalg.solve(seen.T @ seen / 800 + penalty * np.eye(3), seen.T @ whole[:, item] / 800)
+        assert np.allclose(weights[others, item], expected, atol=0.01)
+
+
+@pytest.mark.parametrize("size", [1, 2, 511, 513, 1100])
+def test_a_matrix_is_mirrored_block_by_block(size: int) -> None:
+    upper = np.triu(np.random.default_rng(0).random((size, size)))
+    expected = upper + np.triu(upper, 1).T
+    mirror(upper)
+    assert np.array_equal(upper, expected)
+
+
+def test_the_model_lies_in_the_memory_of_the_counts() -> None:
+    gram = np.triu(np.random.default_rng(0).integers(0, 9, (700, 700))).astype(np.int32)
+    assert np.shares_memory(ease_weights(gram, np.full(700, 5000.0)), gram)
+
+
+def test_where_float32_does_not_do_the_inverse_is_made_in_float64() -> None:
+    """Two items that always go together, and hardly any regularization."""
+    gram = np.array([[1000, 1000, 3], [0, 1000, 3], [0, 0, 1000]], np.int32)
+    whole = np.triu(gram) + np.triu(gram, 1).T
+    inverse = np.linalg.inv(whole + 1e-3 * np.eye(3))
+    expected = inverse / -np.diag(inverse)
+    np.fill_diagonal(expected, 0)
+    assert np.allclose(ease_weights(gram, np.full(3, 1e-3)), expected, atol=1e-5)
+
+
+def test_the_largest_weights_are_kept_and_the_others_are_0() -> None:
+    whole = EASE(regularization=2, min_people=1).fit(LocalEngine(), mixed())
+    some = EASE(regularization=2, min_people=1, keep=3).fit(LocalEngine(), mixed())
+    everything = EASE(regularization=2, min_people=1, keep=1000).fit(LocalEngine(), mixed())
+    assert isinstance(whole, LinearItems)
+    each = Requests(Histories.of([[item] for item in range(25)]))
+    dense, sparse = whole.scores(each), some.scores(each)
+    assert np.array_equal(everything.scores(each), dense)
+    assert ((sparse != 0).sum(axis=0) <= 3).all()
+    assert np.array_equal(sparse[sparse != 0], dense[sparse != 0])
+    for item in range(25):
+        left_out = np.abs(dense[:, item])[sparse[:, item] == 0]
+        assert left_out.max() <= np.abs(sparse[:, item][sparse[:, item] != 0]).min(initial=np.inf)
+
+
+def test_more_items_than_memory_is_refused_before_and_says_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_MEMORY_LIMIT", "100000")
+    people = np.repeat(np.arange(9), 300)
+    dataset = table(people, np.tile(np.arange(300), 9), 9, [f"{item:03}" for item in range(300)])
+    with pytest.raises(DataError, match=r"EASE of 300 items needs.*\n.*max_items = 100 .*slim"):
+        EASE().fit(LocalEngine(), dataset)
+    EASE(max_items=100).fit(LocalEngine(), dataset)

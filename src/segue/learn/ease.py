@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -15,24 +16,41 @@ from segue.domain.items import UNKNOWN
 from segue.domain.recommender import Recommender
 from segue.domain.requests import Requests
 from segue.engines.engine import Dataset, Engine
+from segue.engines.memory import available_bytes, refuse_beyond_memory
 from segue.learn.gram import ItemCounts, ItemGram, choose
 from segue.learn.kernels import worthwhile
 from segue.learn.learner import Learner, Validate, refuse_empty
+from segue.learn.ranges import Range, Real
 from segue.learn.rows import Rows
 from segue.learn.scored import Parts, ScoredByParts
+from segue.learn.sparse_items import largest_weights
 
+MOST_ITEMS = 45_000  # LAPACK counts the numbers of a matrix in 32 bits
 TINY = 20_000_000  # additions; below, NumPy is fast enough that nothing need wait for a compiled kernel
 FLOAT32_CONDITION = 1e4  # above, the inverse is made in float64
+BLOCK = 512  # lines at a time where a matrix is turned into another of the same size in place
+ROOM = 1.15  # times the matrix: what LAPACK and the blocks need beside it
+
+Gram = npt.NDArray[np.int32]
+Weights = npt.NDArray[np.float32]
 
 
 class EASE(Learner, frozen=True):
-    """Predicts what a person has from everything else that they have: B = I - P diag(P)^-1, P = (X'X + reg I)^-1.
+    """Predicts what a person has from everything else that they have: B = I - P diag(P)^-1, P = (X'X + L)^-1.
 
     regularization  of the ridge regression, in people; larger is smoother
+    dropout         the share of a history that is left out at random while learning, in closed form; more of it takes
+                    weight from items that many have (EDLAE: Steck, "Autoencoders that don't overfit towards the
+                    Identity", 2020)
+    popularity      the power of an item's people, over their mean, that `regularization` is multiplied by: 0 treats
+                    all items alike, 1 holds back items that many have (Steck, "Markov Random Fields for
+                    Collaborative Filtering", 2019)
     max_items       the model is dense, so it takes this many items at most, those that most people have
     min_people      items that fewer people have are left out: about them there is nothing to say
+    keep            how many weights into each item are kept, the largest; all of them where not given
 
-    Items left out score 0.
+    L is diagonal: regularization (n / mean n)^popularity + n dropout / (1 - dropout), n the people of the item. Items
+    left out score 0. Time grows with the cube of the items, memory and the model with their square.
 
     >>> from segue.engines.local import LocalEngine, Table
     >>> people, items = ["ann", "ann", "bob", "bob", "cid", "cid"], ["x", "y", "x", "y", "x", "z"]
@@ -43,51 +61,101 @@ class EASE(Learner, frozen=True):
     """
 
     name: ClassVar[str] = "ease"
+    ranges: ClassVar[Mapping[str, Range]] = {"regularization": Real(3, 3000, log=True), "dropout": Real(0, 0.8)}
 
     regularization: Annotated[float, msgspec.Meta(gt=0)] = 300.0
-    max_items: Annotated[int, msgspec.Meta(ge=1)] = 10_000
+    dropout: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    popularity: Annotated[float, msgspec.Meta(ge=0, le=2)] = 0.0
+    max_items: Annotated[int, msgspec.Meta(ge=1, le=MOST_ITEMS)] = 10_000
     min_people: Annotated[int, msgspec.Meta(ge=1)] = 2
+    keep: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
     def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:  # noqa: ARG002
         counts = engine.fold(ItemCounts(), dataset)
         refuse_empty(int(counts["totals"][1]), self.name)
         canonical, _ = dataset.items.canonical()
         chosen = choose(counts, dataset.items, canonical, self.min_people, self.max_items)
+        _refuse_too_many(len(chosen))
         gram = engine.fold(ItemGram(chosen), dataset)["gram"]
-        return LinearItems(canonical, chosen.positions, ease_weights(gram, self.regularization))
+        weights = ease_weights(gram, self.penalties(chosen.people))
+        if self.keep is None:
+            return LinearItems(canonical, chosen.positions, weights)
+        return largest_weights(canonical, chosen.positions, weights, self.keep)
+
+    def penalties(self, people: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """float64[items]: the diagonal L, from how many people have each item."""
+        scale = (people / people.mean()) ** self.popularity
+        raised: npt.NDArray[np.float64] = self.regularization * scale + people * (self.dropout / (1 - self.dropout))
+        return raised
 
 
-def ease_weights(gram: npt.NDArray[np.int32], regularization: float) -> npt.NDArray[np.float32]:
-    """float32[items, items] B with a zero diagonal, from the upper triangle of X'X."""
-    inverse = None
-    if gram.diagonal().max(initial=0) / regularization < FLOAT32_CONDITION:
-        inverse = _inverse(gram.astype(np.float32), regularization)
-    if inverse is None:
-        inverse = _inverse(gram.astype(np.float64), regularization)
-    if inverse is None:
-        raise DataError(
-            f"X'X + {regularization} I cannot be inverted", where="learner ease", mend="raise `regularization`"
-        )
-    weights: npt.NDArray[np.float32] = (inverse / -inverse.diagonal()).astype(np.float32, copy=False)
-    np.fill_diagonal(weights, 0)
-    return weights
+def ease_weights(gram: Gram, penalties: npt.NDArray[np.float64]) -> Weights:
+    """float32[items, items] B with a zero diagonal, from the upper triangle of X'X, in whose memory it is made.
 
-
-def _inverse(upper: npt.NDArray[Any], regularization: float) -> npt.NDArray[Any] | None:
-    """The inverse of the symmetric matrix with this upper triangle and its diagonal raised; None where it has none.
-
-    The C-ordered upper triangle is LAPACK's lower one, so the matrix is inverted where it lies.
+    penalties  float64[items] what the diagonal is raised by, greater than 0
     """
+    diagonal = gram.diagonal() + penalties
+    matrix = _as_float32(gram)
+    mirror(matrix)  # the lower triangle stays as it is, should the upper one have to be made again
+    with np.errstate(divide="ignore", invalid="ignore"):
+        well = diagonal.max(initial=0) < FLOAT32_CONDITION * penalties.min(initial=np.inf)
+    inverse = _inverse(matrix, diagonal) if well else None
+    if inverse is None:
+        refuse_beyond_memory(matrix.nbytes * 2, "an inverse in float64", "raise `regularization`")
+        again = np.tril(matrix, -1).astype(np.float64).T
+        inverse = _inverse(np.ascontiguousarray(again), diagonal)
+    if inverse is None:
+        raise DataError("X'X + L cannot be inverted", where="learner ease", mend="raise `regularization`")
+    mirror(inverse)
+    scale = -inverse.diagonal()
+    for start in range(0, len(inverse), BLOCK):
+        inverse[start : start + BLOCK] /= scale
+    np.fill_diagonal(inverse, 0)
+    return inverse.astype(np.float32, copy=False)
+
+
+def mirror(upper: npt.NDArray[Any]) -> None:
+    """Copy the upper triangle of a square matrix into its lower one, block by block."""
+    for start in range(0, len(upper), BLOCK):
+        stop = min(start + BLOCK, len(upper))
+        square = upper[start:stop, start:stop]
+        square[:] = np.triu(square) + np.triu(square, 1).T
+        for right in range(stop, len(upper), BLOCK):
+            upper[right : right + BLOCK, start:stop] = upper[start:stop, right : right + BLOCK].T
+
+
+def _as_float32(gram: Gram) -> Weights:
+    """The same numbers in the same memory, rounded to float32 where they are above 2**24."""
+    matrix = gram.view(np.float32)
+    for start in range(0, len(gram), BLOCK):
+        matrix[start : start + BLOCK] = gram[start : start + BLOCK].copy()
+    return matrix
+
+
+def _inverse(upper: npt.NDArray[Any], diagonal: npt.NDArray[np.float64]) -> npt.NDArray[Any] | None:
+    """The upper triangle of the inverse of the symmetric matrix with this upper triangle and this diagonal, in its
+    memory; None where it has none. The C-ordered upper triangle is LAPACK's lower one."""
     from scipy.linalg.lapack import get_lapack_funcs
 
     factorise, invert = get_lapack_funcs(("potrf", "potri"), (upper,))
-    np.fill_diagonal(upper, upper.diagonal() + regularization)
-    factor, failed = factorise(upper.T, lower=1, overwrite_a=1)
+    np.fill_diagonal(upper, diagonal)
+    factor, failed = factorise(upper.T, lower=1, clean=0, overwrite_a=1)
     if failed:
         return None
-    lower, _ = invert(factor, lower=1, overwrite_c=1)
-    whole: npt.NDArray[Any] = np.triu(lower.T) + np.triu(lower.T, 1).T
-    return whole
+    inverse, failed = invert(factor, lower=1, overwrite_c=1)
+    finite = not failed and np.isfinite(inverse.diagonal()).all()
+    return inverse.T if finite else None
+
+
+def _refuse_too_many(items: int) -> None:
+    needed = int(4 * items**2 * ROOM)
+    left = available_bytes()
+    fits = int((left / (4 * ROOM)) ** 0.5) // 100 * 100
+    refuse_beyond_memory(
+        needed,
+        f"EASE of {items:,} items",
+        f"set max_items = {fits} in the model's settings, or take the learner slim: it is sparse, and takes every item",
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,10 +7,15 @@ from importlib import import_module
 
 KERNELS = {
     "segue.learn.top_kernels": "selecting the best",
+    "segue.learn.product_kernels": "selecting the best of products",
     "segue.learn.gram_kernels": "counting pairs",
     "segue.learn.ease_kernels": "scoring by item weights",
+    "segue.learn.sparse_items_kernels": "scoring by sparse item weights",
+    "segue.learn.slim_kernels": "sparse item weights",
     "segue.learn.item_knn_kernels": "item neighbours",
     "segue.learn.als_kernels": "solving for factors",
+    "segue.learn.slist_kernels": "counting what comes after what",
+    "segue.learn.session_knn_kernels": "session neighbours",
     "segue.engines.scatter_kernels": "sorting histories",
     "segue.data.bulk.kernels": "reading big files",
 }

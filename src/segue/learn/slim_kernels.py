@@ -1,0 +1,149 @@
+"""The compiled parts of SLIM: counting the people that items have in common, sparsely, and coordinate descent."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import float32, float64, int32, int64, void
+
+from segue.engines.compiled import array, compiled
+
+Codes = npt.NDArray[np.int32]
+Offsets = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+SIDES = (array(int64, 1), array(int32, 1), array(int64, 1), array(int32, 1))
+
+
+@compiled(int64(int64, *SIDES, int32[::1], int32[::1]))
+def add_common(
+    item: int, item_offsets: Offsets, people: Codes, offsets: Offsets, codes: Codes, sums: Codes, touched: Codes
+) -> int:
+    """sums[j] = people of the item that have j, of every j after it; how many j were met. Codes ascend within a row."""
+    met = 0
+    for at in range(item_offsets[item], item_offsets[item + 1]):
+        first = offsets[people[at]]
+        for other in range(offsets[people[at] + 1] - 1, first - 1, -1):
+            code = codes[other]
+            if code <= item:
+                break
+            before = sums[code]
+            touched[met] = code
+            met += before == 0
+            sums[code] = before + 1
+    return met
+
+
+@compiled(void(*SIDES, int64[::1]))
+def count_others(item_offsets: Offsets, people: Codes, offsets: Offsets, codes: Codes, counts: Offsets) -> None:
+    """counts[i] = how many items after i anybody has together with it."""
+    items = len(item_offsets) - 1
+    sums, touched = np.zeros(items, np.int32), np.empty(items + 1, np.int32)
+    for item in range(items):
+        met = add_common(item, item_offsets, people, offsets, codes, sums, touched)
+        counts[item] = met
+        for at in range(met):
+            sums[touched[at]] = 0
+
+
+@compiled(void(*SIDES, array(int64, 1), int32[::1], int32[::1]))
+def count_common(
+    item_offsets: Offsets,
+    people: Codes,
+    offsets: Offsets,
+    codes: Codes,
+    starts: Offsets,
+    others: Codes,
+    counts: Codes,
+) -> None:
+    """Fill the sparse upper triangle: the others of each item, ascending, and how many people have both."""
+    items = len(item_offsets) - 1
+    sums, touched = np.zeros(items, np.int32), np.empty(items + 1, np.int32)
+    for item in range(items):
+        met = add_common(item, item_offsets, people, offsets, codes, sums, touched)
+        line = others[starts[item] : starts[item + 1]]
+        line[:] = np.sort(touched[:met])
+        for at in range(met):
+            counts[starts[item] + at] = sums[line[at]]
+            sums[line[at]] = 0
+
+
+@compiled(int64(int64, int64, array(int64, 1), array(int64, 1), array(int32, 1), array(int32, 1)))
+def both(first: int, second: int, people: Offsets, starts: Offsets, others: Codes, counts: Codes) -> int:
+    """How many people have both items, by halving the list of the one that comes first."""
+    if first == second:
+        return int(people[first])
+    low, high = min(first, second), max(first, second)
+    start, stop = starts[low], starts[low + 1]
+    while start < stop:
+        middle = (start + stop) // 2
+        if others[middle] < high:
+            start = middle + 1
+        else:
+            stop = middle
+    if start < starts[low + 1] and others[start] == high:
+        return int(counts[start])
+    return 0
+
+
+@compiled(void(float64[:, :], float64[::1], float64[::1], float64, float64, float64, int64, float64))
+def descend(
+    gram: Floats, left: Floats, found: Floats, l2: float, l1: float, least: float, sweeps: int, enough: float
+) -> None:
+    """Coordinate descent from 0: `left` is X'x - X'X found throughout."""
+    for _ in range(sweeps):
+        largest = 0.0
+        for at in range(len(found)):
+            pull = left[at] + gram[at, at] * found[at]
+            kept = max(abs(pull) - l1, 0.0)
+            wanted = max(np.copysign(kept, pull) / (gram[at, at] + l2), least)
+            change = wanted - found[at]
+            if change != 0:
+                for other in range(len(found)):
+                    left[other] -= gram[at, other] * change
+                found[at] = wanted
+                largest = max(largest, abs(change))
+        if largest < enough:
+            break
+
+
+@compiled(
+    void(
+        array(int32, 1), array(int32, 2), array(int64, 1), array(int64, 1), array(int32, 1), array(int32, 1),
+        float64, float64, float64, int64, float64, float32[:, ::1],
+    )
+)  # fmt: skip
+def solve_items(
+    items: Codes,
+    near: Codes,
+    people: Offsets,
+    starts: Offsets,
+    others: Codes,
+    counts: Codes,
+    l2: float,
+    l1: float,
+    least: float,
+    sweeps: int,
+    enough: float,
+    weights: npt.NDArray[np.float32],
+) -> None:
+    """weights[n] = the elastic net of items[n] from its candidates near[items[n]], -1 where there are fewer.
+
+    `people`, `starts`, `others`, `counts` are the sparse Gram, see `Common`.
+    """
+    width = near.shape[1]
+    gram, left, found = np.empty((width, width), np.float64), np.empty(width), np.empty(width)
+    for line in range(len(items)):
+        item = items[line]
+        size = 0
+        while size < width and near[item, size] >= 0:
+            size += 1
+        for at in range(size):
+            left[at] = both(item, near[item, at], people, starts, others, counts)
+            found[at] = 0
+            for to in range(at + 1):
+                gram[at, to] = both(near[item, at], near[item, to], people, starts, others, counts)
+                gram[to, at] = gram[at, to]
+        descend(gram[:size, :size], left[:size], found[:size], l2, l1, least, sweeps, enough)
+        for at in range(size):
+            weights[line, at] = found[at]
