@@ -13,6 +13,8 @@ LEARNERS: dict[str, Learner] = {
     "first-order markov": learner("markov", {"window": 1, "backoff": 0}),
     "slist": learner("slist", {}),
     "slist, fading once, of few items": learner("slist", {"decays": [1.0], "max_items": 5}),
+    "stan": learner("session_knn", {}),
+    "vsknn": learner("session_knn", {"method": "vsknn", "idf": 0.5, "k": 3}),
 }
 DAYS = 60.0 * 24 * 3
 
@@ -28,6 +30,6 @@ def test_learners_on_hard_data(name: str, case: str) -> None:
     check_learner(LEARNERS[name], hard()[case])
 
 
-@pytest.mark.parametrize("name", ["markov", "slist"])
+@pytest.mark.parametrize("name", ["markov", "slist", "session_knn"])
 def test_learners_of_sessions(name: str) -> None:
     check_learner(learner(name, {"gap_minutes": DAYS}))

@@ -105,7 +105,8 @@ def fading(decay: float, window: int) -> npt.NDArray[np.float64]:
 
     With a decay of 0 all count the same, with 1 they fade as in sequential rules (Ludewig and Jannach 2018, SR).
     """
-    return (1.0 + np.arange(window)) ** -decay
+    weights: npt.NDArray[np.float64] = np.power(1.0 + np.arange(window), -decay)
+    return weights
 
 
 def faded(sequences: Sequences, decay: float, window: int) -> Rows:
@@ -115,17 +116,33 @@ def faded(sequences: Sequences, decay: float, window: int) -> Rows:
     >>> rows.codes.tolist(), rows.weights.round(2).tolist()
     ([2, 4, 7], [0.33, 1.0, 0.5])
     """
+    cells, age, starts = _by_cell(sequences, window)
+    sums = np.add.reduceat(fading(decay, window)[age], starts) if len(starts) else np.zeros(0)
+    offsets = np.searchsorted(cells[starts] >> 32, np.arange(len(sequences) + 1)).astype(np.int64)
+    return Rows(sequences.keys, offsets, (cells[starts] & 0xFFFFFFFF).astype(np.int32), sums)
+
+
+def ages(sequences: Sequences, window: int) -> npt.NDArray[np.int64]:
+    """How many events back each item of `faded` was last met: 0 is the newest event.
+
+    >>> ages(last_of_histories(Histories.of([[7, 2, 7, 4]]), None), window=3).tolist()
+    [2, 0, 1]
+    """
+    _, age, starts = _by_cell(sequences, window)
+    return np.minimum.reduceat(age, starts) if len(starts) else np.zeros(0, np.int64)
+
+
+def _by_cell(
+    sequences: Sequences, window: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The events of the window by row and code, the oldest first so that sums add up in one order: the row and code
+    of each in one number, its age, and where each row and code begins."""
     numbers = sequences.numbers()
     age = sequences.offsets[1:][numbers] - 1 - np.arange(len(numbers))
     keep = age < window
-    numbers, codes, weights = numbers[keep], sequences.codes[keep], fading(decay, window)[age[keep]]
-    # within a row by code, the oldest first: sums add up in one order
-    order = np.argsort((numbers << 32) | codes, kind="stable")
-    cells = ((numbers << 32) | codes)[order]
-    starts = np.flatnonzero(np.diff(cells, prepend=-1))
-    sums = np.add.reduceat(weights[order], starts) if len(starts) else np.zeros(0)
-    offsets = np.searchsorted(cells[starts] >> 32, np.arange(len(sequences) + 1)).astype(np.int64)
-    return Rows(sequences.keys, offsets, (cells[starts] & 0xFFFFFFFF).astype(np.int32), sums)
+    cells, age = ((numbers << 32) | sequences.codes)[keep], age[keep]
+    order = np.argsort(cells, kind="stable")
+    return cells[order], age[order], np.flatnonzero(np.diff(cells[order], prepend=-1))
 
 
 def _cut(
@@ -161,4 +178,4 @@ def _refuse_without_order(
         )
 
 
-__all__ = ["COLUMNS", "Sequences", "faded", "fading", "last_of_histories", "sequences_of_batch"]
+__all__ = ["COLUMNS", "Sequences", "ages", "faded", "fading", "last_of_histories", "sequences_of_batch"]
