@@ -16,7 +16,7 @@ from segue.domain.recommender import Recommender
 from segue.domain.requests import Histories
 from segue.measure.bootstrap import Estimate, estimates, resampled_means
 from segue.measure.heldout import HeldOut
-from segue.measure.metrics import Floats, Lists
+from segue.measure.lists import Floats, Lists
 from segue.measure.ranking import rank
 from segue.measure.settings import EvaluationSettings
 

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from segue.measure.metrics import Floats
+from segue.measure.lists import Floats
 
 CELLS = 16_000_000  # of resamples x people in one chunk: 128 MB of weights
 

@@ -22,50 +22,46 @@ no hits, and are not forgiven.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from segue.domain.requests import Histories
 from segue.measure.familiarity import Familiarity
+from segue.measure.lists import Floats, Lists
+from segue.measure.ties import Ties, certain, expected
 
 CELLS = 4_000_000  # of people x items that are marked at once
 ACCURACY = ("recall", "precision", "ndcg", "map", "mrr", "hit_rate")
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-Lists: TypeAlias = npt.NDArray[np.int32]
-"""int32[people, k]: positions of items, best first; -1 where a list has ended."""
 
-
-def accuracy(lists: Lists, truth: Histories, cuts: Sequence[int]) -> dict[str, Floats]:
+def accuracy(lists: Lists, truth: Histories, cuts: Sequence[int], ties: Ties | None = None) -> dict[str, Floats]:
     """Each of `ACCURACY` at each of `cuts`, as float64[people] under names such as "ndcg@10".
 
     `truth` has one row a person, in the vocabulary of `lists`, no item twice in a row. Where a row is empty, all of
-    the person's values are 0: leave such people out before.
+    the person's values are 0: leave such people out before. With `ties`, each value is the expectation over all
+    orders of the items whose scores are equal.
 
     >>> lists, truth = np.array([[7, 3, 5]], np.int32), Histories.of([[3, 9]])
     >>> {name: round(float(value[0]), 3) for name, value in accuracy(lists, truth, [3]).items()}
     {'recall@3': 0.5, 'precision@3': 0.333, 'ndcg@3': 0.387, 'map@3': 0.25, 'mrr@3': 0.5, 'hit_rate@3': 1.0}
     """
-    hit = found(lists, truth)
-    hits = hit.astype(np.float64)
+    chances = certain(found(lists, truth)) if ties is None else expected(found(lists, truth), lists, ties)
     relevant = np.maximum(np.diff(truth.offsets), 1).astype(np.float64)
-    ranks = np.arange(1, hits.shape[1] + 1)
+    ranks = np.arange(1, lists.shape[1] + 1)
     within = (ranks[:, None] <= np.asarray(cuts)).astype(np.float64)  # [rank, cut]: a product with it sums the first k
-    counts = hits @ within
-    gains = hits @ (within / np.log2(ranks + 1.0)[:, None])
-    precisions = (hits * np.cumsum(hits, axis=1)) @ (within / ranks[:, None])
-    first = hit.argmax(axis=1) + 1.0 if len(ranks) else np.ones(len(hits))  # 1 where there is no hit at all
+    counts = chances.hit @ within
+    gains = chances.hit @ (within / np.log2(ranks + 1.0)[:, None])
+    precisions = chances.hits_by_then @ (within / ranks[:, None])
+    reciprocals, any_hit = chances.first @ (within / ranks[:, None]), chances.first @ within
     result: dict[str, Floats] = {}
     for place, k in enumerate(cuts):
-        count = counts[:, place]
-        result[f"recall@{k}"] = count / relevant
-        result[f"precision@{k}"] = count / k
+        result[f"recall@{k}"] = counts[:, place] / relevant
+        result[f"precision@{k}"] = counts[:, place] / k
         result[f"ndcg@{k}"] = gains[:, place] / _ideal(k)[np.minimum(relevant, k).astype(np.int64)]
         result[f"map@{k}"] = precisions[:, place] / relevant
-        result[f"mrr@{k}"] = (count > 0) / first
-        result[f"hit_rate@{k}"] = (count > 0).astype(np.float64)
+        result[f"mrr@{k}"] = reciprocals[:, place]
+        result[f"hit_rate@{k}"] = any_hit[:, place]
     return result
 
 

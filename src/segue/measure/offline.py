@@ -14,9 +14,12 @@ from segue.domain.requests import Histories
 from segue.measure.bootstrap import Estimate, estimates, resampled_means
 from segue.measure.familiarity import Familiarity
 from segue.measure.heldout import Drawn, HeldBack, HeldOut, findable
-from segue.measure.metrics import Floats, accuracy, coverage, novelty
+from segue.measure.lists import Floats
+from segue.measure.metrics import accuracy, coverage, novelty
 from segue.measure.ranking import Ranking, rank
 from segue.measure.settings import EvaluationSettings
+from segue.measure.tied import ties
+from segue.measure.ties import Ties
 
 PEOPLE = 50_000  # whose metrics are computed at once
 
@@ -77,7 +80,8 @@ def evaluate(
     for number, (name, recommender) in enumerate(recommenders.items()):
         done = _part_of(progress, f"ranking: {name}", number / len(recommenders), 1 / len(recommenders))
         ranking = rank(recommender, people, items, max(settings.k), seen=settings.seen, progress=done)
-        measured[name] = _measure(ranking, people.truth, len(items), settings, familiarity)
+        tied = ties(recommender, people, items, ranking, seen=settings.seen)
+        measured[name] = _measure(ranking, tied, people.truth, len(items), settings, familiarity)
     baseline = settings.baseline if settings.baseline in measured else None
     intervals = _intervals(measured, baseline, settings)
     results = (
@@ -114,13 +118,13 @@ class _Measured:
 
 
 def _measure(
-    ranking: Ranking, truth: Histories, items: int, settings: EvaluationSettings, known: Familiarity | None
+    ranking: Ranking, tied: Ties, truth: Histories, items: int, settings: EvaluationSettings, known: Familiarity | None
 ) -> _Measured:
     parts: list[Floats] = []
     names: tuple[str, ...] = ()
     for start in range(0, len(truth), PEOPLE):
         lists = ranking.lists[start : start + PEOPLE]
-        values = accuracy(lists, truth.rows(start, start + PEOPLE), settings.k)
+        values = accuracy(lists, truth.rows(start, start + PEOPLE), settings.k, tied.rows(start, start + PEOPLE))
         if known is not None:
             values |= novelty(lists, known, settings.k)
         names = tuple(values)

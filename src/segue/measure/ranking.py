@@ -13,16 +13,22 @@ from segue.domain.items import UNKNOWN, Items
 from segue.domain.recommender import Recommender, top_unseen
 from segue.domain.requests import Requests
 from segue.measure.heldout import HeldOut, Seen
-from segue.measure.metrics import Lists
+from segue.measure.lists import Lists
 
 PEOPLE = 1024  # in one batch at most: each has a list, and recommenders bound what else they make
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """One list a person, in the codes of the dataset's items, and what it took to make one."""
+    """One list a person, in the codes of the dataset's items, and what it took to make one.
+
+    scores  float32[people, k]: those of the listed items; 0 where a list has ended
+    more    bool[people]: whether the next item after the last place has that place's score
+    """
 
     lists: Lists
+    scores: npt.NDArray[np.float32]
+    more: npt.NDArray[np.bool_]
     microseconds_per_person: float
 
 
@@ -47,6 +53,7 @@ def rank(
     asked = Requests(test.histories.translated(ours), test.now)
     people = len(asked)
     lists = np.full((people, k), UNKNOWN, np.int32)
+    kept, more = np.zeros((people, k), np.float32), np.zeros(people, np.bool_)
     allow = None if not strangers.any() else ~strangers
     if people:
         _best(recommender, asked.rows(0, 1), k, seen, allow)
@@ -54,13 +61,17 @@ def rank(
     for start in range(0, people, PEOPLE):
         batch = asked.rows(start, start + PEOPLE)
         began = time.perf_counter()
-        best, scores = _best(recommender, batch, k, seen, allow)
+        best, scores = _best(recommender, batch, k + 1, seen, allow)  # one more, to see whether a tie goes on
         seconds += time.perf_counter() - began
-        best = np.where(_told(best, scores), best, UNKNOWN)
-        lists[start : start + len(batch), : best.shape[1]] = np.append(theirs, UNKNOWN)[best]
+        told = _told(best, scores)
+        rows, width = slice(start, start + len(batch)), min(k, best.shape[1])
+        lists[rows, :width] = np.append(theirs, UNKNOWN)[np.where(told, best, UNKNOWN)][:, :width]
+        kept[rows, :width] = np.where(told, scores, 0)[:, :width]
+        if best.shape[1] > k:
+            more[rows] = told[:, k] & (scores[:, k] == scores[:, k - 1])
         if progress:
             progress((start + len(batch)) / people)
-    return Ranking(lists, seconds / max(people, 1) * 1e6)
+    return Ranking(lists, kept, more, seconds / max(people, 1) * 1e6)
 
 
 def _told(best: Lists, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
