@@ -43,11 +43,11 @@ def save_model(recommender: Recommender, folder: Path, manifest: Mapping[str, An
             "format": FORMAT,
             "segue": importlib.metadata.version("segue"),
             "learner": learner,
-            "files": {path.name: _described(path) for path in sorted(draft.iterdir())},
+            "files": {path.relative_to(draft).as_posix(): _described(path) for path in _files(draft)},
             "extra": dict(manifest),
         }
         (draft / MANIFEST).write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
-        for path in [*draft.iterdir(), draft]:
+        for path in [*draft.rglob("*"), draft]:
             _sync(path)
     _sync(folder.parent)
     return written
@@ -82,7 +82,7 @@ def load_model(folder: Path) -> Recommender:
     """
     manifest = read_manifest(folder)
     for name, described in manifest["files"].items():
-        if name != Path(name).name or not isinstance(described, dict):
+        if Path(name).is_absolute() or ".." in Path(name).parts or not isinstance(described, dict):
             raise ModelError(f"the manifest names a file outside of its folder: {name}", where=str(folder), mend=TRAIN)
         _verify(folder / name, described)
     try:
@@ -94,6 +94,11 @@ def load_model(folder: Path) -> Recommender:
             mend="install the package that offers it",
         ) from error
     return kind.load(folder, _load_ids(folder))
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files of a model, those of the models that it is made of in folders of their own."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 TRAIN = "train the model again, or switch to an older release"

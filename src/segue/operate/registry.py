@@ -198,13 +198,7 @@ class Registry:
         """The files of a run under another name as well, so that neither old runs nor old releases can be missed."""
         place.mkdir(parents=True)
         with lease(self.models / name / LEASE, f"releasing {name}", wait_s=WAIT_S):
-            for file in (self.models / name / run).iterdir():
-                try:
-                    os.link(file, place / file.name)
-                except OSError as error:
-                    if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
-                        raise
-                    shutil.copy2(file, place / file.name)
+            shutil.copytree(self.models / name / run, place, copy_function=_linked, dirs_exist_ok=True)
 
     def _lease(self, purpose: str) -> AbstractContextManager[None]:
         return lease(self.folder / LEASE, purpose, wait_s=WAIT_S)
@@ -241,6 +235,16 @@ class Registry:
             with contextlib.suppress(ModelError):
                 releases.append(described(self.folder / name))
         return releases
+
+
+def _linked(file: str, place: str) -> None:
+    """The file under another name as well; a copy where the file system has no two names for one file."""
+    try:
+        os.link(file, place)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+            raise
+        shutil.copy2(file, place)
 
 
 def _without_repeats(trail: list[str]) -> list[str]:

@@ -80,7 +80,8 @@ def saved_bytes(recommender: Recommender) -> dict[str, bytes]:
     """The files that a recommender saves, by name."""
     with tempfile.TemporaryDirectory() as folder:
         recommender.save(Path(folder))
-        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+        files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def _check_similar(recommender: Recommender) -> None:
