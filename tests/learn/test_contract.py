@@ -25,6 +25,7 @@ LEARNERS: dict[str, Learner] = {name: learner(name, {}) for name in learners()} 
     "ease of few items": learner("ease", {"max_items": 5}),
     "ease of few weights": learner("ease", {"keep": 4, "dropout": 0.3, "popularity": 0.5}),
     "slim, positive": learner("slim", {"k": 7, "signs": "positive", "sparsity": 0.2, "regularization": 2}),
+    "gf-cf": learner("spectral", {"sharpness": 0, "alpha": 0.3, "person_power": 1, "target_power": 0.5}),
     "nearest neighbour": ItemKNN(k=1, min_people=1),
 }
 

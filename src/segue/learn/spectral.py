@@ -1,0 +1,278 @@
+"""Spectral filters: item neighbours normalised by degrees, with what everybody has in common taken down."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from segue.domain.items import UNKNOWN
+from segue.domain.recommender import Recommender
+from segue.domain.requests import Requests
+from segue.engines.engine import Dataset, Engine, Key
+from segue.engines.mapped import Mapped
+from segue.engines.memory import available_bytes, refuse_beyond_memory
+from segue.learn.eigen import leading, space
+from segue.learn.gram import Chosen, ItemCounts, choose
+from segue.learn.item_knn import NeighbourItems
+from segue.learn.learner import Learner, Validate, refuse_empty
+from segue.learn.neighbours import Near, Pairs, Worth, neighbours, pairs_of
+from segue.learn.ranges import Choice, Range, Real, Whole
+from segue.learn.rows import Rows, weighed
+from segue.learn.scored import Parts, ScoredByParts
+from segue.learn.similarity import Terms
+
+START, STOP, SUMS = "start", "stop", "sums"
+BATCHES = 32  # of rows of about the same number of pairs
+Floats = npt.NDArray[np.float32]
+
+
+class Spectral(Learner, frozen=True):
+    """A filter of a history h by the graph of who has what: scores h D^-source A D^-target, A = X' L^-person X.
+
+    X is what people have, L how many items each person has, D how many people have each item. The larger eigenvalues of
+    D^-1/2 A D^-1/2, which say what everybody has in common, are taken down: lambda becomes lambda (1 - sharpness
+    lambda / lambda_max), as the sharpening of Choi, Hong, Park, Cho, "Blurring-Sharpening Process Models", 2023.
+    `alpha` adds the ideal low pass of Shen et al., "How Powerful is Graph Convolution for Recommendation?", 2021
+    (GF-CF), where each of the `factors` leading eigenvectors counts the same; GF-CF itself is person_power = 1,
+    source_power = target_power = 0.5, sharpness = 0, alpha = 0.3, factors = 256.
+
+    factors    eigenvectors that are filtered
+    k          neighbours of each item that A keeps; the eigenvectors are those of all of A
+    person_power  how much long histories are discounted
+    source_power  how much is taken from items of the history that many people have
+    target_power  the same of the items that are scored; smaller recommends what is popular
+    sharpness  how much of what everybody has in common is taken away
+    alpha      the share of the ideal low pass
+    weighting  what several events of a person on one item are worth: "none" (1) or "log" (log2(1 + weight))
+    min_people, max_history  as of item_knn
+    seed       of the vectors that the eigenvectors are looked for from
+
+    Engines and partitions change nothing. Another number of BLAS threads changes last bits: scores agree to 1e-4 of the
+    largest.
+
+    >>> from segue.domain.requests import Histories
+    >>> from segue.engines.local import LocalEngine, Table
+    >>> people, items = ["ann", "ann", "bob", "bob", "cid", "cid"], ["x", "y", "x", "y", "x", "z"]
+    >>> model = Spectral(min_people=1).fit(LocalEngine(), Table.of(people, items))
+    >>> model.top(Requests(Histories.of([[0]])), 1, deny=np.array([True, False, False]))[0].tolist()
+    [[1]]
+    """
+
+    name: ClassVar[str] = "spectral"
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "factors": Whole(16, 256, log=True),
+        "person_power": Real(0.3, 1.0),
+        "source_power": Real(0.3, 0.7),
+        "target_power": Real(0.0, 0.5),
+        "sharpness": Real(0.0, 1.0),
+        "weighting": Choice(("none", "log")),
+    }
+
+    factors: Annotated[int, msgspec.Meta(ge=1, le=2048)] = 128
+    k: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
+    person_power: Annotated[float, msgspec.Meta(ge=0)] = 0.6
+    source_power: Annotated[float, msgspec.Meta(ge=0)] = 0.5
+    target_power: Annotated[float, msgspec.Meta(ge=0)] = 0.25
+    sharpness: Annotated[float, msgspec.Meta(ge=0)] = 0.9
+    alpha: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    weighting: Literal["none", "log"] = "log"
+    min_people: Annotated[int, msgspec.Meta(ge=1)] = 2
+    max_history: Annotated[int, msgspec.Meta(ge=1)] = 10_000
+    seed: int = 0
+
+    def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:  # noqa: ARG002
+        counts = engine.fold(ItemCounts(), dataset)
+        refuse_empty(int(counts["totals"][1]), self.name)
+        canonical, _ = dataset.items.canonical()
+        chosen = choose(counts, dataset.items, canonical, self.min_people, len(canonical))
+        k = min(self.k, max(len(chosen) - 1, 1))
+        self._refuse_beyond_memory(len(chosen), k)
+        graph = Degrees(self.weighting, self.person_power, self.source_power, self.target_power)
+        worth = engine.map(Worth(chosen, graph, self.max_history), engine.prepare(dataset, Key.USER))
+        pairs = pairs_of(worth, len(chosen))
+        near = _placed(chosen, len(canonical), *neighbours(engine, dataset, pairs, graph, k))
+        sources, targets = (np.zeros((len(canonical), 0), np.float32) for _ in range(2))
+        if self.sharpness > 0 or self.alpha > 0:
+            sources, targets = self._factors(chosen, len(canonical), *_spectrum(engine, dataset, pairs, self))
+        return SpectralItems(canonical, *near, self.weighting, sources, targets)
+
+    def _factors(
+        self, chosen: Chosen, items: int, values: npt.NDArray[np.float64], vectors: Floats
+    ) -> tuple[Floats, Floats]:
+        """Two float32[items, n] whose product is added to the neighbours."""
+        people = chosen.people.astype(np.float64)[:, None]
+        taken = -self.sharpness * values * values / values.max(initial=1e-300)
+        filters = [(taken, 0.0)] if self.sharpness > 0 else []
+        if self.alpha > 0:  # Shen et al., equation 12: D^-1/2 V V' D^1/2
+            filters.append((np.full(len(values), self.alpha), 0.5))
+        sources, targets = [], []
+        for gains, shift in filters:
+            sources.append(people ** (0.5 - self.source_power - shift) * vectors * gains)
+            targets.append(people ** (0.5 - self.target_power + shift) * vectors)
+        both = np.zeros((2, items, sources[0].shape[1] * len(sources)), np.float32)
+        both[0, chosen.positions], both[1, chosen.positions] = np.hstack(sources), np.hstack(targets)
+        return both[0], both[1]
+
+    def _refuse_beyond_memory(self, items: int, k: int) -> None:
+        needed = items * (24 * k + 12 * space(items, self.factors))
+        less = max(1, int(self.factors * available_bytes() / (2 * needed + 1)))
+        refuse_beyond_memory(
+            needed,
+            f"a filter by {self.factors} factors and {k} neighbours of {items:,} items",
+            f"set factors = {less} and k = {max(1, k * less // self.factors)}, or raise min_people",
+        )
+
+
+@dataclass(frozen=True)
+class Degrees:
+    """sum of w w / length^person / (people of i^source people of j^target): a step of the graph, there and back.
+
+    >>> degrees = Degrees("none", person_power=1, source_power=1, target_power=0)
+    >>> degrees.terms(np.array([2.0]), np.array([2.0])).left.tolist()
+    [2.0]
+    """
+
+    weighting: Literal["none", "log"]
+    person_power: float
+    source_power: float
+    target_power: float
+
+    def worth(self, rows: Rows) -> npt.NDArray[np.float64]:
+        """float64[pairs]: the weight over the root of the discount of the person's length."""
+        discount = np.maximum(np.diff(rows.offsets), 1) ** (-self.person_power / 2)
+        return np.asarray(weighed(rows.weights, self.weighting) * discount[rows.row_numbers()])
+
+    def terms(self, squares: npt.NDArray[np.float64], people: npt.NDArray[np.float64]) -> Terms:  # noqa: ARG002
+        """Sums over powers of how many people have the two items."""
+        nothing = np.zeros(len(people))
+        return Terms(0.0, nothing, nothing, people**self.source_power, people**self.target_power)
+
+
+@dataclass(frozen=True, eq=False)
+class SpectralItems(ScoredByParts):
+    """Item neighbours, and a product of two tall matrices over all items. Both are linear in the history.
+
+    neighbours  int32[items, k]    canonical positions, nearest first, -1 where there are fewer
+    likeness    float32[items, k]  0 where there are fewer
+    sources  float32[items, n]  what each item of a history adds to n numbers of the person
+    targets  float32[items, n]  what these numbers add to the score of each item
+
+    >>> from segue.domain.items import Items
+    >>> from segue.domain.requests import Histories
+    >>> near, likeness = np.array([[1], [0]], np.int32), np.array([[0.5], [0.5]], np.float32)
+    >>> tall = np.array([[1], [-1]], np.float32)
+    >>> model = SpectralItems(Items(["x", "y"]), near, likeness, "log", tall, tall)
+    >>> model.scores(Requests(Histories.of([[0]]))).tolist()
+    [[1.0, -0.5]]
+    """
+
+    neighbours: npt.NDArray[np.int32]
+    likeness: Floats
+    weighting: Literal["none", "log"]
+    sources: Floats
+    targets: Floats
+
+    def score_rows(self, rows: Rows, requests: Requests) -> Floats:
+        scores = self._near.score_rows(rows, requests)
+        if not self.sources.shape[1]:
+            return scores
+        worth = weighed(rows.weights, self.weighting)
+        history = _sparse(rows.offsets, rows.codes, worth.astype(np.float32), len(self.items))
+        scores += (history @ self.sources) @ self.targets.T
+        return scores
+
+    def parts(self, requests: Requests, items: npt.NDArray[np.int32]) -> Parts:
+        history, parts = self._near.parts(requests, items)
+        worth = weighed(self.rows(requests).weights, self.weighting)
+        both = self.sources[history].astype(np.float64) @ self.targets[items].T.astype(np.float64)
+        return history, parts + worth[:, None] * both
+
+    @property
+    def _near(self) -> NeighbourItems:
+        return NeighbourItems(self.items, self.neighbours, self.likeness, self.weighting)
+
+
+Spectral.recommender = SpectralItems
+
+
+class RowSums:
+    """The map over runs of rows `start` to `stop` of a sparse matrix: their products with a dense one.
+
+    >>> rows = pa.record_batch({START: pa.array([0]), STOP: pa.array([2])})
+    >>> side = _sparse(np.array([0, 1, 2]), np.array([1, 0], np.int32), np.array([2, 3], np.float32), 2)
+    >>> RowSums(side, np.array([[1], [10]], np.float32))(rows)[SUMS].to_pylist()
+    [[20.0, 3.0]]
+    """
+
+    def __init__(self, matrix: Any, dense: Floats) -> None:
+        self.matrix = matrix
+        self.dense = dense
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        runs = zip(batch[START].to_pylist(), batch[STOP].to_pylist(), strict=True)
+        sums = [pa.array(((self.matrix[start:stop]) @ self.dense).ravel()) for start, stop in runs]
+        offsets = np.cumsum([0, *map(len, sums)])
+        return pa.record_batch({SUMS: pa.LargeListArray.from_arrays(offsets, pa.concat_arrays(sums))})
+
+
+def _spectrum(engine: Engine, dataset: Dataset, pairs: Pairs, said: Spectral) -> tuple[npt.NDArray[np.float64], Floats]:
+    """The leading eigenvalues and vectors of D^-1/2 X' L^-person X D^-1/2."""
+    by_user, by_item = _normalised(pairs)
+    of_users, of_items = (_runs(side.indptr, dataset) for side in (by_user, by_item))
+
+    def times(matrix: Any, runs: Mapped, dense: Floats) -> Floats:
+        found = engine.map(RowSums(matrix, dense), runs)
+        sums = [batch[SUMS].flatten().to_numpy() for part in found.partitions(1) for batch in part]
+        return np.concatenate(sums).reshape(-1, dense.shape[1])
+
+    def product(block: Floats) -> Floats:
+        return times(by_item, of_items, times(by_user, of_users, block))
+
+    return leading(product, len(pairs), said.factors, said.seed)
+
+
+def _normalised(pairs: Pairs) -> tuple[Any, Any]:
+    """X L^-person/2 D^-1/2 by person, and the same turned, by item."""
+    people = np.diff(pairs.by_item.offsets)
+    roots = np.sqrt(pairs.unit / np.maximum(people, 1))
+    by_user, by_item = pairs.by_user, pairs.by_item
+    of_users = (by_user.values * roots[by_user.codes]).astype(np.float32)
+    of_items = (by_item.values * np.repeat(roots, people)).astype(np.float32)
+    return (
+        _sparse(by_user.offsets, by_user.codes, of_users, len(people)),
+        _sparse(by_item.offsets, by_item.codes, of_items, len(by_user.offsets) - 1),
+    )
+
+
+def _runs(offsets: npt.NDArray[np.integer], dataset: Dataset) -> Mapped:
+    """All rows in runs of about the same number of pairs, a batch each."""
+    cuts = np.searchsorted(offsets, np.linspace(0, offsets[-1], BATCHES + 1)[1:-1])
+    edges = np.unique(np.concatenate([[0], cuts, [len(offsets) - 1]]))
+    batches = [
+        pa.record_batch({START: pa.array([start]), STOP: pa.array([stop])}) for start, stop in itertools.pairwise(edges)
+    ]
+    return Mapped(batches, batches[0].schema, dataset)
+
+
+def _placed(chosen: Chosen, items: int, places: npt.NDArray[np.int32], values: Floats) -> Near:
+    """Neighbours in canonical positions, of all items; none of those that were not chosen."""
+    near = np.full((items, places.shape[1]), UNKNOWN, np.int32)
+    likeness = np.zeros(near.shape, np.float32)
+    near[chosen.positions] = np.where(places == UNKNOWN, UNKNOWN, chosen.positions[places])
+    likeness[chosen.positions] = values
+    return near, likeness
+
+
+def _sparse(
+    offsets: npt.NDArray[np.integer], codes: npt.NDArray[np.int32], values: npt.NDArray[np.float32], width: int
+) -> Any:
+    from scipy.sparse import csr_array
+
+    return csr_array((values, codes, offsets), shape=(len(offsets) - 1, width))

@@ -1,0 +1,118 @@
+"""Spectral filters held against dense matrices, and against GF-CF as its paper writes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from segue.domain.errors import DataError
+from segue.domain.requests import Histories, Requests
+from segue.engines.local import LocalEngine, Table
+from segue.learn import eigen
+from segue.learn.spectral import Spectral, SpectralItems
+from segue.testing.datasets import mixed, table
+from segue.testing.recommender import saved_bytes
+
+Matrix = npt.NDArray[np.float64]
+EACH = Requests(Histories.of([[item] for item in range(25)]))
+
+
+def has(dataset: Table) -> Matrix:
+    """People by items, 1 where somebody has one, items in canonical order."""
+    matrix = np.zeros((dataset.users, len(dataset.items)))
+    translation = dataset.items.translation(dataset.items.canonical()[0])
+    user, item, weight = (dataset.table[name].to_numpy() for name in ("user", "item", "weight"))
+    matrix[user[weight > 0], translation[item[weight > 0]]] = 1
+    return matrix
+
+
+def powers(matrix: Matrix, axis: int, power: float) -> Matrix:
+    """How many there are along an axis, to a power; 0 where there are none."""
+    counts = matrix.sum(axis=axis)
+    return np.where(counts > 0, np.maximum(counts, 1) ** power, 0)
+
+
+def fitted(dataset: Table | None = None, **params: Any) -> SpectralItems:
+    learner = Spectral(**{"weighting": "none", "min_people": 1, **params})
+    model = learner.fit(LocalEngine(), mixed() if dataset is None else dataset)
+    assert isinstance(model, SpectralItems)
+    return model
+
+
+def off_diagonal(scores: npt.NDArray[Any]) -> Matrix:
+    """Neighbours leave out an item's likeness to itself."""
+    return scores - np.diag(np.diag(scores))
+
+
+def test_gf_cf() -> None:
+    """Shen et al., 2021, section 4: R~ = D_U^-1/2 R D_I^-1/2, s = r (R~' R~ + alpha D_I^-1/2 V V' D_I^1/2)."""
+    interactions = has(mixed())
+    normal = powers(interactions, 1, -0.5)[:, None] * interactions * powers(interactions, 0, -0.5)
+    _, _, leading = np.linalg.svd(normal)
+    ideal = powers(interactions, 0, -0.5)[:, None] * (leading[:6].T @ leading[:6]) * powers(interactions, 0, 0.5)
+    model = fitted(person_power=1, source_power=0.5, target_power=0.5, sharpness=0, alpha=0.3, factors=6)
+    assert np.allclose(off_diagonal(model.scores(EACH)), off_diagonal(normal.T @ normal + 0.3 * ideal), atol=1e-4)
+
+
+@pytest.mark.parametrize("powers_of", [(1.0, 0.5, 0.5), (0.4, 0.6, 0.1)])
+def test_sharpened_eigenvalues(powers_of: tuple[float, float, float]) -> None:
+    person, source, target = powers_of
+    interactions = has(mixed())
+    normal = powers(interactions, 1, -person / 2)[:, None] * interactions * powers(interactions, 0, -0.5)
+    values, vectors = np.linalg.eigh(normal.T @ normal)
+    values[-6:] *= 1 - 0.7 * values[-6:] / values[-1]
+    filtered = vectors @ np.diag(values) @ vectors.T
+    expected = powers(interactions, 0, 0.5 - source)[:, None] * filtered * powers(interactions, 0, 0.5 - target)
+    model = fitted(person_power=person, source_power=source, target_power=target, sharpness=0.7, factors=6)
+    found = off_diagonal(model.scores(EACH))
+    unsharpened = powers(interactions, 0, 0.5 - source)[:, None] * (normal.T @ normal)
+    unsharpened = unsharpened * powers(interactions, 0, 0.5 - target)
+    taken = expected - unsharpened
+    assert np.allclose(found, off_diagonal(unsharpened) + off_diagonal(taken), atol=1e-4 * expected.max())
+
+
+def test_without_a_filter_it_is_its_neighbours_alone() -> None:
+    model = fitted(sharpness=0, alpha=0)
+    assert model.sources.shape == model.targets.shape == (25, 0)
+    assert (model.scores(EACH) >= 0).all()
+
+
+def test_reasons_sum_by_weight() -> None:
+    model = fitted(weighting="log", alpha=0.2)
+    plain = Histories.of([[2, 7, 2]])
+    weights = np.array([1, 3, 6], np.float32)
+    request = Requests(Histories(plain.offsets, plain.items, weights, plain.times, plain.types))
+    alone = model.scores(Requests(Histories.of([[2], [7]])))
+    scores = model.scores(request)[0]
+    assert np.allclose(scores, 3 * alone[0] + 2 * alone[1], atol=1e-5)  # log2(1 + 7), log2(1 + 3)
+    for reasons in model.reasons(request, np.arange(25, dtype=np.int32)):
+        assert sum(part.score for part in reasons.contributions) == pytest.approx(scores[reasons.item], abs=1e-5)
+
+
+def test_items_that_few_people_have_are_left_out() -> None:
+    dataset = table(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 0, 1, 2]), 2, ["a", "b", "c"])
+    model = fitted(dataset, min_people=2)
+    assert (model.scores(Requests(Histories.of([[0], [2]])))[:, 2] == 0).all()
+    assert (model.scores(Requests(Histories.of([[2]]))) == 0).all()
+
+
+def test_more_factors_than_items_are_no_more() -> None:
+    assert fitted(factors=2048).sources.shape[1] <= 25
+
+
+def test_a_large_catalog_takes_the_same_way_on_any_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By block Lanczos, which small catalogs do without."""
+    written_out = fitted(factors=3).scores(EACH)
+    monkeypatch.setattr(eigen, "DENSE", 0)
+    models = [Spectral(factors=3).fit(LocalEngine(partitions=count), mixed()) for count in (1, 3)]
+    assert saved_bytes(models[0]) == saved_bytes(models[1])
+    assert np.allclose(fitted(factors=3).scores(EACH), written_out, atol=1e-3 * written_out.max())
+
+
+def test_memory_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_MEMORY_LIMIT", "1000")
+    with pytest.raises(DataError, match=r"128 factors and 23 neighbours of 24 items needs.*\n.*set factors = \d+"):
+        fitted()
