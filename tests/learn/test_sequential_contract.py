@@ -15,6 +15,8 @@ LEARNERS: dict[str, Learner] = {
     "slist, fading once, of few items": learner("slist", {"decays": [1.0], "max_items": 5}),
     "stan": learner("session_knn", {}),
     "vsknn": learner("session_knn", {"method": "vsknn", "idf": 0.5, "k": 3}),
+    "basket": learner("basket", {"min_baskets": 1}),
+    "basket of everything": learner("basket", {"gap_minutes": None, "k": 3, "max_items": 7}),
 }
 DAYS = 60.0 * 24 * 3
 
@@ -30,6 +32,6 @@ def test_learners_on_hard_data(name: str, case: str) -> None:
     check_learner(LEARNERS[name], hard()[case])
 
 
-@pytest.mark.parametrize("name", ["markov", "slist", "session_knn"])
+@pytest.mark.parametrize("name", ["markov", "slist", "session_knn", "basket"])
 def test_learners_of_sessions(name: str) -> None:
     check_learner(learner(name, {"gap_minutes": DAYS}))

@@ -77,14 +77,14 @@ def sequences_of_batch(batch: pa.RecordBatch, gap_minutes: float | None) -> Sequ
     keep = np.flatnonzero(batch[columns.WEIGHT].to_numpy() > 0)
     keys, codes, times = (batch[name].to_numpy()[keep] for name in (columns.USER, columns.ITEM, columns.TIME))
     _refuse_without_order(times, batch[columns.ORDER].to_numpy()[keep], gap_minutes)
-    return _cut(keys, codes, times, gap_minutes)
+    return cut(keys, codes, times, gap_minutes)
 
 
 def sequences_of_histories(histories: Histories, gap_minutes: float | None) -> Sequences:
     """The sequences of requests; where there are no times a history is one sequence."""
     keep = histories.weights > 0
     keys = histories.row_numbers()[keep].astype(np.int32)
-    return _cut(keys, histories.items[keep], histories.times[keep], gap_minutes)
+    return cut(keys, histories.items[keep], histories.times[keep], gap_minutes)
 
 
 def last_of_histories(histories: Histories, gap_minutes: float | None) -> Sequences:
@@ -145,9 +145,10 @@ def _by_cell(
     return cells[order], age[order], np.flatnonzero(np.diff(cells[order], prepend=-1))
 
 
-def _cut(
+def cut(
     keys: npt.NDArray[np.int32], codes: npt.NDArray[np.int32], times: npt.NDArray[np.int64], gap_minutes: float | None
 ) -> Sequences:
+    """Sequences of events that lie by key and in order, cut where more than `gap_minutes` passed between two times."""
     starts = np.ones(len(keys), np.bool_)
     starts[1:] = keys[1:] != keys[:-1]
     if gap_minutes is not None:
@@ -178,4 +179,4 @@ def _refuse_without_order(
         )
 
 
-__all__ = ["COLUMNS", "Sequences", "ages", "faded", "fading", "last_of_histories", "sequences_of_batch"]
+__all__ = ["COLUMNS", "Sequences", "ages", "cut", "faded", "fading", "last_of_histories", "sequences_of_batch"]
