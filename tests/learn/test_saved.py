@@ -112,7 +112,7 @@ def test_a_run_is_not_written_over(folder: Path) -> None:
         save_model(load_model(folder), folder, {})
 
 
-@pytest.mark.parametrize("step", ["_save_ids", "_described", "_sync"])
+@pytest.mark.parametrize("step", ["save_ids", "_described", "_sync"])
 @pytest.mark.parametrize("why", [KeyboardInterrupt, OSError(28, "No space left on device")])
 def test_an_interrupted_save_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, why: BaseException | type[BaseException]

@@ -38,7 +38,7 @@ def save_model(recommender: Recommender, folder: Path, manifest: Mapping[str, An
     learner = learner_of(recommender)
     with drafted(folder) as draft:
         recommender.save(draft)
-        _save_ids(draft, recommender.items)
+        save_ids(draft, recommender.items)
         written = {
             "format": FORMAT,
             "segue": importlib.metadata.version("segue"),
@@ -93,7 +93,7 @@ def load_model(folder: Path) -> Recommender:
             where=str(folder),
             mend="install the package that offers it",
         ) from error
-    return kind.load(folder, _load_ids(folder))
+    return kind.load(folder, load_ids(folder))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -130,13 +130,15 @@ def _checksum(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
-def _save_ids(folder: Path, items: Items) -> None:
+def save_ids(folder: Path, items: Items) -> None:
+    """Write a vocabulary into a folder."""
     encoded = [item.encode() for item in items.ids]
     np.save(folder / IDS, np.frombuffer(b"".join(encoded), np.uint8))
     np.save(folder / ID_ENDS, np.cumsum([len(item) for item in encoded], dtype=np.int64))
 
 
-def _load_ids(folder: Path) -> Items:
+def load_ids(folder: Path) -> Items:
+    """The vocabulary that `save_ids` wrote."""
     text = np.load(folder / IDS).tobytes()
     ends = np.load(folder / ID_ENDS).tolist()
     return Items(text[start:end].decode() for start, end in zip([0, *ends], ends, strict=False))

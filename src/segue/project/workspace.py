@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from segue.declaration import FILE, Declaration, Loaded, Origin, load
 from segue.domain.errors import DataError, DeclarationError, SegueError
@@ -133,7 +133,7 @@ class Workspace:
 
         said = self.declaration.model(name)
         try:
-            return learner(said.learner, said.parameters)
+            return learner(said.learner, with_models(self.declaration, name))
         except SegueError as error:
             error.where = f"{FILE} [models.{name}]"
             raise type(error)(error.problem, where=error.where, mend=error.mend) from error
@@ -159,3 +159,27 @@ class Workspace:
         from segue.data.sources.places import locations
 
         return locations(patterns, self.folder, self.declaration.storage, f"correct `files` in {FILE}")
+
+
+def with_models(said: Declaration, name: str, within: Sequence[str] = ()) -> dict[str, Any]:
+    """The parameters of a declared model, with tables in place of the declared models that are its parts."""
+    parameters = said.model(name).parameters
+    parts = parameters.get("parts")
+    if not isinstance(parts, list):
+        return parameters
+    path = (*within, name)
+    if looped := [part for part in parts if isinstance(part, str) and part in path]:
+        raise DeclarationError(
+            f"model '{looped[0]}' is part of itself: {' > '.join(path)} > {looped[0]}",
+            where=f"{FILE} [models.{name}]",
+            mend="take it out of `parts`",
+        )
+    told = [
+        {"learner": said.model(part).learner, **with_models(said, part, path)} if _declared(said, part) else part
+        for part in parts
+    ]
+    return {**parameters, "parts": told}
+
+
+def _declared(said: Declaration, part: object) -> bool:
+    return isinstance(part, str) and part in said.models

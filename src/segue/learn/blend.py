@@ -1,0 +1,215 @@
+"""Blends: several models' scores or ranks fused, by weights that are fitted on people who were held back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from segue.data.split.split import Held, split_last, split_random
+from segue.domain.errors import DataError, DeclarationError
+from segue.domain.recommender import Recommender
+from segue.domain.requests import Requests
+from segue.engines.engine import Dataset, Engine, Key
+from segue.learn.blended import BlendedItems, Fusion, segments_of
+from segue.learn.learner import Learner, Validate, refuse_empty
+from segue.learn.ranges import Choice, Range
+from segue.learn.registry import learner
+from segue.learn.top import best
+
+Floats = npt.NDArray[np.float64]
+
+DEEP = 200  # the items of a part's list that the weights are fitted on
+PEOPLE = 4000  # that the weights are fitted on, at most
+PEOPLE_AT_ONCE = 64
+FEW = 300  # people in a segment; with fewer it has no weights of its own
+SHRINK = 1e-3  # of the squared distance of a segment's weights to everybody's
+
+
+class Blend(Learner, frozen=True):
+    """Scores are weighted sums of what the parts say, the weights fitted on people who were held back in training.
+
+    parts       two learners or more: names of models of the declaration or of learners, or tables such as
+                {learner = "ease", regularization = 100}
+    fusion      what is summed of each part: its "scores", divided by their length as a vector over all items, or its
+                "ranks", 1 / (60 + rank) of the first 500 (Cormack, Clarke, Büttcher, "Reciprocal Rank Fusion", 2009)
+    segments    of people by how many items they have, each with weights of its own where it has enough people
+    validation  what is held back to fit the weights: a "random" share of each person's items, or the "last" one
+    share       of the items, where `validation` is "random"
+    seed        of what is held back, and of the people who are asked
+
+    The weights maximise the likelihood of what was held back under a softmax over the parts' lists together (Cao et
+    al., "Learning to Rank: From Pairwise Approach to Listwise Approach", 2007), and none is negative. Then every part
+    is fitted again on everything. A person who is new gets what the parts give them.
+
+    >>> from segue.engines.local import LocalEngine
+    >>> from segue.testing.datasets import mixed
+    >>> model = Blend(parts=("ease", "popularity")).fit(LocalEngine(), mixed())
+    >>> model.weights.shape
+    (1, 2)
+    """
+
+    name: ClassVar[str] = "blend"
+    recommender: ClassVar[type[BlendedItems]] = BlendedItems
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "fusion": Choice(("scores", "ranks")),
+        "segments": Choice((1, 3)),
+    }
+
+    parts: Annotated[tuple[str | dict[str, Any], ...], msgspec.Meta(min_length=1)] = ("ease", "popularity")
+    fusion: Fusion = "scores"
+    segments: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
+    validation: Literal["random", "last"] = "random"
+    share: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.1
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+    def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:  # noqa: ARG002
+        refuse_empty(dataset.rows, self.name)
+        learners = [_learner(part) for part in self.parts]
+        prepared = engine.prepare(dataset, Key.USER)
+        bounds, weights = self._weights(engine, prepared, learners)
+        fitted = tuple(each.fit(engine, dataset) for each in learners)
+        return BlendedItems.of(fitted, [_title(part) for part in self.parts], bounds, weights, self.fusion)
+
+    def _weights(
+        self, engine: Engine, prepared: Dataset, learners: list[Learner]
+    ) -> tuple[npt.NDArray[np.int64], Floats]:
+        """int64[segments - 1] least numbers of items, and float64[segments, parts]."""
+        try:
+            last = self.validation == "last"
+            split = split_last(prepared) if last else split_random(prepared, self.share, self.seed)
+        except DataError:  # nobody has two items: there is nothing to fit on, every part counts the same
+            return np.empty(0, np.int64), np.ones((1, len(learners)))
+        parts = tuple(each.fit(engine, split.train) for each in learners)
+        titles = [str(place) for place in range(len(parts))]
+        even = BlendedItems.of(parts, titles, np.empty(0, np.int64), np.ones((1, len(parts))), self.fusion)
+        asked = _Asked(even, split.test, split.train, self.seed)
+        return asked.fitted(self.segments)
+
+
+class _Asked:
+    """People who were held back: the candidates of each, what each part says of them, and which were right."""
+
+    def __init__(self, blend: BlendedItems, test: Held, train: Dataset, seed: int) -> None:
+        chosen = np.arange(len(test.people))
+        if len(chosen) > PEOPLE:
+            chosen = np.sort(np.random.default_rng(seed).choice(chosen, PEOPLE, replace=False))
+        places = train.items.translation(blend.items)
+        self._asked = Requests(test.histories.select(chosen).translated(places), test.now)
+        self._truth = test.truth.select(chosen).translated(places)
+        self._blend = blend
+        self.items = np.array([len(np.unique(row)) for row in _ragged(self._asked.histories)], np.int64)
+
+    def fitted(self, segments: int) -> tuple[npt.NDArray[np.int64], Floats]:
+        """The bounds of the segments and their weights; one segment where people are few."""
+        everybody = _likeliest(self._examples, None)
+        if segments == 1 or len(self.items) < 2 * FEW:
+            return np.empty(0, np.int64), everybody[None]
+        cuts = np.quantile(self.items, np.arange(1, segments) / segments, method="lower").astype(np.int64) + 1
+        bounds = np.unique(cuts)
+        segment = segments_of(self.items, bounds)
+        weights = [everybody] * (len(bounds) + 1)
+        for number in range(len(weights)):
+            if (segment == number).sum() >= FEW:
+                own = [self._examples[place] for place in np.flatnonzero(segment == number)]
+                weights[number] = _likeliest(own, everybody)
+        return bounds, np.array(weights)
+
+    @cached_property
+    def _examples(self) -> list[tuple[Floats, npt.NDArray[np.bool_]]]:
+        """Of each person float64[candidates, parts] and whether each candidate was right; empty where none was."""
+        examples: list[tuple[Floats, npt.NDArray[np.bool_]]] = []
+        for start in range(0, len(self._asked), PEOPLE_AT_ONCE):
+            rows = self._asked.rows(start, start + PEOPLE_AT_ONCE)
+            said = self._blend.said(rows)
+            truth = self._truth.rows(start, start + PEOPLE_AT_ONCE)
+            for row, (has, wanted) in enumerate(zip(_ragged(rows.histories), _ragged(truth), strict=True)):
+                examples.append(_example(said[:, row], has, wanted))
+        return examples
+
+
+def _ragged(histories: Any) -> Iterator[npt.NDArray[np.int32]]:
+    return (histories.items[histories.row(row)] for row in range(len(histories)))
+
+
+def _example(
+    said: npt.NDArray[np.float32], has: npt.NDArray[np.int32], wanted: npt.NDArray[np.int32]
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """The candidates of one person are the best of every part, without what the person has."""
+    told = said.copy()
+    told[:, has] = -np.inf
+    found = np.unique(best(told, min(DEEP, told.shape[1]))[0])
+    found = found[found >= 0]
+    return said[:, found].T.astype(np.float64), np.isin(found, wanted)
+
+
+def _likeliest(examples: list[tuple[Floats, npt.NDArray[np.bool_]]], towards: Floats | None) -> Floats:
+    """float64[parts] at least 0: the mean log likelihood of what was right is highest; everything even where no
+    example has anything right."""
+    from scipy.optimize import minimize
+
+    useful = [(said, right) for said, right in examples if right.any() and not right.all()]
+    parts = examples[0][0].shape[1] if examples else 1
+    if not useful:
+        return np.ones(parts)
+    scale = np.sqrt(np.mean([np.mean(said**2, axis=0) for said, _ in useful], axis=0))
+    scale[scale == 0] = 1.0
+    goal = np.zeros(parts) if towards is None else towards * scale
+    stacked, right, starts = _stacked(useful, scale)
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        away = weights - goal
+        value, slope = _unlikeliness(stacked, right, starts, weights)
+        return value + SHRINK * float(away @ away), slope + 2 * SHRINK * away
+
+    found = minimize(loss, np.ones(parts), jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * parts)
+    weights: Floats = found.x / scale
+    return weights if weights.any() else np.ones(parts)
+
+
+def _stacked(
+    examples: list[tuple[Floats, npt.NDArray[np.bool_]]], scale: Floats
+) -> tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """All candidates under each other, which were right, and where each person's begin."""
+    starts = np.cumsum([0, *(len(right) for _, right in examples[:-1])])
+    return np.concatenate([said for said, _ in examples]) / scale, np.concatenate([r for _, r in examples]), starts
+
+
+def _unlikeliness(
+    said: Floats, right: npt.NDArray[np.bool_], starts: npt.NDArray[np.int64], weights: Floats
+) -> tuple[float, Floats]:
+    """The mean over people of -log softmax of what was right, and its gradient."""
+    scores = said @ weights
+    sizes = np.diff(starts, append=len(scores))
+    scores -= np.repeat(np.maximum.reduceat(scores, starts), sizes)
+    raised = np.exp(scores)
+    totals = np.add.reduceat(raised, starts)
+    rights = np.add.reduceat(right.astype(np.float64), starts)
+    each = (scores - np.repeat(np.log(totals), sizes)) * right / np.repeat(rights, sizes)
+    push = raised / np.repeat(totals, sizes) - right / np.repeat(rights, sizes)
+    people = len(starts)
+    return -float(each.sum()) / people, said.T @ push / people
+
+
+def _learner(part: str | dict[str, Any]) -> Learner:
+    """The learner of a part: by its name, or by a table that says it and its parameters."""
+    if isinstance(part, str):
+        return learner(part, {})
+    params = dict(part)
+    name = params.pop("learner", None)
+    if not isinstance(name, str):
+        raise DeclarationError(
+            "a part of a blend does not say its learner", where="learner blend", mend='such as {learner = "ease"}'
+        )
+    return learner(name, params)
+
+
+def _title(part: str | dict[str, Any]) -> str:
+    return part if isinstance(part, str) else str(part["learner"])
+
+
+__all__ = ["Blend", "BlendedItems"]
