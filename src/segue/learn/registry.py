@@ -20,8 +20,8 @@ GROUP = "segue.learners"
 def learners() -> dict[str, type[Learner]]:
     """Every learner that an installed package offers under the entry point group `segue.learners`, by name.
 
-    >>> sorted(learners())[:2]
-    ['als', 'ease']
+    >>> "ease" in learners()
+    True
     """
     return {name: learner_type(name) for name in offered()}
 
