@@ -112,7 +112,7 @@ def test_intervals_of_counts_hold_the_truth_19_times_in_20() -> None:
 
 
 def a_shop(seed: int = 0) -> Shop:
-    """Half of the people buy coffee, brand one or brand two, never both, mostly with filters. All buy bread by chance."""
+    """Half of the people buy coffee of brand one or two, never both, mostly with filters; bread by chance."""
     random = np.random.default_rng(seed)
     shop: Shop = []
     for person in range(300):

@@ -17,6 +17,7 @@ LEARNERS: dict[str, Learner] = {
     "vsknn": learner("session_knn", {"method": "vsknn", "idf": 0.5, "k": 3}),
     "basket": learner("basket", {"min_baskets": 1}),
     "basket of everything": learner("basket", {"gap_minutes": None, "k": 3, "max_items": 7}),
+    "repeats": learner("repeats", {}),
 }
 DAYS = 60.0 * 24 * 3
 
@@ -32,6 +33,6 @@ def test_learners_on_hard_data(name: str, case: str) -> None:
     check_learner(LEARNERS[name], hard()[case])
 
 
-@pytest.mark.parametrize("name", ["markov", "slist", "session_knn", "basket"])
+@pytest.mark.parametrize("name", ["markov", "slist", "session_knn", "basket", "repeats"])
 def test_learners_of_sessions(name: str) -> None:
     check_learner(learner(name, {"gap_minutes": DAYS}))
