@@ -23,6 +23,7 @@ from segue.domain.errors import DeclarationError, UnknownName, unknown
 from segue.domain.experiment import Experiment
 from segue.domain.settings import Settings
 from segue.measure.settings import EvaluationSettings
+from segue.operate.tune.settings import Said
 from segue.serve.settings import ServeSettings
 
 FILE = "segue.toml"
@@ -61,6 +62,7 @@ class Declaration(Settings, frozen=True):
     rules: tuple[Rule, ...] = ()
     models: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     evaluation: EvaluationSettings = EvaluationSettings()
+    tuning: dict[str, Said] = msgspec.field(default_factory=dict)
     surfaces: dict[str, Surface] = msgspec.field(default_factory=dict)
     experiments: dict[str, Experiment] = msgspec.field(default_factory=dict)
     serve: ServeSettings = ServeSettings()
@@ -196,6 +198,8 @@ def _references(said: Declaration, raw: dict[str, Any]) -> Iterator[tuple[str, s
         yield "model", said.evaluation.baseline, ("evaluation", "baseline"), said.models
     for number, rule in enumerate(said.rules):
         yield "kind of rule", rule.rule, ("rules", str(number), "rule"), kinds_of_rules()
+    for name in said.tuning:
+        yield "model", name, ("tuning", name), said.models
     for name, surface in said.surfaces.items():
         for source in surface.sources:
             yield "model", source, ("surfaces", name, "sources"), said.models

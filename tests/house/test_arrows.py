@@ -17,7 +17,7 @@ LINE = ("domain", "engines", "data", "learn", "find", "decide", "operate", "serv
 ARROWS = {room: set(LINE[:place]) for place, room in enumerate(LINE)}
 ARROWS["measure"] = {"domain", "engines", "data"}
 ARROWS["simulate"] = {"domain"}
-ARROWS["report"] = {"domain", "data"}
+ARROWS["report"] = {"domain", "data", "measure"}
 ARROWS["testing"] = {"domain", "engines", "data", "learn", "decide"}
 for above in ("project", "commands"):
     ARROWS[above] |= {"report"}
@@ -41,6 +41,7 @@ THIRD_PARTIES = {
     "narwhals": {"data"},  # called by narwhals itself
     "duckdb": {"data"},
     "adbc_driver_manager": {"data"},
+    "optuna": {"operate"},
     "adbc_driver_postgresql": {"data"},
     "scipy": {"learn", "measure", "testing"},
     "numba": {"engines", "data", "learn", "find"},  # data: big files are read at the speed of the disk

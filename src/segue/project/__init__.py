@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from segue.project.learning import Learning
 from segue.project.looking import Looking
 from segue.project.operating import Operating
+from segue.project.pairing import Pairing
 from segue.project.taking import Taking
+from segue.project.tuning import Tuning
 
 
-class Project(Looking, Taking, Learning, Operating):
+class Project(Looking, Taking, Tuning, Pairing, Operating):
     """A workspace: one tenant, one catalog, one folder with `segue.toml`.
 
     Open it with `Project.open(folder)`; every command of `segue` is a method here. A project holds no lock between

@@ -1,0 +1,45 @@
+"""Work that is given up when its time is over."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+SHORTEST_S = 0.001  # a timer of 0 would be none at all
+
+
+class OutOfTime(BaseException):
+    """Raised in the middle of the work. It is no `Exception`, so that nothing on the way takes it for its own."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """`OutOfTime` in the block after so many seconds: as soon as Python code runs, so a call into C is ended first.
+
+    Only the main thread can be told so; in any other the block is left to end by itself.
+
+    >>> with within(60):
+    ...     print("done")
+    done
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _ring)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, SHORTEST_S))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _ring(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    raise OutOfTime
+
+
+__all__ = ["OutOfTime", "within"]

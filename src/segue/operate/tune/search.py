@@ -1,0 +1,147 @@
+"""Which setting is tried next, on which share of the people: a function of the trials so far, so that it can go on."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from segue.operate.tune.cost import predicted
+from segue.operate.tune.space import DECLARED, DEFAULTS, FIRST_DRAW, Space
+from segue.operate.tune.study import Trial
+
+ETA = 3  # of three settings one is promoted: what halving halves by (Li et al. 2018 found 3 to 4 best)
+SHARES = (1 / 27, 1 / 9, 1 / 3, 1.0)
+LEAST_FULL = 3  # trials on the largest share that there has to be time for
+REPEATS = 50  # draws that were tried already before a space counts as tried out
+
+
+@dataclass(frozen=True)
+class Job:
+    """A setting, by number, and the share of the people that it is fitted on."""
+
+    number: int
+    share: float
+    parameters: dict[str, Any]
+
+
+class Search(Protocol):
+    """What is tried next, or None where everything was. The same trials and seconds give the same answer."""
+
+    def next(self, trials: Sequence[Trial], left: float) -> Job | None: ...
+
+
+@dataclass(frozen=True)
+class RandomSearch:
+    """Every setting on all people: what is declared, the defaults, then draws (Bergstra and Bengio 2012).
+
+    >>> from segue.learn.learner import learner
+    >>> from segue.learn.ranges import Real
+    >>> search = RandomSearch(Space(learner("ease", {}), {"regularization": Real(1, 10)}))
+    >>> search.next([], 60.0)
+    Job(number=0, share=1.0, parameters={'regularization': 300.0})
+    """
+
+    space: Space
+
+    def next(self, trials: Sequence[Trial], left: float) -> Job | None:  # noqa: ARG002
+        """The next number."""
+        return opening(self.space, trials, 1.0) or new_draw(self.space, trials, 1.0)
+
+
+@dataclass(frozen=True)
+class Halving:
+    """Draws on a small share of the people, the best third on three times as many, and so on up to all of them.
+
+    Successive halving (Jamieson and Talwalkar 2016) that promotes as soon as it can (ASHA: Li et al. 2020), so it may
+    end at any time, and goes on as if nothing had been where it was interrupted. The shares come from `budget`, the
+    seconds for this model, and from what the first trial took: where there is time to try enough settings on all
+    people, all are tried there, as rankings on fewer people mislead about what grows with them.
+    """
+
+    space: Space
+    budget: float
+
+    def next(self, trials: Sequence[Trial], left: float) -> Job | None:
+        """First what is declared, on a few people to see what it takes; then promotions; then draws."""
+        if not trials:
+            return Job(DECLARED, SHARES[0], self.space.setting(DECLARED))
+        rungs = self.rungs(trials)
+        return (
+            opening(self.space, trials, rungs[-1])
+            or self._last(trials, rungs, left)
+            or self._promoted(trials, rungs)
+            or new_draw(self.space, trials, rungs[0])
+        )
+
+    def rungs(self, trials: Sequence[Trial]) -> tuple[float, ...]:
+        """The shares, ascending; the last is what the winner is chosen on."""
+        known = [trial for trial in trials if trial.number == DECLARED]
+        declared = self.space.setting(DECLARED)
+        costs = {share: predicted(known, self.space.ranges, declared, share) or 0.0 for share in SHARES}
+        top = next((share for share in reversed(SHARES) if LEAST_FULL * costs[share] <= self.budget), SHARES[0])
+        rungs = [tuple(each for each in SHARES if low <= each <= top) for low in reversed(SHARES) if low <= top]
+        draws = [self._draws(each, costs) for each in rungs]
+        enough = 8 + 8 * len(self.space.ranges)
+        for each, count in zip(rungs, draws, strict=True):
+            if count >= min(enough, 0.7 * max(draws)):
+                return each
+        return rungs[-1]
+
+    def _draws(self, rungs: tuple[float, ...], costs: dict[float, float]) -> float:
+        """How many settings there is time for, each promoted with a chance of a third."""
+        each = sum(costs[share] / ETA**height for height, share in enumerate(rungs))
+        return float(max(self.budget - 2 * costs[rungs[-1]], 0.0) / max(each, 1e-9))
+
+    def _promoted(self, trials: Sequence[Trial], rungs: tuple[float, ...]) -> Job | None:
+        for low, high in reversed(list(itertools.pairwise(rungs))):
+            done = best_first(trials, low)
+            for trial in done[: len(done) // ETA]:
+                if not tried(trials, trial.number, high):
+                    return Job(trial.number, high, trial.parameters)
+        return None
+
+    def _last(self, trials: Sequence[Trial], rungs: tuple[float, ...], left: float) -> Job | None:
+        """The best that is not on the last rung yet, where there is time for it but not for much more."""
+        top = rungs[-1]
+        for low in reversed(rungs[:-1]):
+            for trial in best_first(trials, low)[:1]:
+                cost = predicted(trials, self.space.ranges, trial.parameters, top) or 0.0
+                if not tried(trials, trial.number, top) and cost <= left < 2 * cost:
+                    return Job(trial.number, top, trial.parameters)
+        return None
+
+
+def opening(space: Space, trials: Sequence[Trial], share: float) -> Job | None:
+    """What is declared and the defaults, on this share, where they were not tried yet."""
+    for number in (DECLARED, DEFAULTS):
+        if not tried(trials, number, share) and (number == DECLARED or space.defaults_count):
+            return Job(number, share, space.setting(number))
+    return None
+
+
+def new_draw(space: Space, trials: Sequence[Trial], share: float) -> Job | None:
+    """The next draw that is no setting that was tried before; None where there is none."""
+    if not space.ranges:
+        return None
+    number = max([FIRST_DRAW - 1, *(trial.number for trial in trials)]) + 1
+    before = [trial.parameters for trial in trials]
+    for each in range(number, number + REPEATS):
+        if (setting := space.setting(each)) not in before:
+            return Job(each, share, setting)
+    return None
+
+
+def best_first(trials: Sequence[Trial], share: float) -> list[Trial]:
+    """The trials on a share that did not fail, best first, equal ones by number."""
+    done = [trial for trial in trials if trial.share == share and not trial.failed]
+    return sorted(done, key=lambda trial: (-trial.value, trial.number))
+
+
+def tried(trials: Sequence[Trial], number: int, share: float) -> bool:
+    """Whether this setting was fitted on this share."""
+    return any(trial.number == number and trial.share == share for trial in trials)
+
+
+__all__ = ["ETA", "SHARES", "Halving", "Job", "RandomSearch", "Search", "best_first", "new_draw", "opening", "tried"]
