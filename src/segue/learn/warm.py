@@ -16,6 +16,7 @@ KERNELS = {
     "segue.learn.als_kernels": "solving for factors",
     "segue.learn.slist_kernels": "counting what comes after what",
     "segue.learn.session_knn_kernels": "session neighbours",
+    "segue.learn.basket_kernels": "counting baskets",
     "segue.engines.scatter_kernels": "sorting histories",
     "segue.data.bulk.kernels": "reading big files",
 }
