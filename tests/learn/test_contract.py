@@ -20,6 +20,7 @@ from segue.testing.datasets import hard, mixed, table
 
 LEARNERS: dict[str, Learner] = {name: learner(name, {}) for name in learners()} | {
     "bm25": ItemKNN(similarity="bm25"),
+    "content by bm25": learner("content", {"similarity": "bm25", "k": 4}),
     "walk": ItemKNN(similarity="walk"),
     "popularity with a half life": learner("popularity", {"half_life_days": 30}),
     "ease of few items": learner("ease", {"max_items": 5}),
@@ -96,7 +97,7 @@ def test_learners_on_hard_data(name: str, case: str) -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 3])
-@pytest.mark.parametrize("name", learners())
+@pytest.mark.parametrize("name", sorted(learners().keys() - {"content"}))  # which does not look at interactions
 def test_nothing_to_learn_from(name: str, rows: int) -> None:
     weightless = table(np.zeros(rows), np.zeros(rows), 1, ["a", "b"], weights=np.zeros(rows))
     with pytest.raises(DataError, match=rf"{name} has nothing to learn from.*weigh more than 0\n.*ingest events"):
@@ -110,8 +111,7 @@ def test_weights_of_zero_are_ignored(name: str) -> None:
     from segue.testing.recommender import saved_bytes
 
     dataset = mixed()
-    without = Table(
-        dataset.table.filter(dataset.table["weight"].to_numpy() > 0), dataset.items, dataset.users, dataset.types
-    )
+    positive = dataset.table.filter(dataset.table["weight"].to_numpy() > 0)
+    without = Table(positive, dataset.items, dataset.users, dataset.types, dataset.content)
     whole, less = (LEARNERS[name].fit(LocalEngine(), rows) for rows in (dataset, without))
     assert saved_bytes(whole) == saved_bytes(less)

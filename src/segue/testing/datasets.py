@@ -6,8 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from segue.domain import columns
+from segue.domain.catalog import Item
 from segue.domain.items import Items
 from segue.domain.requests import NO_TIME
+from segue.engines.content import content_of
 from segue.engines.engine import INTERACTIONS
 from segue.engines.local import Table
 
@@ -30,7 +32,8 @@ def mixed(seed: int = 0, users: int = 40, items: int = 25, rows: int = 600) -> T
     weights = random.choice(np.array([0, 0.5, 1, 1, 1, 3], np.float32), rows)
     times = START_US + random.integers(0, 90, rows) * DAY_US
     ids = [f"item-{(7 * code) % items:03d}" for code in range(items)]
-    return table(who, what, users, ids, weights=weights, times=times, types=random.integers(0, 2, rows))
+    types = random.integers(0, 2, rows)
+    return with_content(table(who, what, users, ids, weights=weights, times=times, types=types))
 
 
 def table(
@@ -62,6 +65,21 @@ def table(
     )
 
 
+def told_of(ids: list[str]) -> pa.Table:
+    """What a catalog says of items: the first half lamps, the others sofas, of every second nothing but that.
+
+    >>> told_of(["x", "y"])["title"].to_pylist()
+    ['Lamp x', '']
+    """
+    kinds = ["lamp" if place < len(ids) // 2 else "sofa" for place in range(len(ids))]
+    return content_of(
+        Item(name, categories=(kind,))
+        if place % 2
+        else Item(name, f"{kind.title()} {name}", f"A {kind}, № {place % 4}", (kind,), attributes={"size": place % 3})
+        for place, (name, kind) in enumerate(zip(ids, kinds, strict=True))
+    )
+
+
 def shuffled(dataset: Table, seed: int = 1) -> Table:
     """The same rows in another order: the same dataset to whoever sorts by time and order."""
     rows = np.random.default_rng(seed).permutation(dataset.rows)
@@ -79,7 +97,7 @@ def hard() -> dict[str, Table]:
     same = np.tile(np.arange(3), 6)
     ids = ["c", "a", "b"]
     varied = (people + same) % 3
-    return {
+    cases = {
         "one user": table(np.zeros(3, int), np.arange(3), 1, ids),
         "one item": table(np.arange(5), np.zeros(5, int), 5, ["a"]),
         "one user, one item": table(np.zeros(1, int), np.zeros(1, int), 1, ["a"]),
@@ -90,3 +108,10 @@ def hard() -> dict[str, Table]:
         "the same event again and again": table(np.zeros(50, int), np.zeros(50, int), 2, ids),
         "times before 1970": table(people, varied, 6, ids, times=np.arange(-18, 0) * DAY_US),
     }
+    return {name: with_content(its) for name, its in cases.items()}
+
+
+def with_content(dataset: Table) -> Table:
+    """The same rows with a catalog: see `told_of`."""
+    content = told_of(list(dataset.items.ids))
+    return Table(dataset.table, dataset.items, dataset.users, dataset.types, content)
