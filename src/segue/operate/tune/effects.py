@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segue.learn.ranges import Choice, Range, Whole
-from segue.operate.tune.space import place, readable
+from segue.operate.tune.space import place, plain, readable
 from segue.operate.tune.study import Trial
 
 BINS = 4  # that a range is cut into, at most
@@ -91,7 +91,7 @@ def _bins(each: Range, trials: int) -> int:
 
 def _words(each: Range, best: int, bins: int) -> str:
     if isinstance(each, Choice):
-        return str(msgspec.to_builtins(each.values[best]))
+        return str(plain(each.values[best]))
     low, high = (_number(readable(each.at(edge / bins), each)) for edge in (best, best + 1))
     return f"{low} to {high}"
 

@@ -38,7 +38,7 @@ class Space:
     def setting(self, number: int) -> dict[str, Any]:
         """The parameters of a trial, as plain data. They depend on nothing but the seed and the number."""
         if number not in self._kept:
-            self._kept[number] = msgspec.to_builtins(self._setting(number))
+            self._kept[number] = plain(self._setting(number))
         return self._kept[number]
 
     def with_setting(self, setting: Mapping[str, Any]) -> Learner:
@@ -80,9 +80,8 @@ def place(each: Range, value: Any) -> float | None:
     (0.5, 0.75, None)
     """
     if isinstance(each, Choice):
-        plain = [msgspec.to_builtins(choice) for choice in each.values]
-        value = msgspec.to_builtins(value)
-        return (plain.index(value) + 0.5) / len(plain) if value in plain else None
+        choices, value = plain(each.values), plain(value)
+        return (choices.index(value) + 0.5) / len(choices) if value in choices else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not each.low <= value <= each.high:
         return None
     if each.log:
@@ -90,4 +89,13 @@ def place(each: Range, value: Any) -> float | None:
     return (value - each.low) / (each.high - each.low)
 
 
-__all__ = ["DECLARED", "DEFAULTS", "FIRST_DRAW", "Space", "place", "readable"]
+def plain(value: Any) -> Any:
+    """A value as it comes back from a file: tuples are lists.
+
+    >>> plain({"decays": (2.0, 0.5)})
+    {'decays': [2.0, 0.5]}
+    """
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+__all__ = ["DECLARED", "DEFAULTS", "FIRST_DRAW", "Space", "place", "plain", "readable"]

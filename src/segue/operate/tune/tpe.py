@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from segue.domain.errors import MissingExtra
 from segue.learn.ranges import Choice, Range, Whole
 from segue.operate.tune.search import REPEATS, Job, new_draw, opening
-from segue.operate.tune.space import DEFAULTS, Space, place, readable
+from segue.operate.tune.space import DEFAULTS, Space, place, plain, readable
 from segue.operate.tune.study import Trial
 
 
@@ -70,7 +68,7 @@ def _told(each: Range, value: Any) -> Any:
 
 
 def _meant(each: Range, value: Any) -> Any:
-    return msgspec.to_builtins(each.values[value]) if isinstance(each, Choice) else readable(value, each)
+    return plain(each.values[value]) if isinstance(each, Choice) else readable(value, each)
 
 
 def installed() -> Any:
