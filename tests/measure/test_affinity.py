@@ -16,7 +16,8 @@ from segue.engines.local import LocalEngine
 from segue.learn.ease import EASE
 from segue.learn.popularity import Popularity
 from segue.measure import affinity as module
-from segue.measure.affinity import Labels, affinity, own_share
+from segue.measure.affinity import affinity, own_share
+from segue.measure.labels import Labels
 from segue.measure.settings import EvaluationSettings
 
 from .fixed import Fixed, tastes

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from segue.domain import columns
 from segue.domain.catalog import Item
@@ -30,6 +33,17 @@ def content_of(items: Iterable[Item | None]) -> pa.Table:
     [['colour=red', 'colour=blue'], []]
     """
     return pa.Table.from_pylist([_row(item or Item("")) for item in items], schema=CONTENT)
+
+
+def described(content: pa.Table) -> npt.NDArray[np.bool_]:
+    """bool[items]: of which items the catalog says something: a title, a text, a category or an attribute.
+
+    >>> described(content_of([Item("a", title="Lamp"), Item("b", categories=("lamps",)), None])).tolist()
+    [True, True, False]
+    """
+    said = [pc.utf8_length(content[name]) for name in (columns.TITLE, columns.TEXT)]
+    said += [pc.list_value_length(content[name]) for name in (columns.CATEGORIES, columns.ATTRIBUTES)]
+    return np.asarray(sum(part.to_numpy() for part in said) > 0)
 
 
 def _row(item: Item) -> dict[str, object]:

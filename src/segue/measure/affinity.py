@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ from segue.domain.recommender import Recommender
 from segue.domain.requests import Histories
 from segue.measure.bootstrap import Estimate, estimates, resampled_means
 from segue.measure.heldout import HeldOut
+from segue.measure.labels import Labels
 from segue.measure.lists import Floats, Lists
 from segue.measure.ranking import rank
 from segue.measure.settings import EvaluationSettings
@@ -44,24 +44,6 @@ class Affinity(msgspec.Struct, frozen=True):
             "difference_high": gap.high,
             "people": self.people,
         }
-
-
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """Which labels (genres, tags) each item has: item `i` has `codes[offsets[i]:offsets[i + 1]]` of `names`."""
-
-    names: tuple[str, ...]
-    offsets: npt.NDArray[np.int64]
-    codes: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, items: Items, labels: Mapping[str, Sequence[str]]) -> Labels:
-        """The labels by item id, in the vocabulary `items`; an item that is not named has none."""
-        rows = [tuple(dict.fromkeys(labels.get(item, ()))) for item in items.ids]
-        names = tuple(sorted({name for row in rows for name in row}))
-        code = {name: number for number, name in enumerate(names)}
-        flat = np.array([code[name] for row in rows for name in row], np.int64)
-        return cls(names, np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64), flat)
 
 
 def affinity(
@@ -108,7 +90,7 @@ def own_share(lists: Lists, histories: Histories, labels: Labels, own: int) -> F
         favourites = _favourites(histories.rows(start, start + size), labels, own)
         listed = batch >= 0
         rows = np.nonzero(listed)[0]
-        owner, code = _expand(batch[listed], labels)
+        owner, code = labels.expand(batch[listed])
         inside = np.zeros(len(rows), np.bool_)
         inside[owner[favourites[rows[owner], code]]] = True
         hits = np.bincount(rows[inside], minlength=len(batch))
@@ -123,7 +105,7 @@ def _favourites(histories: Histories, labels: Labels, own: int) -> npt.NDArray[n
     result = np.zeros((people, count), np.bool_)
     if not count:
         return result
-    owner, code = _expand(histories.items, labels)
+    owner, code = labels.expand(histories.items)
     cell = histories.row_numbers()[owner] * count + code
     counts = np.bincount(cell, minlength=people * count).reshape(people, count)
     order = counts * count + (count - 1 - np.arange(count))  # ties go to the first name
@@ -131,14 +113,6 @@ def _favourites(histories: Histories, labels: Labels, own: int) -> npt.NDArray[n
     best = np.argpartition(order, count - keep, axis=1)[:, count - keep :]
     np.put_along_axis(result, best, np.take_along_axis(counts, best, axis=1) > 0, axis=1)
     return result
-
-
-def _expand(items: npt.NDArray[np.int32], labels: Labels) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """For every label of every item: which place of `items` it belongs to, and its code."""
-    lengths = np.diff(labels.offsets)[items]
-    owner = np.repeat(np.arange(len(items)), lengths)
-    before = np.cumsum(lengths) - lengths
-    return owner, labels.codes[np.arange(len(owner)) + np.repeat(labels.offsets[:-1][items] - before, lengths)]
 
 
 def _against(shares: Mapping[str, Floats], settings: EvaluationSettings) -> list[Affinity]:

@@ -9,15 +9,28 @@ import numpy.typing as npt
 
 from segue.domain import columns
 from segue.domain.errors import DataError
+from segue.domain.requests import NO_TIME
 from segue.engines.engine import Dataset, Key
+
+_NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, eq=False)
 class Familiarity:
-    """How well the training people know each item: `known_by` int64[items] of `people`."""
+    """How well the training people know each item.
+
+    known_by    int64[items]: how many of `people` know it
+    first_seen  int64[items]: the earliest event on it, microseconds since 1970 UTC, NO_TIME where there is none; None
+                where it was not looked at
+    """
 
     known_by: npt.NDArray[np.int64]
     people: int
+    first_seen: npt.NDArray[np.int64] | None = None
+
+    def shares(self) -> npt.NDArray[np.float64]:
+        """float64[items]: the share of the people who know it."""
+        return self.known_by / max(self.people, 1)
 
     def self_information(self) -> npt.NDArray[np.float64]:
         """float64[items]: -log2 of the share of the people who know it. An item that nobody knows counts as known to
@@ -38,11 +51,15 @@ def familiarity(dataset: Dataset) -> Familiarity:
         )
     items = len(dataset.items)
     known = np.zeros(items, np.int64)
+    first = np.full(items, _NEVER)
     people = 0
-    for part in dataset.partitions(1, (columns.USER, columns.ITEM)):
+    for part in dataset.partitions(1, (columns.USER, columns.ITEM, columns.TIME)):
         for batch in part:
             user = batch.column(columns.USER).to_numpy().astype(np.int64)
-            pairs = np.unique(user * items + batch.column(columns.ITEM).to_numpy())
+            item, time = batch.column(columns.ITEM).to_numpy(), batch.column(columns.TIME).to_numpy()
+            pairs = np.unique(user * items + item)
             known += np.bincount(pairs % max(items, 1), minlength=items)
             people += len(np.unique(user))
-    return Familiarity(known, people)
+            timed = time != NO_TIME
+            np.minimum.at(first, item[timed], time[timed])
+    return Familiarity(known, people, np.where(first == _NEVER, NO_TIME, first))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import msgspec
@@ -85,6 +85,11 @@ class Findable:
     rows: npt.NDArray[np.int64]
     without_truth: int
     repeats: int
+
+    def part(self, start: int, stop: int) -> Findable:
+        """The people from `start` to `stop`."""
+        histories, truth = self.histories.rows(start, stop), self.truth.rows(start, stop)
+        return replace(self, histories=histories, truth=truth, rows=self.rows[start:stop])
 
 
 def findable(test: HeldOut, items: int, seen: Seen) -> Findable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -9,8 +10,11 @@ import msgspec
 from segue.domain.errors import unknown
 from segue.measure.bootstrap import Estimate
 from segue.measure.offline import Evaluation, ModelResult
+from segue.measure.significance import holm
 
 Row = dict[str, Any]
+USUAL = ("recall", "precision", "ndcg", "map", "mrr", "hit_rate", "novelty", "coverage", "new_item_recall")
+LESS_IS_BETTER = ("miscalibration", "gini")
 
 
 class Leaderboard(msgspec.Struct, frozen=True):
@@ -34,38 +38,98 @@ class Leaderboard(msgspec.Struct, frozen=True):
         return f"{shown}\n{'; '.join(aside)}" if aside else shown
 
     def rows(self) -> list[Row]:
-        """One row a model for a table: every metric at the length of `by`, the interval of `by`, and the costs."""
-        names = [name for name in self._models()[0].metrics if name.endswith(self._length)] if self._models() else []
-        return [self._row(model, names) for model in self._models()]
+        """One row a model for a table: the metrics at the length of `by`, interval and p of `by`, and the costs.
+
+        Where [evaluation] names no metrics it has the usual ones; `records` has all that were measured.
+        """
+        asked = self.evaluation.settings.metrics or USUAL
+        measured = self.models()[0].metrics if self.models() else {}
+        names = [name for name in measured if name.endswith(self._length) and name.partition("@")[0] in asked]
+        return [self._row(model, names) for model in self.models()]
+
+    def slice_rows(self) -> list[Row]:
+        """One row for every part of a slice and model, best first in each: people, the metric, and the difference."""
+        base = self.evaluation.baseline
+        rows = []
+        for part in self.evaluation.slices:
+            best_first = sorted(part.models, key=lambda model: (-self._merit(model.metrics.get(self.by)), model.model))
+            for model in best_first:
+                estimate = model.metrics.get(self.by)
+                row: Row = {"slice": part.slice, "part": part.part, "people": part.people, "model": model.model}
+                row |= {self.by: estimate.value if estimate else None, "interval": _brackets(estimate)}
+                if base is not None:
+                    row[f"against {base}"] = _signed(model.differences.get(self.by))
+                rows.append(row | {"note": "few people" if part.few else ""})
+        return rows
 
     def records(self) -> list[Row]:
-        """One row for every model and metric, with all intervals: the whole evaluation as plain data."""
-        return [
-            {
-                "model": model.model,
-                "metric": name,
-                **_interval("", value),
-                **_interval("difference", model.differences.get(name)),
-            }
-            for model in self._models()
+        """One row for every slice, model and metric, with all intervals: the whole evaluation as plain data.
+
+        `p` is of the paired permutation test, as it is for one comparison; slices have none.
+        """
+        whole = [
+            {"slice": "", "part": "", "model": model.model, "metric": name}
+            | _numbers(value, model.differences.get(name))
+            | {"p": model.p_values.get(name), "detectable": model.detectable.get(name)}
+            for model in self.models()
+            for name, value in model.metrics.items()
+        ]
+        return whole + [
+            {"slice": part.slice, "part": part.part, "model": model.model, "metric": name}
+            | _numbers(value, model.differences.get(name))
+            | {"p": None, "detectable": None}
+            for part in self.evaluation.slices
+            for model in part.models
             for name, value in model.metrics.items()
         ]
 
     def sentence(self) -> str:
-        """Which model leads, and which are told apart from the baseline by an interval that excludes zero."""
-        models = self._models()
+        """Which model leads, which are told apart from the baseline, and from which difference on these people tell.
+
+        A model is told apart where the interval of the difference excludes zero and the paired permutation test, with
+        Holm's correction for the number of models, is below 1 - confidence.
+        """
+        models = self.models()
         if not models:
             return "No model was evaluated."
         best = models[0]
         lead = f"{best.model} leads with {self.by} {best.metrics[self.by].value:.4f}."
-        return " ".join([lead, *(self._against(model) for model in models if self.by in model.differences)])
+        against = [self._against(model) for model in models if self.by in model.differences]
+        return " ".join([lead, *against, *self._power()])
+
+    def corrected(self) -> dict[str, float]:
+        """The p-value of each model's difference to the baseline by this metric, corrected for their number (Holm)."""
+        return holm({model.model: model.p_values[self.by] for model in self.models() if self.by in model.p_values})
+
+    def _power(self) -> list[str]:
+        """What the permutation test says, and the smallest difference that would be seen."""
+        p_values = self.corrected()
+        smallest = [model.detectable[self.by] for model in self.models() if self.by in model.detectable]
+        seen = [value for value in smallest if value == value]
+        if not p_values or not seen:
+            return []
+        said = ", ".join(f"{model} {p:.2g}" for model, p in p_values.items())
+        return [
+            f"p by paired permutation, corrected for {len(p_values)} (Holm): {said}.",
+            f"{self.evaluation.people:,} people show a difference of {max(seen):.4f} 8 times in 10; most smaller ones "
+            "they do not.",
+        ]
 
     @property
     def _length(self) -> str:
         return "@" + self.by.rpartition("@")[2]
 
-    def _models(self) -> list[ModelResult]:
-        return sorted(self.evaluation.models, key=lambda model: (-model.metrics[self.by].value, model.model))
+    def models(self) -> list[ModelResult]:
+        """The results, best first."""
+        return sorted(self.evaluation.models, key=lambda model: (-self._merit(model.metrics[self.by]), model.model))
+
+    @property
+    def _better(self) -> int:
+        return -1 if self.by.startswith(LESS_IS_BETTER) else 1
+
+    def _merit(self, estimate: Estimate | None) -> float:
+        """The value to sort by; what has none comes last."""
+        return -math.inf if estimate is None or math.isnan(estimate.value) else self._better * estimate.value
 
     def _row(self, model: ModelResult, names: list[str]) -> Row:
         row: Row = {"model": model.model}
@@ -75,6 +139,7 @@ class Leaderboard(msgspec.Struct, frozen=True):
                 row["interval"] = _brackets(model.metrics[name])
                 if self.evaluation.baseline is not None:
                     row[f"against {self.evaluation.baseline}"] = _signed(model.differences.get(name))
+                    row["p"] = _short(self.corrected().get(model.model))
         return row | {
             "fit_seconds": model.fit_seconds,
             "megabytes": model.bytes / 1e6,
@@ -82,42 +147,50 @@ class Leaderboard(msgspec.Struct, frozen=True):
         }
 
     def _against(self, model: ModelResult) -> str:
-        difference = model.differences[self.by]
-        base = self.evaluation.baseline
-        match difference:
-            case Estimate(low=None) | Estimate(high=None):
-                return f"{model.model} against {base}: too few people for an interval."
-            case Estimate(low=low, high=high) if low is not None and high is not None and low > 0:
-                return f"{model.model} beats {base} by {difference.value:.4f} ({low:.4f} to {high:.4f})."
-            case Estimate(low=low, high=high) if low is not None and high is not None and high < 0:
-                return f"{model.model} is behind {base} by {-difference.value:.4f} ({-high:.4f} to {-low:.4f})."
-            case _:
-                return f"{model.model} is not told apart from {base}: {_signed(difference)}."
+        gap, base = model.differences[self.by], self.evaluation.baseline
+        if gap.low is None or gap.high is None:
+            return f"{model.model} against {base}: too few people for an interval."
+        by_chance = self.corrected().get(model.model, 0.0) > 1 - self.evaluation.settings.confidence
+        if by_chance or gap.low <= 0 <= gap.high:
+            return f"{model.model} is not told apart from {base}: {_signed(gap)}."
+        low, high = sorted((abs(gap.low), abs(gap.high)))
+        said = "beats" if self._better * gap.value > 0 else "is behind"
+        by = f"{abs(gap.value):.4f} ({low:.4f} to {high:.4f})"
+        return f"{model.model} {said} {base} by {by}."
 
 
 def leaderboard(evaluation: Evaluation, by: str | None = None) -> Leaderboard:
-    """The leaderboard by a metric such as "ndcg@10"; where none is named, NDCG at 10 or, without it, at the largest k.
+    """The leaderboard by a metric such as "ndcg@10".
+
+    Where none is named, NDCG, or the first that was measured, at 10 or, without it, at the largest k.
 
     Raises UnknownName for a metric that was not measured.
     """
     cuts = evaluation.settings.k
-    chosen = by or f"ndcg@{10 if 10 in cuts else max(cuts)}"
-    known = list(evaluation.models[0].metrics) if evaluation.models else [chosen]
+    length = 10 if 10 in cuts else max(cuts)
+    known = list(evaluation.models[0].metrics) if evaluation.models else [by or f"ndcg@{length}"]
+    usual = [f"ndcg@{length}", *(name for name in known if name.endswith(f"@{length}"))]
+    chosen = by or next(name for name in usual if name in known)
     if chosen not in known:
         raise unknown("metric", chosen, known)
     return Leaderboard(evaluation, chosen)
 
 
-def _interval(prefix: str, estimate: Estimate | None) -> Row:
-    names = (prefix or "value", f"{prefix}_low".lstrip("_"), f"{prefix}_high".lstrip("_"))
-    values = (estimate.value, estimate.low, estimate.high) if estimate else (None, None, None)
-    return dict(zip(names, values, strict=True))
+def _numbers(estimate: Estimate, difference: Estimate | None) -> Row:
+    row: Row = {"value": estimate.value, "low": estimate.low, "high": estimate.high, "people": estimate.people}
+    gap = difference or Estimate(math.nan)
+    told = gap.value if difference else None
+    return row | {"difference": told, "difference_low": gap.low, "difference_high": gap.high}
 
 
-def _brackets(estimate: Estimate) -> str:
-    if estimate.low is None or estimate.high is None:
+def _brackets(estimate: Estimate | None) -> str:
+    if estimate is None or estimate.low is None or estimate.high is None:
         return ""
     return f"{estimate.low:.4f} to {estimate.high:.4f}"
+
+
+def _short(p: float | None) -> float | None:
+    return None if p is None else float(f"{p:.2g}")
 
 
 def _signed(estimate: Estimate | None) -> str:

@@ -87,6 +87,13 @@ def coverage(lists: Lists, items: int, cuts: Sequence[int]) -> dict[str, float]:
     return result
 
 
+def expected_hits(lists: Lists, truth: Histories, cuts: Sequence[int], ties: Ties) -> Floats:
+    """float64[people, cuts]: how many relevant items are to be expected in each list's first k."""
+    hit = expected(found(lists, truth), lists, ties).hit
+    within = np.arange(1, lists.shape[1] + 1)[:, None] <= np.asarray(cuts)
+    return np.asarray(hit @ within.astype(np.float64))
+
+
 def found(lists: Lists, truth: Histories) -> npt.NDArray[np.bool_]:
     """bool[people, k]: whether the item at each rank is in the person's truth.
 

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
-import numpy as np
+import pyarrow as pa
 
 from segue.domain.items import Items
 from segue.domain.recommender import Recommender
-from segue.domain.requests import Histories
-from segue.measure.bootstrap import Estimate, estimates, resampled_means
+from segue.measure.bootstrap import Estimate
+from segue.measure.compared import compared
 from segue.measure.familiarity import Familiarity
-from segue.measure.heldout import Drawn, HeldBack, HeldOut, findable
-from segue.measure.lists import Floats
-from segue.measure.metrics import accuracy, coverage, novelty
-from segue.measure.ranking import Ranking, rank
+from segue.measure.heldout import Drawn, Findable, HeldBack, HeldOut, findable
+from segue.measure.measured import Background, Measured, measure, measure_items
+from segue.measure.ranking import rank
 from segue.measure.settings import EvaluationSettings
+from segue.measure.slices import Part, parts
 from segue.measure.tied import ties
-from segue.measure.ties import Ties
 
-PEOPLE = 50_000  # whose metrics are computed at once
+FEW = 50  # people, below which a slice says that it has few
 
 Advance = Callable[[str, float], None]
 
 
 class ModelResult(msgspec.Struct, frozen=True):
-    """What one model reached. `differences` are to the baseline, over the same people; empty for the baseline."""
+    """What one model reached.
+
+    `differences` are to the baseline, over the same people, `p_values` theirs by paired permutation, not yet corrected
+    for their number, and `detectable` the smallest difference that these people would show 8 times in 10. All three are
+    empty for the baseline.
+    """
 
     model: str
     metrics: dict[str, Estimate]
@@ -35,6 +40,26 @@ class ModelResult(msgspec.Struct, frozen=True):
     microseconds_per_person: float
     bytes: int
     fit_seconds: float | None = None
+    p_values: dict[str, float] = {}
+    detectable: dict[str, float] = {}
+
+
+class SlicedModel(msgspec.Struct, frozen=True):
+    """What one model reached in one part of a slice."""
+
+    model: str
+    metrics: dict[str, Estimate]
+    differences: dict[str, Estimate]
+
+
+class SliceResult(msgspec.Struct, frozen=True):
+    """One part of a slice: how many people it has, whether these are few, and every model on it."""
+
+    slice: str
+    part: str
+    people: int
+    few: bool
+    models: tuple[SlicedModel, ...]
 
 
 class Evaluation(msgspec.Struct, frozen=True):
@@ -51,6 +76,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     baseline: str | None
     settings: EvaluationSettings
     split: HeldBack | None = None
+    slices: tuple[SliceResult, ...] = ()
 
 
 def evaluate(
@@ -61,42 +87,50 @@ def evaluate(
     *,
     split: Drawn | None = None,
     familiarity: Familiarity | None = None,
+    content: pa.Table | None = None,
+    users: Mapping[str, Sequence[Any]] | None = None,
     fit_seconds: Mapping[str, float] | None = None,
     progress: Advance | None = None,
 ) -> Evaluation:
     """Rank all items for every person of `test` with every model, and measure the lists.
 
-    `items` is the vocabulary of `test` (and of `familiarity`, without which there is no novelty). With
-    `settings.seen == "excluded"` lists have no item of the person's own history, and such items do not count as
-    something to find; people for whom nothing is left to find are left out. An item counts once a person, however
-    often it occurs. Events on items and of people that the training part never saw are not in `test`: a split leaves
-    them out, and `split` carries the count of them into the result. A model that knows fewer items than the training
-    part (one that was trained elsewhere) is held to all of the truth, and misses what it does not know.
-    Raises DataError where nobody is left.
+    `items` is the vocabulary of `test`, of `familiarity`, without which there is no novelty, and of `content`
+    (`engines.content`), without which there are no categories. `users` has columns to slice by, one value a person of
+    `test`. With `settings.seen == "excluded"` lists have no item of the person's own history, and such items do not
+    count as something to find; people for whom nothing is left to find are left out. An item counts once a person,
+    however often it occurs. Events of people that the training part never saw are not in `test`, and those on items
+    that it never saw only where they count: a split leaves them out, and `split` carries the count of them into the
+    result. A model that knows fewer items than the training part (one that was trained elsewhere) is held to all of the
+    truth, and misses what it does not know. Scores that are equal are measured in expectation (`measure.ties`).
+    Raises DataError where nobody is left, or where the data lack what a metric or slice goes by.
     """
     settings = settings or EvaluationSettings()
     people = findable(test, len(items), settings.seen)
-    measured: dict[str, _Measured] = {}
+    background = Background(len(items), familiarity, content)
+    metrics = background.metrics(settings)
+    columns = {name: [values[row] for row in people.rows.tolist()] for name, values in (users or {}).items()}
+    sliced = parts(settings.slices, people, background, columns)
+    held = _Held(people, items, background, settings, metrics, sliced)
+    measured: dict[str, _OfModel] = {}
     for number, (name, recommender) in enumerate(recommenders.items()):
         done = _part_of(progress, f"ranking: {name}", number / len(recommenders), 1 / len(recommenders))
-        ranking = rank(recommender, people, items, max(settings.k), seen=settings.seen, progress=done)
-        tied = ties(recommender, people, items, ranking, seen=settings.seen)
-        measured[name] = _measure(ranking, tied, people.truth, len(items), settings, familiarity)
+        measured[name] = held.measured(recommender, done)
     baseline = settings.baseline if settings.baseline in measured else None
-    intervals = _intervals(measured, baseline, settings)
-    results = (
-        ModelResult(
-            model=name,
-            metrics=intervals[name][0] | part.coverage,
-            differences=intervals[name][1],
-            microseconds_per_person=part.microseconds,
-            bytes=recommenders[name].nbytes,
-            fit_seconds=(fit_seconds or {}).get(name),
-        )
-        for name, part in measured.items()
-    )
+    results = compared({name: found.whole for name, found in measured.items()}, baseline, settings)
     return Evaluation(
-        models=tuple(results),
+        models=tuple(
+            ModelResult(
+                name,
+                found.metrics,
+                found.differences,
+                measured[name].microseconds,
+                recommenders[name].nbytes,
+                (fit_seconds or {}).get(name),
+                found.p_values,
+                found.detectable,
+            )
+            for name, found in results.items()
+        ),
         people=len(people.truth),
         items=len(items),
         without_truth=people.without_truth,
@@ -104,60 +138,53 @@ def evaluate(
         baseline=baseline,
         settings=settings,
         split=HeldBack.of(split) if split else None,
+        slices=tuple(
+            _slice(part, {name: found.parts[place] for name, found in measured.items()}, baseline, settings)
+            for place, part in enumerate(sliced)
+        ),
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Measured:
-    """Per-person values of one model, float64[people, names], and what belongs to the model as a whole."""
-
-    names: tuple[str, ...]
-    values: Floats
-    coverage: dict[str, Estimate]
+@dataclass(frozen=True)
+class _OfModel:
+    whole: Measured
+    parts: list[Measured]
     microseconds: float
 
 
-def _measure(
-    ranking: Ranking, tied: Ties, truth: Histories, items: int, settings: EvaluationSettings, known: Familiarity | None
-) -> _Measured:
-    parts: list[Floats] = []
-    names: tuple[str, ...] = ()
-    for start in range(0, len(truth), PEOPLE):
-        lists = ranking.lists[start : start + PEOPLE]
-        values = accuracy(lists, truth.rows(start, start + PEOPLE), settings.k, tied.rows(start, start + PEOPLE))
-        if known is not None:
-            values |= novelty(lists, known, settings.k)
-        names = tuple(values)
-        parts.append(np.column_stack(list(values.values())))
-    covered = {name: Estimate(value) for name, value in coverage(ranking.lists, items, settings.k).items()}
-    return _Measured(names, np.concatenate(parts), covered, ranking.microseconds_per_person)
+@dataclass(frozen=True)
+class _Held:
+    """What every model is held to."""
+
+    people: Findable
+    items: Items
+    background: Background
+    settings: EvaluationSettings
+    metrics: tuple[str, ...]
+    sliced: list[Part]
+
+    def measured(self, recommender: Recommender, progress: Callable[[float], None] | None) -> _OfModel:
+        """One model's lists, made, measured and left behind."""
+        cuts, seen = self.settings.k, self.settings.seen
+        ranking = rank(recommender, self.people, self.items, max(cuts), seen=seen, progress=progress)
+        tied = ties(recommender, self.people, self.items, ranking, seen=seen)
+        whole = measure(ranking.lists, tied, self.people, self.background, self.metrics, cuts)
+        found = [
+            measure_items(ranking.lists, tied, self.people, part.items, cuts)
+            if part.items is not None
+            else whole.of(part.people)
+            for part in self.sliced
+        ]
+        return _OfModel(whole, found, ranking.microseconds_per_person)
 
 
-_Named = dict[str, Estimate]
-
-
-def _intervals(
-    measured: Mapping[str, _Measured], baseline: str | None, settings: EvaluationSettings
-) -> dict[str, tuple[_Named, _Named]]:
-    """Each model's metrics and its differences to the baseline, all from the same resamples of the people."""
-    if not measured:
-        return {}
-    values = np.concatenate([part.values for part in measured.values()], axis=1)
-    resampled = resampled_means(values, settings.bootstrap, settings.seed)
-    widths = np.cumsum([0, *(len(part.names) for part in measured.values())])
-    places = {name: slice(widths[row], widths[row + 1]) for row, name in enumerate(measured)}
-    base = places[baseline] if baseline is not None else None
-    result = {}
-    for name, place in places.items():
-        names = measured[name].names
-        own = estimates(values[:, place], resampled[:, place], settings.confidence)
-        differences: list[Estimate] = []
-        if base is not None and name != baseline:
-            differences = estimates(
-                values[:, place] - values[:, base], resampled[:, place] - resampled[:, base], settings.confidence
-            )
-        result[name] = dict(zip(names, own, strict=True)), dict(zip(names, differences, strict=False))
-    return result
+def _slice(
+    part: Part, found: Mapping[str, Measured], baseline: str | None, settings: EvaluationSettings
+) -> SliceResult:
+    people = max((len(each.values) for each in found.values()), default=0)
+    results = compared(found, baseline, settings)
+    models = tuple(SlicedModel(name, each.metrics, each.differences) for name, each in results.items())
+    return SliceResult(part.slice, part.name, people, people < FEW, models)
 
 
 def _part_of(progress: Advance | None, label: str, start: float, share: float) -> Callable[[float], None] | None:

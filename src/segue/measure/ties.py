@@ -35,6 +35,10 @@ class Ties:
         """The people from `start` to `stop`."""
         return Ties(self.scores[start:stop], self.behind[start:stop], self.missed.rows(start, stop))
 
+    def select(self, rows: npt.NDArray[np.integer]) -> Ties:
+        """The given people."""
+        return Ties(self.scores[rows], self.behind[rows], self.missed.select(rows))
+
     def only(self, wanted: npt.NDArray[np.bool_]) -> Ties:
         """The same where only the items that are True in `wanted` bool[items] are relevant."""
         return Ties(self.scores, self.behind, only(self.missed, wanted))

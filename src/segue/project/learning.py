@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,17 @@ from segue.domain.decisions import CANDIDATES_KEPT
 from segue.domain.errors import DeclarationError, SegueError, UnknownName, unknown
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from segue.data.lake.lake import Snapshot
     from segue.data.split.split import Split
     from segue.domain.catalog import Item
     from segue.domain.recommender import Recommender
+    from segue.engines.engine import Dataset
     from segue.find.sources import Sources
     from segue.measure.leaderboard import Leaderboard
+    from segue.measure.settings import EvaluationSettings
     from segue.operate.train import TrainedModel
     from segue.recommendations import Recommendations
     from segue.results import Fitted, Listed
@@ -72,13 +78,14 @@ class Learning(Workspace):
         if method == "files":
             return self._split_by_files(self.snapshot(as_of))
         prepared = self.engine.prepare(self.dataset(self.snapshot(as_of)), Key.USER)
+        counting = _counting(prepared, said)
         match method:
             case "time":
-                return splits.split_by_time(prepared, said.test_days, said.test_fraction)
+                return splits.split_by_time(prepared, said.test_days, said.test_fraction, counting=counting)
             case "last":
-                return splits.split_last(prepared, said.last)
+                return splits.split_last(prepared, said.last, counting=counting)
             case _:
-                return splits.split_random(prepared, said.test_fraction, said.seed)
+                return splits.split_random(prepared, said.test_fraction, said.seed, counting=counting)
 
     def fit(self, models: Sequence[str], split: Split, *, progress: Advance = silent) -> Fitted:
         """Train models on the training part of a split, without saving them; seconds by name beside."""
@@ -97,12 +104,13 @@ class Learning(Workspace):
         models: Sequence[str] = (),
         *,
         split: str | None = None,
+        slices: Sequence[str] = (),
         as_of: datetime | None = None,
         progress: Advance = silent,
     ) -> Leaderboard:
         """Train on the past part of the log, rank all items, and hold the lists against what people did next.
 
-        Where `as_of` is given, on what was received by then.
+        Where `as_of` is given, on what was received by then. `slices` are told beside those of [evaluation].
 
         The baseline of [evaluation] takes part whether it is named or not, so that every model is compared with it.
         """
@@ -111,6 +119,9 @@ class Learning(Workspace):
         from segue.measure.offline import evaluate
 
         said = self.declaration.evaluation
+        said = msgspec.structs.replace(
+            said, split=split or said.split, slices=tuple(dict.fromkeys([*said.slices, *slices]))
+        )
         names = self._with_baseline(models)
         parts = self.split(split, as_of)
         fitted = self.fit(names, parts, progress=progress)
@@ -118,9 +129,11 @@ class Learning(Workspace):
             fitted.models,
             parts.test,
             parts.train.items,
-            said if split is None else msgspec.structs.replace(said, split=split),
+            said,
             split=parts,
             familiarity=familiarity(parts.train),
+            content=parts.train.content,
+            users=self._columns_of_users(self.snapshot(as_of), parts) if said.slices else None,
             fit_seconds=fitted.seconds,
             progress=progress,
         )
@@ -211,6 +224,14 @@ class Learning(Workspace):
         surface = Surface(sources=tuple(sources.models), k=k)
         return Recommendations(decide(surface, sources, ask), sources.catalog, title)
 
+    def _columns_of_users(self, snapshot: Snapshot, split: Split) -> dict[str, list[Any]]:
+        """What the users' table says of each person who is judged; nothing of visitors."""
+        rows = snapshot.users().select("id", "attributes").collect().rows()
+        users = {f"u:{name}": msgspec.json.decode(said or "{}") for name, said in rows}
+        names = {name for said in users.values() for name in said}
+        people = [users.get(key, {}) for key in snapshot.person_ids.take(split.test.people)]
+        return {name: [_plain(person.get(name)) for person in people] for name in sorted(names)}
+
     def _split_by_files(self, snapshot: Snapshot) -> Split:
         from segue.data.ingest.ingest import batches_of
         from segue.data.interactions import interactions
@@ -231,7 +252,7 @@ class Learning(Workspace):
             self.engine.prepare(interactions(snapshot, said.events, cache, batches, people), Key.USER)
             for batches in (set(learned) - set(held), held)
         ]
-        return split_files(parts[0], parts[1])
+        return split_files(parts[0], parts[1], counting=_counting(parts[0], said.evaluation))
 
     def _with_baseline(self, models: Sequence[str]) -> list[str]:
         baseline = self.declaration.evaluation.baseline
@@ -275,3 +296,30 @@ def _labels(item: Item, attribute: str) -> tuple[str, ...]:
         return item.categories
     value = item.attributes.get(attribute)
     return () if value is None else tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+
+
+def _counting(prepared: Dataset, said: EvaluationSettings) -> npt.NDArray[np.bool_] | None:
+    """The items that count though nobody had them in the training part, where they are to."""
+    from segue.engines.content import described
+
+    if said.new_items == "left_out":
+        return None
+    if prepared.content is None:
+        raise DeclarationError(
+            'new items count (new_items = "counted") where the catalog describes them, and there is no catalog',
+            where=f"{FILE} [evaluation]",
+            mend="name its files under [items], or leave new_items out",
+        )
+    return described(prepared.content)
+
+
+def _plain(value: object) -> str | float | None:
+    """A value to slice by: a number where it is one, lists by their members, all else as text."""
+    if value is None or value == "":
+        return None
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if isfinite(number) else text

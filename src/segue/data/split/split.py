@@ -7,7 +7,7 @@ are judged are copied, 17 bytes each: histories lie end to end, and those of som
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,10 @@ from segue.engines.engine import Dataset, Key
 
 DAY_US: Final = 86_400_000_000
 
+Counting: TypeAlias = npt.NDArray[np.bool_] | None
+"""bool[items]: items that may judge though nobody had them in the training part, such as those that the catalog
+describes (`engines.content.described`); None for none of them."""
+
 
 @dataclass(frozen=True)
 class Held:
@@ -27,7 +31,8 @@ class Held:
 
     people     int32 person codes, ascending
     histories  what each person did in the training part, oldest first, in `dataset.items` codes
-    truth      what each person then did, without items that the training part never saw; never empty
+    truth      what each person then did, without items that the training part never saw (those of `counting` stay);
+               never empty
     now        the moment that is asked at, microseconds since 1970 UTC; None where the data have no times
 
     Both are copies, of these people's rows only: item (4 bytes), weight (4), time (8) and type (1) of each.
@@ -45,7 +50,8 @@ class Split:
 
     Every row of the data is either in `train` or one of the `test_rows`. `left_out` counts the test rows that judge
     nobody, by reason: "new person" (nothing of theirs is in the training part) and "new item" (nobody did anything with
-    it in the training part, so no model knows it). `description` says in words what is held back.
+    it in the training part, so no model of what people do knows it; unless it is one of `counting`). `description` says
+    in words what is held back.
     """
 
     train: Dataset
@@ -56,12 +62,15 @@ class Split:
     left_out: dict[str, int] = field(default_factory=dict)
 
 
-def split_by_time(prepared: Dataset, test_days: float | None = None, fraction: float | None = None) -> Split:
+def split_by_time(
+    prepared: Dataset, test_days: float | None = None, fraction: float | None = None, *, counting: Counting = None
+) -> Split:
     """Everything from one moment on is held back: the last `test_days`, or the last `fraction` of the events.
 
     `prepared` is prepared by user. The moment is the same for everybody, so nothing is learned from anybody's future.
     Without `test_days` and `fraction`, a fifth of the events is held back. Events of one moment stay together: the
     share that is held back is the nearest to `fraction` that the times allow, and the description says which it is.
+    Of `counting` see `Split`; it means the same in all splits.
     """
     rows = _rows(prepared)
     _needs_times(prepared, rows)
@@ -74,10 +83,10 @@ def split_by_time(prepared: Dataset, test_days: float | None = None, fraction: f
         fraction = _share(fraction if fraction is not None else 0.2)
         cut = _moment(rows.time, fraction)
         words = _last_share(float((rows.time >= cut).mean()), fraction)
-    return _split(prepared, rows, rows.time >= cut, "time", words, cut)
+    return _split(prepared, rows, rows.time >= cut, "time", words, cut, counting)
 
 
-def split_last(prepared: Dataset, k: int = 1) -> Split:
+def split_last(prepared: Dataset, k: int = 1, *, counting: Counting = None) -> Split:
     """The last `k` different items of each person are held back: the longest end of the history that has no more.
 
     A history `a b a c c` ends, at k = 1, in `c c`, and at k = 2 in `a c c`. Nothing after the cut is learned from or in
@@ -102,10 +111,10 @@ def split_last(prepared: Dataset, k: int = 1) -> Split:
             mend="leave fewer out" if k > 1 else "split in another way",
         )
     words = "each person's last " + ("item is" if k == 1 else f"{k} different items are") + " held back"
-    return _split(prepared, rows, held, "last", words, rows.now)
+    return _split(prepared, rows, held, "last", words, rows.now, counting)
 
 
-def split_random(prepared: Dataset, fraction: float = 0.2, seed: int = 0) -> Split:
+def split_random(prepared: Dataset, fraction: float = 0.2, seed: int = 0, *, counting: Counting = None) -> Split:
     """A share of each person's items is held back, drawn by a hash of seed, person and item; at least one stays.
 
     All events of a person with an item go together, and the draw depends on nothing but the seed and the two codes.
@@ -114,10 +123,10 @@ def split_random(prepared: Dataset, fraction: float = 0.2, seed: int = 0) -> Spl
     rows = _rows(prepared)
     held = _drawn(rows, fraction, seed)
     words = f"{100 * fraction:.3g}% of each person's items are held back, drawn with seed {seed}"
-    return _split(prepared, rows, held, "random", words, rows.now)
+    return _split(prepared, rows, held, "random", words, rows.now, counting)
 
 
-def split_files(train: Dataset, test: Dataset) -> Split:
+def split_files(train: Dataset, test: Dataset, *, counting: Counting = None) -> Split:
     """Learn from some files, judge by others: two datasets of one snapshot, both prepared by user."""
     if train.items != test.items or train.users != test.users or train.types != test.types:
         raise DataError(
@@ -126,8 +135,8 @@ def split_files(train: Dataset, test: Dataset) -> Split:
         )
     rows, future = _rows(train), _rows(test)
     nothing = np.zeros(len(rows.item), np.bool_)
-    held, left_out = _held(rows, nothing, future, np.ones(len(future.item), np.bool_), rows.now)
-    words = "the events of other files are held back"
+    held, left_out = _held(rows, nothing, future, np.ones(len(future.item), np.bool_), rows.now, counting)
+    words = "the events of other files are held back" + _aside(counting)
     return Split(View(train, rows.offsets, nothing, "files"), held, "files", words, test.rows, left_out)
 
 
@@ -136,18 +145,35 @@ def allowed(prepared: Dataset) -> tuple[str, ...]:
     return _allowed(_rows(prepared))
 
 
-def _split(prepared: Dataset, rows: Rows, test: npt.NDArray[np.bool_], name: str, words: str, now: int | None) -> Split:
-    held, left_out = _held(rows, test, rows, test, now)
+def _split(
+    prepared: Dataset,
+    rows: Rows,
+    test: npt.NDArray[np.bool_],
+    name: str,
+    words: str,
+    now: int | None,
+    counting: Counting,
+) -> Split:
+    held, left_out = _held(rows, test, rows, test, now, counting)
     view = View(prepared, rows.offsets, test, words)
-    return Split(view, held, name, words, int(test.sum()), left_out)
+    return Split(view, held, name, words + _aside(counting), int(test.sum()), left_out)
+
+
+def _aside(counting: Counting) -> str:
+    return "" if counting is None else "; items of the catalog count though nobody had them before"
 
 
 def _held(
-    past: Rows, away: npt.NDArray[np.bool_], future: Rows, test: npt.NDArray[np.bool_], now: int | None
+    past: Rows,
+    away: npt.NDArray[np.bool_],
+    future: Rows,
+    test: npt.NDArray[np.bool_],
+    now: int | None,
+    counting: Counting,
 ) -> tuple[Held, dict[str, int]]:
     """The people to judge by: `past` without `away` is what is known of them, `future` where `test` what they did."""
     users, items = len(past.offsets) - 1, past.items
-    known_items = np.zeros(items, np.bool_)
+    known_items = np.zeros(items, np.bool_) if counting is None else counting.copy()
     known_items[past.item[~away]] = True
     has_past = np.bincount(past.user[~away], minlength=users) > 0
     place = np.flatnonzero(test)
