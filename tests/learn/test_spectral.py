@@ -74,10 +74,18 @@ def test_sharpened_eigenvalues(powers_of: tuple[float, float, float]) -> None:
     assert np.allclose(found, off_diagonal(unsharpened) + off_diagonal(taken), atol=1e-4 * expected.max())
 
 
-def test_without_a_filter_it_is_its_neighbours_alone() -> None:
-    model = fitted(sharpness=0, alpha=0)
-    assert model.sources.shape == model.targets.shape == (25, 0)
-    assert (model.scores(EACH) >= 0).all()
+def test_without_a_filter_the_eigenvectors_take_nothing_away() -> None:
+    few, many = (fitted(sharpness=0, alpha=0, factors=factors).scores(EACH) for factors in (1, 25))
+    assert np.allclose(off_diagonal(few), off_diagonal(many), atol=1e-5)
+
+
+def test_what_is_not_kept_is_what_the_eigenvectors_say() -> None:
+    whole, few, one = (
+        fitted(sharpness=0, factors=n, k=k, target_power=0.5).scores(EACH) for n, k in ((25, 25), (25, 1), (1, 1))
+    )
+    assert np.allclose(off_diagonal(few), off_diagonal(whole), atol=1e-5)
+    nearest = off_diagonal(whole).argmax(axis=1)  # is kept, and exact
+    assert np.allclose(one[np.arange(25), nearest], whole[np.arange(25), nearest], atol=1e-5)
 
 
 def test_reasons_sum_by_weight() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -20,17 +21,20 @@ from segue.engines.mapped import Mapped
 from segue.engines.memory import available_bytes, refuse_beyond_memory
 from segue.learn.eigen import leading, space
 from segue.learn.gram import Chosen, ItemCounts, choose
-from segue.learn.item_knn import NeighbourItems
 from segue.learn.learner import Learner, Validate, refuse_empty
-from segue.learn.neighbours import Near, Pairs, Worth, neighbours, pairs_of
+from segue.learn.neighbours import Pairs, Worth, neighbours, pairs_of
 from segue.learn.ranges import Choice, Range, Real, Whole
 from segue.learn.rows import Rows, weighed
 from segue.learn.scored import Parts, ScoredByParts
 from segue.learn.similarity import Terms
 
 START, STOP, SUMS = "start", "stop", "sums"
+NUMBERS = 4_000_000  # gathered at a time
 BATCHES = 32  # of rows of about the same number of pairs
+NARROW = 2**31
+
 Floats = npt.NDArray[np.float32]
+Lists = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], Floats]
 
 
 class Spectral(Learner, frozen=True):
@@ -44,7 +48,7 @@ class Spectral(Learner, frozen=True):
     source_power = target_power = 0.5, sharpness = 0, alpha = 0.3, factors = 256.
 
     factors    eigenvectors that are filtered
-    k          neighbours of each item that A keeps; the eigenvectors are those of all of A
+    k          neighbours of each item of which A is kept as it is; of the others, what the eigenvectors say
     person_power  how much long histories are discounted
     source_power  how much is taken from items of the history that many people have
     target_power  the same of the items that are scored; smaller recommends what is popular
@@ -76,7 +80,7 @@ class Spectral(Learner, frozen=True):
     }
 
     factors: Annotated[int, msgspec.Meta(ge=1, le=2048)] = 128
-    k: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
+    k: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 400
     person_power: Annotated[float, msgspec.Meta(ge=0)] = 0.6
     source_power: Annotated[float, msgspec.Meta(ge=0)] = 0.5
     target_power: Annotated[float, msgspec.Meta(ge=0)] = 0.25
@@ -97,27 +101,41 @@ class Spectral(Learner, frozen=True):
         graph = Degrees(self.weighting, self.person_power, self.source_power, self.target_power)
         worth = engine.map(Worth(chosen, graph, self.max_history), engine.prepare(dataset, Key.USER))
         pairs = pairs_of(worth, len(chosen))
-        near = _placed(chosen, len(canonical), *neighbours(engine, dataset, pairs, graph, k))
-        sources, targets = (np.zeros((len(canonical), 0), np.float32) for _ in range(2))
-        if self.sharpness > 0 or self.alpha > 0:
-            sources, targets = self._factors(chosen, len(canonical), *_spectrum(engine, dataset, pairs, self))
-        return SpectralItems(canonical, *near, self.weighting, sources, targets)
+        places, likeness = neighbours(engine, dataset, pairs, graph, k)
+        values, vectors = _spectrum(engine, dataset, pairs, self)
+        cut = (places != UNKNOWN).all(axis=1) & (len(chosen) - 1 > k)
+        sources, targets = self._sides(chosen, vectors)
+        _take_away(likeness, places, sources * np.where(cut[:, None], values, 0).astype(np.float32), targets)
+        near = _placed(chosen, len(canonical), places, likeness)
+        filtered = self._filtered(chosen, len(canonical), values, vectors, cut)
+        return SpectralItems(canonical, *near, self.weighting, *filtered)
 
-    def _factors(
-        self, chosen: Chosen, items: int, values: npt.NDArray[np.float64], vectors: Floats
-    ) -> tuple[Floats, Floats]:
-        """Two float32[items, n] whose product is added to the neighbours."""
+    def _sides(self, chosen: Chosen, vectors: Floats, shift: float = 0.0) -> tuple[Floats, Floats]:
+        """D^(1/2 - source_power - shift) V and D^(1/2 - target_power + shift) V."""
         people = chosen.people.astype(np.float64)[:, None]
-        taken = -self.sharpness * values * values / values.max(initial=1e-300)
-        filters = [(taken, 0.0)] if self.sharpness > 0 else []
+        source, target = 0.5 - self.source_power - shift, 0.5 - self.target_power + shift
+        return (people**source * vectors).astype(np.float32), (people**target * vectors).astype(np.float32)
+
+    def _filtered(
+        self,
+        chosen: Chosen,
+        items: int,
+        values: npt.NDArray[np.float64],
+        vectors: Floats,
+        cut: npt.NDArray[np.bool_],
+    ) -> tuple[Floats, Floats]:
+        """Two float32[items, n] whose product is the filter of the leading eigenvectors.
+
+        Where neighbours were `cut` off it has the eigenvalues themselves as well, for the neighbours have them not.
+        """
+        sources, targets = self._sides(chosen, vectors)
+        taken = self.sharpness * values * values / values.max(initial=1e-300)
+        sources *= np.where(cut[:, None], values - taken, -taken).astype(np.float32)
         if self.alpha > 0:  # Shen et al., equation 12: D^-1/2 V V' D^1/2
-            filters.append((np.full(len(values), self.alpha), 0.5))
-        sources, targets = [], []
-        for gains, shift in filters:
-            sources.append(people ** (0.5 - self.source_power - shift) * vectors * gains)
-            targets.append(people ** (0.5 - self.target_power + shift) * vectors)
-        both = np.zeros((2, items, sources[0].shape[1] * len(sources)), np.float32)
-        both[0, chosen.positions], both[1, chosen.positions] = np.hstack(sources), np.hstack(targets)
+            more = self._sides(chosen, vectors * np.float32(self.alpha), 0.5)[0], self._sides(chosen, vectors, 0.5)[1]
+            sources, targets = np.hstack([sources, more[0]]), np.hstack([targets, more[1]])
+        both = np.zeros((2, items, sources.shape[1]), np.float32)
+        both[0, chosen.positions], both[1, chosen.positions] = sources, targets
         return both[0], both[1]
 
     def _refuse_beyond_memory(self, items: int, k: int) -> None:
@@ -157,46 +175,48 @@ class Degrees:
 
 @dataclass(frozen=True, eq=False)
 class SpectralItems(ScoredByParts):
-    """Item neighbours, and a product of two tall matrices over all items. Both are linear in the history.
+    """A product of two tall matrices over all items, and neighbours for what is not in it. Both are linear.
 
-    neighbours  int32[items, k]    canonical positions, nearest first, -1 where there are fewer
-    likeness    float32[items, k]  0 where there are fewer
-    sources  float32[items, n]  what each item of a history adds to n numbers of the person
-    targets  float32[items, n]  what these numbers add to the score of each item
+    starts      int64[items + 1]   where the neighbours of each item begin
+    neighbours  int32[n]           canonical positions, ascending for each item
+    likeness    float32[n]         what they have beyond the product, negative or positive
+    sources     float32[items, m]  what each item of a history adds to m numbers of the person
+    targets     float32[items, m]  what these numbers add to the score of each item
 
     >>> from segue.domain.items import Items
     >>> from segue.domain.requests import Histories
-    >>> near, likeness = np.array([[1], [0]], np.int32), np.array([[0.5], [0.5]], np.float32)
+    >>> near, likeness = np.array([1, 0], np.int32), np.array([0.5, 0.5], np.float32)
     >>> tall = np.array([[1], [-1]], np.float32)
-    >>> model = SpectralItems(Items(["x", "y"]), near, likeness, "log", tall, tall)
+    >>> model = SpectralItems(Items(["x", "y"]), np.array([0, 1, 2]), near, likeness, "log", tall, tall)
     >>> model.scores(Requests(Histories.of([[0]]))).tolist()
     [[1.0, -0.5]]
     """
 
+    starts: npt.NDArray[np.int64]
     neighbours: npt.NDArray[np.int32]
     likeness: Floats
     weighting: Literal["none", "log"]
     sources: Floats
     targets: Floats
 
-    def score_rows(self, rows: Rows, requests: Requests) -> Floats:
-        scores = self._near.score_rows(rows, requests)
-        if not self.sources.shape[1]:
-            return scores
-        worth = weighed(rows.weights, self.weighting)
-        history = _sparse(rows.offsets, rows.codes, worth.astype(np.float32), len(self.items))
-        scores += (history @ self.sources) @ self.targets.T
+    def score_rows(self, rows: Rows, requests: Requests) -> Floats:  # noqa: ARG002
+        worth = weighed(rows.weights, self.weighting).astype(np.float32)
+        history = _sparse(rows.offsets, rows.codes, worth, len(self.items))
+        scores: Floats = (history @ self.sources) @ self.targets.T
+        near = history @ self._graph
+        numbers = np.repeat(np.arange(len(rows)), np.diff(near.indptr))
+        scores[numbers, near.indices] += near.data
         return scores
 
     def parts(self, requests: Requests, items: npt.NDArray[np.int32]) -> Parts:
-        history, parts = self._near.parts(requests, items)
-        worth = weighed(self.rows(requests).weights, self.weighting)
-        both = self.sources[history].astype(np.float64) @ self.targets[items].T.astype(np.float64)
-        return history, parts + worth[:, None] * both
+        rows = self.rows(requests)
+        near = self._graph[rows.codes].tocsc()[:, items].toarray()
+        both = self.sources[rows.codes].astype(np.float64) @ self.targets[items].T.astype(np.float64)
+        return rows.codes, weighed(rows.weights, self.weighting)[:, None] * (near + both)
 
-    @property
-    def _near(self) -> NeighbourItems:
-        return NeighbourItems(self.items, self.neighbours, self.likeness, self.weighting)
+    @cached_property
+    def _graph(self) -> Any:
+        return _sparse(self.starts, self.neighbours, self.likeness, len(self.items))
 
 
 Spectral.recommender = SpectralItems
@@ -261,18 +281,31 @@ def _runs(offsets: npt.NDArray[np.integer], dataset: Dataset) -> Mapped:
     return Mapped(batches, batches[0].schema, dataset)
 
 
-def _placed(chosen: Chosen, items: int, places: npt.NDArray[np.int32], values: Floats) -> Near:
-    """Neighbours in canonical positions, of all items; none of those that were not chosen."""
-    near = np.full((items, places.shape[1]), UNKNOWN, np.int32)
-    likeness = np.zeros(near.shape, np.float32)
-    near[chosen.positions] = np.where(places == UNKNOWN, UNKNOWN, chosen.positions[places])
-    likeness[chosen.positions] = values
-    return near, likeness
+def _take_away(likeness: Floats, places: npt.NDArray[np.int32], sources: Floats, targets: Floats) -> None:
+    """Leave of each item's likeness what the product of `sources` and `targets` does not say already."""
+    lines = max(1, NUMBERS // max(1, places.shape[1] * sources.shape[1]))
+    for start in range(0, len(places), lines):
+        part = slice(start, start + lines)
+        told = np.einsum("if,ikf->ik", sources[part], targets[places[part]])
+        likeness[part] -= np.where(places[part] == UNKNOWN, np.float32(0), told)
+
+
+def _placed(chosen: Chosen, items: int, places: npt.NDArray[np.int32], values: Floats) -> Lists:
+    """Neighbours in canonical positions, of all items, ascending; none of those that were not chosen."""
+    known = (places != UNKNOWN) & (values != 0)
+    sources = np.repeat(chosen.positions, known.sum(axis=1))
+    near, likeness = chosen.positions[places[known]], values[known]
+    order = np.lexsort((near, sources))
+    starts = np.zeros(items + 1, np.int64)
+    np.cumsum(np.bincount(sources, minlength=items), out=starts[1:])
+    return starts, near[order], likeness[order]
 
 
 def _sparse(
     offsets: npt.NDArray[np.integer], codes: npt.NDArray[np.int32], values: npt.NDArray[np.float32], width: int
 ) -> Any:
+    """A sparse matrix; SciPy copies codes to be as wide as offsets, so these are made as narrow as they may be."""
     from scipy.sparse import csr_array
 
-    return csr_array((values, codes, offsets), shape=(len(offsets) - 1, width))
+    narrow = offsets.astype(np.int32) if offsets[-1] < NARROW else offsets
+    return csr_array((values, codes, narrow), shape=(len(offsets) - 1, width))
