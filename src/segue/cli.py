@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from segue.commands import data, explore, identity, lake, models, pairs, quality, report, service, tune, world
+from segue.commands import compare, data, explore, identity, lake, models, pairs, quality, report, service, tune, world
 from segue.commands.shell import Place, Refusing
 
 
@@ -29,7 +29,7 @@ def main(ctx: click.Context, folder: Path) -> None:
     ctx.obj = Place(folder)
 
 
-for _room in (data, quality, explore, identity, lake, models, pairs, report, service, tune, world):
+for _room in (data, quality, explore, identity, lake, models, compare, pairs, report, service, tune, world):
     for _command in _room.COMMANDS:
         main.add_command(_command)
 

@@ -100,6 +100,16 @@ class Recommendations:
         return f"<h4>{escape(self.title)}</h4>{note}<table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table>"
 
 
+def refuse_format(path: Path, more: tuple[str, ...] = ()) -> None:
+    """A `SegueError` where a file has none of the endings that rows, or `more`, can be written to."""
+    if path.suffix not in (*more, *FORMATS):
+        raise SegueError(
+            f"'{path.suffix}' is not a format that this can be written in",
+            where=str(path),
+            mend=f"give the file one of the endings {', '.join((*more, *FORMATS))}",
+        )
+
+
 class writer:  # noqa: N801 - reads as a verb: `with writer(path, like) as write`
     """Write batches of rows of one shape to a .csv, .jsonl or .parquet file: it is there whole, or not at all.
 
@@ -107,12 +117,7 @@ class writer:  # noqa: N801 - reads as a verb: `with writer(path, like) as write
     """
 
     def __init__(self, path: Path, like: Mapping[str, Any]) -> None:
-        if path.suffix not in FORMATS:
-            raise SegueError(
-                f"'{path.suffix}' is not a format that lists can be written in",
-                where=str(path),
-                mend=f"give the file one of the endings {', '.join(FORMATS)}",
-            )
+        refuse_format(path)
         self.path = path
         self.partial = path.with_name(f".{path.name}.partial")
         kinds: dict[str, Callable[[Path, Mapping[str, Any]], _Sink]]

@@ -29,7 +29,7 @@ ARROWS["cli"] |= {"simulate"}
 ARROWS["domain"] = set()
 
 # files at the top, and the demo, belong to the room of the line that they are part of
-PLACED = dict.fromkeys(("declaration", "starter", "recommendations", "results", "doctor", "project"), "project")
+PLACED = dict.fromkeys(("declaration", "starter", "recommendations", "comparison", "results", "doctor", "project"), "project")
 PLACED |= {"demo": "commands"} | dict.fromkeys(("cli", "__main__", "__init__"), "cli")
 
 THIRD_PARTIES = {
@@ -45,6 +45,7 @@ THIRD_PARTIES = {
     "adbc_driver_postgresql": {"data"},
     "scipy": {"learn", "measure", "testing"},
     "numba": {"engines", "data", "learn", "find"},  # data: big files are read at the speed of the disk
+    "llvmlite": {"learn"},  # comes with numba; one product is written in its words
     "granian": {"serve"},
     "jinja2": {"serve", "report"},
     "markupsafe": {"serve", "report"},

@@ -13,6 +13,7 @@ from segue.commands.shell import Place, as_json, as_of, show, show_json
 from segue.domain.errors import SegueError
 
 if TYPE_CHECKING:
+    from segue.measure.leaderboard import Leaderboard
     from segue.project import Project
 
 
@@ -37,6 +38,8 @@ def train(place: Place, models: tuple[str, ...], as_of: datetime | None, as_json
 @click.command()
 @click.argument("models", nargs=-1)
 @click.option("--split", type=click.Choice(["time", "last", "random", "files"]), help="Instead of the declared one.")
+@click.option("--slice", "slices", multiple=True, metavar="NAME", help="Tell its parts too; may be given again.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a .html page, or all to .parquet.")
 @as_of
 @as_json
 @click.pass_obj
@@ -44,22 +47,47 @@ def evaluate(
     place: Place,
     models: tuple[str, ...],
     split: str | None,
+    out: Path | None,
+    slices: tuple[str, ...],
     as_of: datetime | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Train on the past, rank all items, and hold the lists against what people did next."""
     from segue.commands.terminal import progress
+    from segue.recommendations import refuse_format
+
+    if out is not None:
+        refuse_format(out, (".html",))
 
     with progress("evaluating") as advance:
         project = place.project()
-        board = project.evaluate(models, split=split, as_of=as_of, progress=advance)
+        board = project.evaluate(models, split=split, slices=slices, as_of=as_of, progress=advance)
+    if out is not None:
+        write_board(project, board, out)
     if as_json:
         told = {"title": board.title, "sentence": board.sentence(), "evaluation": board.evaluation}
         return show_json(told | ({} if as_of is None else {"as_of": as_of}))
     show(board.rows(), as_json, title=board.title + ("" if as_of is None else f", as of {as_of.isoformat()}"))
+    if rows := board.slice_rows():
+        show(rows, as_json, title="slices: each by itself, intervals not corrected for their number")
     click.echo(board.sentence())
     _say_robots(project, as_of)
     return None
+
+
+def write_board(project: Project, told: Leaderboard, out: Path) -> None:
+    """The leaderboard as a page that needs nothing else, or every number of it as rows."""
+    if out.suffix == ".html":
+        from segue.report.page import page
+
+        out.write_text(page(project.board(told)), encoding="utf-8")
+    else:
+        from segue.recommendations import writer
+
+        rows = told.records()
+        with writer(out, rows[0]) as write:
+            write(rows)
+    click.echo(f"wrote {out}", err=True)
 
 
 def _say_robots(project: Project, as_of: datetime | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from segue.project.comparing import Comparing
 from segue.project.looking import Looking
 from segue.project.operating import Operating
 from segue.project.pairing import Pairing
@@ -9,7 +10,7 @@ from segue.project.taking import Taking
 from segue.project.tuning import Tuning
 
 
-class Project(Looking, Taking, Tuning, Pairing, Operating):
+class Project(Looking, Taking, Tuning, Comparing, Pairing, Operating):
     """A workspace: one tenant, one catalog, one folder with `segue.toml`.
 
     Open it with `Project.open(folder)`; every command of `segue` is a method here. A project holds no lock between

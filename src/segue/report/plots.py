@@ -39,7 +39,7 @@ def bars(
             more = _up(over[place], top)
             parts.append(_rect(x, BASE - up - more, wide, more, "b" + pale))
     parts += _names(names, step)
-    return _svg("".join(parts), title, told)
+    return drawing("".join(parts), title, told)
 
 
 def curve(points: Sequence[tuple[float, float]], at: tuple[float, float], label: str, title: str, told: str) -> Markup:
@@ -55,10 +55,10 @@ def curve(points: Sequence[tuple[float, float]], at: tuple[float, float], label:
         f'<path class="mark" d="M{LEFT} {y:.1f}H{x:.1f}V{BASE}"/>',
         f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>',
         f'<text x="{x + 9:.1f}" y="{y + 15:.1f}" class="say">{escape(label)}</text>',
-        *(_text(LEFT + part * wide, BASE + 15, f"{part:.0%}".replace("%", " %")) for part in (0, 0.25, 0.5, 0.75)),
-        _text(LEFT + wide, BASE + 15, "items", "end"),
+        *(words(LEFT + part * wide, BASE + 15, f"{part:.0%}".replace("%", " %")) for part in (0, 0.25, 0.5, 0.75)),
+        words(LEFT + wide, BASE + 15, "items", "end"),
     ]
-    return _svg("".join(body), title, told)
+    return drawing("".join(body), title, told)
 
 
 def heat(rows: Sequence[Sequence[float]], names: Sequence[str], title: str, told: str) -> Markup:
@@ -68,14 +68,14 @@ def heat(rows: Sequence[Sequence[float]], names: Sequence[str], title: str, told
     body = []
     for line, row in enumerate(rows):
         y = TOP + line * high
-        body.append(_text(LEFT - 6, y + high / 2 + 4, names[line], "end"))
+        body.append(words(LEFT - 6, y + high / 2 + 4, names[line], "end"))
         for place, value in enumerate(row):
             box = f'x="{LEFT + place * step:.1f}" y="{y:.1f}" width="{step - 1:.1f}" height="{high - 1:.1f}"'
             body.append(f'<rect {box} class="none"/>')
             if value:
                 body.append(f'<rect {box} class="a" fill-opacity="{0.1 + 0.9 * value / most:.2f}"/>')
-    body += [_text(LEFT + hour * step, BASE + 15, f"{hour}h", "start") for hour in range(0, 24, 6)]
-    return _svg("".join(body), title, told)
+    body += [words(LEFT + hour * step, BASE + 15, f"{hour}h", "start") for hour in range(0, 24, 6)]
+    return drawing("".join(body), title, told)
 
 
 def levels(names: Sequence[str], shares: Sequence[float], labels: Sequence[str], title: str, told: str) -> Markup:
@@ -84,10 +84,10 @@ def levels(names: Sequence[str], shares: Sequence[float], labels: Sequence[str],
     body = []
     for place, (name, part, label) in enumerate(zip(names, shares, labels, strict=True)):
         y = place * line
-        body.append(_text(0, y + 13, cut(name, 44), "start", "say"))
-        body.append(_text(WIDTH, y + 13, label, "end"))
+        body.append(words(0, y + 13, cut(name, 44), "start", "say"))
+        body.append(words(WIDTH, y + 13, label, "end"))
         body.append(_rect(0, y + 18, WIDTH, 6, "none") + _rect(0, y + 18, max(WIDTH * part, 1 if part else 0), 6, "a"))
-    return _svg("".join(body), title, told, height=max(line * len(names), line))
+    return drawing("".join(body), title, told, height=max(line * len(names), line))
 
 
 def moves(rows: Sequence[tuple[str, float, float]], title: str, told: str) -> Markup:
@@ -97,13 +97,13 @@ def moves(rows: Sequence[tuple[str, float, float]], title: str, told: str) -> Ma
     for place, (name, before, now) in enumerate(rows):
         y, wide = place * line, WIDTH - 10
         then, here = 5 + wide * before / most, 5 + wide * now / most
-        body.append(_text(0, y + 13, cut(name, 38), "start", "say"))
-        body.append(_text(WIDTH, y + 13, f"{share(before)} → {share(now)}", "end"))
+        body.append(words(0, y + 13, cut(name, 38), "start", "say"))
+        body.append(words(WIDTH, y + 13, f"{share(before)} → {share(now)}", "end"))
         body.append(f'<line class="rule" x1="5" y1="{y + 23}" x2="{WIDTH - 5}" y2="{y + 23}"/>')
         body.append(f'<line class="line" x1="{then:.1f}" y1="{y + 23}" x2="{here:.1f}" y2="{y + 23}"/>')
         body.append(f'<circle class="ring" cx="{then:.1f}" cy="{y + 23}" r="3.5"/>')
         body.append(f'<circle class="dot" cx="{here:.1f}" cy="{y + 23}" r="3.5"/>')
-    return _svg("".join(body), title, told, height=max(line * len(rows), line))
+    return drawing("".join(body), title, told, height=max(line * len(rows), line))
 
 
 def spark(heights: Sequence[float], title: str) -> Markup:
@@ -123,7 +123,8 @@ def spark(heights: Sequence[float], title: str) -> Markup:
 BASE = HEIGHT - BOTTOM
 
 
-def _svg(body: str, title: str, told: str, height: float = HEIGHT) -> Markup:
+def drawing(body: str, title: str, told: str, height: float = HEIGHT) -> Markup:
+    """Shapes as a picture with a title and a description."""
     place = next(_numbers)
     return Markup(
         '<svg viewBox="0 0 {} {}" role="img" aria-labelledby="t{p} d{p}"><title id="t{p}">{}</title>'
@@ -137,7 +138,7 @@ def _grid(top: float, *, percent: bool = False) -> str:
     for part in (0.0, 0.5, 1.0):
         y = BASE - part * (BASE - TOP)
         parts.append(f'<line class="rule" x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}"/>')
-        parts.append(_text(LEFT - 6, y + 4, f"{part:.0%}".replace("%", " %") if percent else short(part * top), "end"))
+        parts.append(words(LEFT - 6, y + 4, f"{part:.0%}".replace("%", " %") if percent else short(part * top), "end"))
     return "".join(parts)
 
 
@@ -148,7 +149,7 @@ def _names(names: Sequence[str], step: float) -> list[str]:
     for place, name in found:
         x = LEFT + place * step + (step / 2 if step >= 20 else 0)
         late = step < 20 and x + 7 * len(name) > WIDTH
-        said.append(_text(x, BASE + 15, name, "end" if late else "middle" if step >= 20 else "start"))
+        said.append(words(x, BASE + 15, name, "end" if late else "middle" if step >= 20 else "start"))
     return said
 
 
@@ -156,7 +157,8 @@ def _rect(x: float, y: float, wide: float, high: float, kind: str) -> str:
     return f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}" class="{kind}"/>'
 
 
-def _text(x: float, y: float, text: str, anchor: str = "middle", kind: str = "tick") -> str:
+def words(x: float, y: float, text: str, anchor: str = "middle", kind: str = "tick") -> str:
+    """A text at a place."""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{kind}">{escape(text)}</text>'
 
 

@@ -48,6 +48,8 @@ class Report:
     facts: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...]
     left_out: tuple[str, ...] = ()
+    kind: str = "Data report"
+    maker: str = "segue report"
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a sentence, for a terminal and for JSON."""

@@ -15,7 +15,7 @@ _MARK = b'"txn"'
 
 
 class Transactions:
-    """Versions by application id. deltalake reads the log anew for each that it is asked for: too slow for many files."""
+    """Versions by application id. deltalake reads the log anew for each that it is asked for, slow for many files."""
 
     def __init__(self, log: Path) -> None:
         self._log = log

@@ -1,0 +1,121 @@
+"""How models are held beside each other: lists, leaderboards, learning curves, and what is similar to an item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from segue.domain.errors import ModelError, unknown
+from segue.project.learning import Learning
+from segue.project.workspace import Advance, silent
+
+if TYPE_CHECKING:
+    from segue.comparison import Comparison
+    from segue.measure.leaderboard import Leaderboard
+    from segue.operate.curve import Along, CurvePoint
+    from segue.report.section import Report
+
+LATELY = 8  # of what a person did that a comparison shows
+
+
+class Comparing(Learning):
+    """The part of a `Project` that holds models beside each other."""
+
+    def compare(self, models: Sequence[str] = (), users: Sequence[str] = (), *, k: int = 10) -> Comparison:
+        """The lists of trained models side by side, with reasons; of all trained ones that are declared where none is
+        named, and of the three most active people where nobody is."""
+        from segue.comparison import Comparison
+
+        names = [self._model(name) for name in models] or self._trained_and_declared()
+        people = list(users) or self._most_active(3)
+        lists = {user: {name: self.recommend(user, model=name, k=k) for name in names} for user in people}
+        return Comparison(tuple(names), lists, {user: self._lately(user) for user in people})
+
+    def similar(self, item: str, k: int = 10, *, model: str | None = None) -> list[dict[str, Any]]:
+        """What is like an item, or goes with it, as a trained model has it: one row an item, likest first.
+
+        Raises `UnknownName` for an item that the model does not know, `ModelError` for a model that cannot say.
+        """
+        name = self._model(model)
+        loaded: Any = self._load(name)
+        place = loaded.items.position(item)
+        if place < 0:
+            near = [each for each in loaded.items.ids if each.startswith(item[:2])][:200]
+            raise unknown("item", item, near or loaded.items.ids[:5], where=f"model {name}")
+        if not hasattr(loaded, "similar"):
+            raise ModelError(f"model {name} does not say what is similar", mend="name another with --model")
+        found, likeness = loaded.similar(np.array([place], np.int32), k)
+        catalog = self.snapshot().catalog()
+        told = [loaded.items[position] for position in found[0].tolist() if position >= 0]
+        titles = [catalog[each].title if each in catalog else "" for each in told]
+        return [
+            {"item": each, "title": title or each, "likeness": score}
+            for each, title, score in zip(told, titles, likeness[0].tolist(), strict=False)
+        ]
+
+    def learning_curve(
+        self,
+        models: Sequence[str] = (),
+        *,
+        along: Along = "people",
+        points: int = 5,
+        as_of: datetime | None = None,
+        progress: Advance = silent,
+    ) -> list[CurvePoint]:
+        """How good each model is when it learns from a sixteenth, an eighth, ... all of the people, or of the days."""
+        from segue.operate.curve import learning_curve
+
+        learners = {name: self.learner(name) for name in self._names(models)}
+        split = self.split(as_of=as_of)
+        return learning_curve(learners, self.engine, split, self.declaration.evaluation, along, points, progress)
+
+    def curve_report(self, points: Sequence[CurvePoint], by: str, along: Along = "people") -> Report:
+        """Learning curves as a report; `segue.report.page` makes a page of it."""
+        from segue.report.board import curve_board
+
+        rows = [point.row(by) for point in points]
+        return curve_board(rows, by, along, self.declaration.workspace.name, datetime.now(UTC))
+
+    def board(self, told: Leaderboard) -> Report:
+        """A leaderboard as a report, with the settings of its models; `segue.report.page` makes a page of it."""
+        import msgspec
+
+        from segue.report.board import board
+
+        names = [model.model for model in told.models()]
+        learners = {name: self.learner(name) for name in names if name in self.declaration.models}
+        parameters = {
+            name: {"learner": learner.name, **msgspec.to_builtins(msgspec.structs.asdict(learner))}
+            for name, learner in learners.items()
+        }
+        return board(told, parameters, self.declaration.workspace.name, datetime.now(UTC))
+
+    def _trained_and_declared(self) -> list[str]:
+        from segue.operate.train import trained_names
+
+        trained = trained_names(self.folder / "models")
+        return [name for name in self.declaration.models if name in trained] or [self._model(None)]
+
+    def _most_active(self, count: int) -> list[str]:
+        import polars as pl
+
+        users = self.snapshot().events().select("user").drop_nulls().group_by("user").len()
+        return (
+            users.sort("len", "user", descending=[True, False])
+            .head(count)
+            .select(pl.col("user"))
+            .collect()["user"]
+            .to_list()
+        )
+
+    def _lately(self, user: str) -> list[str]:
+        from segue.domain.events import person_key
+
+        key, catalog = person_key(user, None), self.snapshot().catalog()
+        events = self.state.history(key) if key else ()
+        items = [event.item for event in events if event.item]
+        newest = list(dict.fromkeys(reversed(items)))[:LATELY]
+        return [catalog[item].title or item if item in catalog else item for item in newest]
