@@ -17,7 +17,7 @@ from segue.domain.recommender import Recommender
 from segue.domain.requests import Requests
 from segue.engines.engine import Dataset, Engine
 from segue.engines.memory import available_bytes, refuse_beyond_memory
-from segue.learn.gram import ItemCounts, ItemGram, choose
+from segue.learn.gram import ItemCounts, choose, item_gram
 from segue.learn.kernels import worthwhile
 from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.ranges import Range, Real
@@ -76,7 +76,7 @@ class EASE(Learner, frozen=True):
         canonical, _ = dataset.items.canonical()
         chosen = choose(counts, dataset.items, canonical, self.min_people, self.max_items)
         _refuse_too_many(len(chosen))
-        gram = engine.fold(ItemGram(chosen), dataset)["gram"]
+        gram = item_gram(engine, dataset, chosen)
         weights = ease_weights(gram, self.penalties(chosen.people))
         if self.keep is None:
             return LinearItems(canonical, chosen.positions, weights)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +12,7 @@ import pyarrow as pa
 
 from segue.domain import columns
 from segue.domain.items import UNKNOWN, Items
-from segue.engines.engine import Key
+from segue.engines.engine import Dataset, Engine, Key
 from segue.learn.kernels import worthwhile
 from segue.learn.rows import Rows, rows_of_batch
 
@@ -18,6 +20,11 @@ CountState = dict[str, npt.NDArray[np.int64]]
 GramState = dict[str, npt.NDArray[np.int64]]
 
 TINY = 3_000_000  # products; below, SciPy is fast enough that nothing need wait for a compiled kernel
+FEW_ROWS = 1_000_000  # events; below, NumPy is fast enough for the same reason
+BLOCK_PEOPLE = 2**18  # at a time, so that memory is bounded however many people there are
+LINES = 256  # of the Gram that a thread takes at a time
+HEADS = (512, 1024, 2048, 4096)  # how many items may be counted by words of bits
+WORD_NS, ROW_NS, PAIR_NS = 1.2, 25.0, 2.6  # what a word of bits, a row of them and a pair of items cost: see `_head`
 
 
 class ItemCounts:
@@ -38,6 +45,8 @@ class ItemCounts:
         return {"people": np.zeros(0, np.int64), "totals": np.zeros(2, np.int64)}
 
     def update(self, state: CountState, batch: pa.RecordBatch) -> CountState:
+        if worthwhile("gram_kernels", batch.num_rows, FEW_ROWS):
+            return self.merge(state, _counted(batch))
         rows = rows_of_batch(batch, Key.USER)
         totals = np.array([(np.diff(rows.offsets) > 0).sum(), len(rows.codes)], np.int64)
         return self.merge(state, {"people": np.bincount(rows.codes), "totals": totals})
@@ -90,6 +99,118 @@ def choose(counts: CountState, items: Items, canonical: Items, min_people: int, 
     return Chosen(positions.astype(np.int32), place[position_of_code], people[positions])
 
 
+def item_gram(engine: Engine, dataset: Dataset, chosen: Chosen) -> npt.NDArray[np.int32]:
+    """int32[chosen, chosen]: what `ItemGram` folds, exactly.
+
+    Where there are more pairs of items than of people and items, what people have is brought together, and each
+    thread fills lines of one matrix; else each part of the people has a matrix of its own, and they are added.
+
+    >>> from segue.engines.local import LocalEngine, Table
+    >>> dataset = Table.of(["ann", "ann", "bob"], ["x", "y", "x"])
+    >>> chosen = choose(LocalEngine().fold(ItemCounts(), dataset), dataset.items, dataset.items, 1, 10)
+    >>> item_gram(LocalEngine(), dataset, chosen).tolist()
+    [[2, 1], [0, 1]]
+    """
+    pairs = int(chosen.people.sum())
+    if pairs > len(chosen) ** 2 or not worthwhile("gram_kernels", pairs * pairs // dataset.users, TINY):
+        gram: npt.NDArray[np.int32] = engine.fold(ItemGram(chosen), dataset)["gram"]
+        return gram
+    mapped = engine.map(ChosenEvents(chosen), engine.prepare(dataset, Key.USER))
+    batches = [batch for part in mapped.partitions(1) for batch in part]
+    whole = pa.Table.from_batches(batches, schema=mapped.schema)
+    users, places = whole[columns.USER].to_numpy(), whole[columns.ITEM].to_numpy()
+    starts = np.append(np.flatnonzero(np.diff(users, prepend=-1)), len(users)).astype(np.int64)
+    return gram_of_rows(starts, places, len(chosen))
+
+
+class ChosenEvents:
+    """The map by person: person and place of every event on a chosen item that weighs more than 0."""
+
+    def __init__(self, chosen: Chosen) -> None:
+        self.chosen = chosen
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        places = self.chosen.of_code[batch[columns.ITEM].to_numpy()]
+        keep = (places != UNKNOWN) & (batch[columns.WEIGHT].to_numpy() > 0)
+        users = batch[columns.USER].to_numpy()
+        return pa.record_batch({columns.USER: pa.array(users[keep]), columns.ITEM: pa.array(places[keep])})
+
+
+def gram_of_rows(starts: npt.NDArray[np.int64], codes: npt.NDArray[np.int32], items: int) -> npt.NDArray[np.int32]:
+    """int32[items, items]: in how many rows two codes are, the upper triangle; row r is codes[starts[r]:starts[r + 1]].
+
+    Codes may come in any order and again. Those in most rows are told by bits: 64 of them are added at a time, for 16
+    rows at once (Harley and Seal); the rest is counted pair by pair.
+    """
+    gram = np.zeros((items, items), np.int32)
+    for start in range(0, len(starts) - 1, BLOCK_PEOPLE):
+        _add_block(starts[start : start + BLOCK_PEOPLE + 1], codes, gram)
+    return gram
+
+
+def _add_block(starts: npt.NDArray[np.int64], codes: npt.NDArray[np.int32], gram: npt.NDArray[np.int32]) -> None:
+    from segue.learn.gram_kernels import add_head, add_rest, people_of_items, rest_of_rows, set_bits
+
+    items, rows = len(gram), len(starts) - 1
+    its = codes[starts[0] : starts[-1]]
+    starts = starts - starts[0]
+    begins = np.concatenate([[0], np.cumsum(np.bincount(its, minlength=items))]).astype(np.int64)[:-1]
+    ends, people = begins.copy(), np.empty(len(its), np.int32)
+    order = np.argsort(-np.diff(starts), kind="stable")  # what is much used lies together
+    people_of_items(order, its, starts, ends, people)
+    head = _head(ends - begins, starts, its)
+    slots = np.full(items, UNKNOWN, np.int64)
+    slots[head] = np.arange(len(head))
+    table = np.zeros((rows, -(-len(head) // 512) * 8), np.uint64)
+    set_bits(begins, ends, people, head, table)
+    stops, rest, places = _room_for_rest(begins, ends, people, slots, rows)
+    rest_of_rows(begins, ends, people, slots, stops, rest, places)
+
+    def fill(line: int) -> None:
+        stop = min(line + LINES, items)
+        add_rest(begins, ends, people, places, stops, rest, slots, line, stop, gram)
+        add_head(begins, ends, people, table, head, slots, line, stop, gram)
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(fill, range(0, items, LINES)))
+
+
+def _room_for_rest(
+    begins: npt.NDArray[np.int64],
+    ends: npt.NDArray[np.int64],
+    people: npt.NDArray[np.int32],
+    slots: npt.NDArray[np.int64],
+    rows: int,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Where the items without a slot of each row begin, and room for them and for where each lies."""
+    lengths = np.zeros(rows, np.int64)
+    for item in np.flatnonzero(slots == UNKNOWN):
+        lengths[people[begins[item] : ends[item]]] += 1
+    stops = np.cumsum(lengths) - lengths
+    return stops, np.empty(int(lengths.sum()), np.int32), np.empty(len(people), np.int32)
+
+
+def _head(
+    people: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], codes: npt.NDArray[np.int32]
+) -> npt.NDArray[np.int64]:
+    """The items to be told by bits, fewest people first: as many as make the work least, by a sample of the rows.
+
+    A row of bits is fetched and added for every pair of row and item, a pair of items is one addition in memory.
+    """
+    popular = np.argsort(-people, kind="stable")
+    rank = np.empty(len(people), np.int64)
+    rank[popular] = np.arange(len(people))
+    sampled = np.arange(0, len(starts) - 1, max(1, (len(starts) - 1) // 4096))
+    share = len(sampled) / max(len(starts) - 1, 1)
+    ranks = [rank[codes[starts[row] : starts[row + 1]]] for row in sampled.tolist()]
+    costs = {}
+    for size in HEADS:
+        left = np.array([(its >= size).sum() for its in ranks])
+        costs[size] = PAIR_NS * float((left * left).sum()) / 2 / share + people.sum() * (ROW_NS + WORD_NS * size / 64)
+    chosen = popular[: min(costs, key=lambda size: costs[size])]
+    return chosen[::-1].copy()
+
+
 class ItemGram:
     """How many people have both items, for every pair of the chosen ones: the upper triangle of X'X, X binary.
 
@@ -136,6 +257,15 @@ class ItemGram:
         self, state: dict[str, npt.NDArray[np.int32]], part: dict[str, npt.NDArray[np.int32]]
     ) -> dict[str, npt.NDArray[np.int32]]:
         return {"gram": state["gram"] - part["gram"]}
+
+
+def _counted(batch: pa.RecordBatch) -> CountState:
+    from segue.learn.gram_kernels import count_people
+
+    users, items, weights = (batch[name].to_numpy() for name in (columns.USER, columns.ITEM, columns.WEIGHT))
+    people, totals = np.zeros(int(items.max(initial=-1)) + 1, np.int64), np.zeros(2, np.int64)
+    count_people(users, items, weights, people, totals)
+    return {"people": np.trim_zeros(people, "b"), "totals": totals}
 
 
 def chosen_rows(rows: Rows, chosen: Chosen) -> Rows:
