@@ -19,26 +19,37 @@ from segue.data.lake.lease import lease
 from segue.data.split.split import Split, split_last, split_random
 from segue.domain.errors import BusyError, DataError, UnknownName
 from segue.engines.local import LocalEngine
-from segue.learn.ease import EASE
 from segue.learn.popularity import Popularity
 from segue.learn.ranges import Choice
 from segue.measure.settings import EvaluationSettings
 from segue.operate.tune.study import Study
 from segue.operate.tune.tune import LEASE, METHODS, Candidate, tune
 from segue.operate.tune.validation import validation
-from tests.operate.tastes import EACH, PEOPLE, RANGES, SAID, dataset, ease, judges, rows, split, ticking, tuned
+from tests.operate.tastes import (
+    EACH,
+    PEOPLE,
+    SAID,
+    Together,
+    dataset,
+    judges,
+    rows,
+    split,
+    ticking,
+    together,
+    tuned,
+)
 
 
 def test_a_bad_declaration_is_bettered_and_a_winner_is_never_worse(tmp_path: Path) -> None:
-    found = tuned(tmp_path, ease(regularization=1e6, dropout=0.79), method="random")
+    found = tuned(tmp_path, together(regularization=0.0, power=0.0), method="random")
     assert found.chosen is not None
     declared = next(trial for trial in found.trials if trial.number == 0)
     assert found.chosen.trial.value >= declared.value
     assert found.changes == found.chosen.trial.parameters
     assert [trial.number for trial in found.trials] == list(range(12))
-    assert found.trials[1].parameters == {"dropout": 0.0, "regularization": 300.0}
+    assert found.trials[1].parameters == {"power": 1.0, "regularization": 10.0}
     assert found.ended == "12 trials were made"
-    assert found.row("ndcg@5")["won"].startswith("dropout = ")
+    assert found.row("ndcg@5")["won"].startswith("power = ")
 
 
 @pytest.mark.parametrize("method", ["halving", "random"])
@@ -123,10 +134,11 @@ def test_shares_of_the_people_are_nested_and_those_who_judge_are_the_same() -> N
 @pytest.mark.parametrize("method", METHODS)
 def test_an_interrupted_study_goes_on_as_it_would_have(tmp_path: Path, method: str) -> None:
     """Cut off after any trial, and in the middle of a line: what follows is what would have followed."""
-    whole = Path(tuned(tmp_path / "whole", method=method).study).read_bytes()
+    study = Path(tuned(tmp_path / "whole", method=method).study)
+    whole = study.read_bytes()
     lines = whole.splitlines(keepends=True)
-    for kept, torn in ((1, b""), (4, b""), (7, lines[7][: len(lines[7]) // 2])):
-        path = tmp_path / f"cut-{kept}" / "ease" / Path(tuned(tmp_path / "whole", method=method).study).name
+    for kept, torn in ((1, b""), (7, lines[7][: len(lines[7]) // 2])):
+        path = tmp_path / f"cut-{kept}" / "together" / study.name
         path.parent.mkdir(parents=True)
         path.write_bytes(b"".join(lines[:kept]) + torn)
         assert Path(tuned(path.parent.parent, method=method).study).read_bytes() == whole
@@ -141,7 +153,7 @@ def test_what_is_done_is_told_again_and_fresh_begins_anew(tmp_path: Path) -> Non
     assert tuned(tmp_path, most=5, fresh=True).trials == first.trials
 
 
-@pytest.mark.parametrize("other", [{"seed": 1}, {"candidate": ease(popularity=0.5)}, {"judged": judges(rows(seed=1))}])
+@pytest.mark.parametrize("other", [{"seed": 1}, {"candidate": together(power=0.5)}, {"judged": judges(rows(seed=1))}])
 def test_another_question_is_another_study(tmp_path: Path, other: dict[str, object]) -> None:
     assert tuned(tmp_path, most=3).study != tuned(tmp_path, most=3, **other).study  # type: ignore[arg-type]
 
@@ -149,7 +161,7 @@ def test_another_question_is_another_study(tmp_path: Path, other: dict[str, obje
 KILLED = """
 import sys
 from pathlib import Path
-from tests.operate.tastes import tuned
+from tests.operate.tastes import Together, tuned
 tuned(Path(sys.argv[1]), most=200, budget=1e6, method="random")
 """
 
@@ -177,23 +189,21 @@ def trials_in(folder: Path) -> int:
     return sum(path.read_bytes().count(b"\n") - 1 for path in folder.glob("*/*.jsonl"))
 
 
-class Moody(EASE, frozen=True):
-    """An EASE that refuses large regularization, and cannot do with much dropout at all."""
+class Moody(Together, frozen=True):
+    """One that refuses large regularization, and cannot do with much power at all."""
 
     name: ClassVar[str] = "moody"
 
     def fit(self, engine, dataset, validate=None):
         if self.regularization > 100:
             raise DataError("a dense model needs about 900 GB", mend="set max_items = 10")
-        if self.dropout > 0.4:
+        if self.power > 1:
             raise ZeroDivisionError("division by zero")
         return super().fit(engine, dataset, validate)
 
 
 def test_settings_that_a_learner_refuses_are_told_with_the_reason(tmp_path: Path) -> None:
-    found = tuned(
-        tmp_path, Candidate("moody", Moody(min_people=1, regularization=10.0), RANGES), method="random", most=20
-    )
+    found = tuned(tmp_path, Candidate("moody", Moody(), together().ranges), method="random", most=20)
     reasons = {trial.failed for trial in found.trials}
     assert "a dense model needs about 900 GB → set max_items = 10" in {" ".join(each.split()) for each in reasons}
     assert "ZeroDivisionError: division by zero" in reasons
@@ -203,15 +213,15 @@ def test_settings_that_a_learner_refuses_are_told_with_the_reason(tmp_path: Path
 
 
 def test_a_model_that_cannot_be_fitted_at_all_is_given_up(tmp_path: Path) -> None:
-    found = tuned(tmp_path, Candidate("moody", Moody(dropout=0.79), {"dropout": Choice((0.5, 0.6, 0.7, 0.71, 0.72))}))
+    found = tuned(tmp_path, Candidate("moody", Moody(power=1.5), {"power": Choice((1.1, 1.2, 1.3, 1.4, 1.6, 1.7))}))
     assert found.chosen is None
     assert found.ended == "all 5 trials failed"
 
 
 def test_the_budget_is_kept_and_shared(tmp_path: Path) -> None:
     """A trial takes a second of the ticking clock, and each look at it another: 60 are spent on two models alike."""
-    two = [ease(), Candidate("other", EASE(min_people=1, popularity=1.0), RANGES)]
-    found = tune(two, judges(), LocalEngine(), tmp_path, budget=60, clock=ticking(), method="random")
+    two = [together(), Candidate("other", together(power=0.3).learner, together().ranges)]
+    found = tune(two, judges(), LocalEngine(threads=1), tmp_path, budget=60, clock=ticking(), method="random")
     assert all("the time was over" in each.ended for each in found)
     made = [len(each.trials) for each in found]
     assert abs(made[0] - made[1]) <= 1
@@ -219,35 +229,35 @@ def test_the_budget_is_kept_and_shared(tmp_path: Path) -> None:
 
 
 def test_a_trial_that_takes_too_long_is_abandoned(tmp_path: Path) -> None:
-    class Slow(EASE, frozen=True):
+    class Slow(Together, frozen=True):
         name: ClassVar[str] = "slow"
 
         def fit(self, engine, dataset, validate=None):
             while True:
                 time.sleep(0.001)
 
-    candidate = Candidate("slow", Slow(), RANGES)
-    (found,) = tune([candidate], judges(), LocalEngine(), tmp_path, budget=0.05)
+    candidate = Candidate("slow", Slow(), together().ranges)
+    (found,) = tune([candidate], judges(), LocalEngine(), tmp_path, budget=0.5)
     assert [trial.failed[:15] for trial in found.trials] == ["abandoned after"]
     assert found.chosen is None
 
 
 def test_without_ranges_a_model_is_fitted_once_to_compare_with(tmp_path: Path) -> None:
-    models = [Candidate("popularity", Popularity(), {}), ease()]
+    models = [Candidate("popularity", Popularity(), {}), together()]
     popular, tuned_one = tune(models, judges(), LocalEngine(), tmp_path, budget=1000, most=4, clock=ticking())
     assert {trial.number for trial in popular.trials} == {0}
     assert (popular.ended, popular.changes, len(tuned_one.trials)) == ("nothing to vary", {}, 4)
 
 
 def test_a_small_space_is_tried_out(tmp_path: Path) -> None:
-    candidate = Candidate("ease", EASE(min_people=1), {"regularization": Choice((10.0, 30.0, 300.0))})
+    candidate = Candidate("together", Together(), {"regularization": Choice((10.0, 30.0, 300.0))})
     found = tuned(tmp_path, candidate, method="random", most=50)
     assert sorted(trial.parameters["regularization"] for trial in found.trials) == [10.0, 30.0, 300.0]
     assert found.ended == "every setting was tried"
 
 
 def test_two_cannot_tune_one_model_at_once(tmp_path: Path) -> None:
-    with lease(tmp_path / "ease" / LEASE, "tuning ease"), pytest.raises(BusyError):
+    with lease(tmp_path / "together" / LEASE, "tuning it"), pytest.raises(BusyError):
         tuned(tmp_path)
 
 
@@ -258,8 +268,8 @@ def test_a_study_with_a_damaged_line_is_refused_with_its_line(tmp_path: Path) ->
     with pytest.raises(DataError) as refused:
         tuned(tmp_path, most=4)
     assert str(refused.value.where).endswith(".jsonl:3")
-    assert json.loads(lines[0])["learner"] == "ease"
-    assert Study.opened(tmp_path / "ease", json.loads(lines[0]), fresh=True).trials == []
+    assert json.loads(lines[0])["learner"] == "together"
+    assert Study.opened(tmp_path / "together", json.loads(lines[0]), fresh=True).trials == []
 
 
 def test_an_unknown_metric_is_refused_with_the_nearest() -> None:

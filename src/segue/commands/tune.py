@@ -57,11 +57,8 @@ def tune(
     if len([each for each in tuned.models if each.varied]) == 1:
         for each in tuned.models:
             if each.varied:
-                show(
-                    each.rows()[:SHOWN],
-                    as_json,
-                    title=f"trials of {each.model}, the best {SHOWN} of {len(each.trials)}",
-                )
+                rows = each.rows()
+                show(rows[:SHOWN], as_json, title=f"trials of {each.model}, {len(rows[:SHOWN])} of {len(rows)}")
     if effects := tuned.effects():
         show(effects, as_json, title="what the parameters do, each by itself")
     for line in tuned.sentences():

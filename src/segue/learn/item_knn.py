@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -19,6 +20,7 @@ from segue.learn.gram import CountState, ItemCounts, choose
 from segue.learn.kernels import worthwhile
 from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.neighbours import Worth, neighbours, pairs_of
+from segue.learn.ranges import Choice, Range, Real, Whole
 from segue.learn.rows import Rows, weighed
 from segue.learn.scored import Parts, ScoredByParts
 from segue.learn.similarity import BM25, TFIDF, Cosine, Lift, Similarity, Tversky, Walk
@@ -55,6 +57,12 @@ class ItemKNN(Learner, frozen=True):
     """
 
     name: ClassVar[str] = "item_knn"
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "similarity": Choice(("cosine", "tfidf", "bm25", "walk")),
+        "k": Whole(10, 300, log=True),
+        "shrinkage": Real(0.3, 300, log=True),
+        "weighting": Choice(("none", "log")),
+    }
 
     similarity: Literal["cosine", "tfidf", "bm25", "tversky", "lift", "walk"] = "cosine"
     k: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 50
