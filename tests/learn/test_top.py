@@ -89,6 +89,7 @@ def test_a_product_does_not_hang_on_what_else_is_in_the_batch(monkeypatch: pytes
     random = np.random.default_rng(3)
     queries, vectors = (random.standard_normal((count, 13)).astype(np.float32) for count in (9, 150))
     whole = best_of_products(queries, vectors, 150, Left())
+    assert np.allclose(whole[1], -np.sort(-(queries @ vectors.T)), atol=1e-5)
     for row in range(9):
         alone = best_of_products(queries[row : row + 1], vectors, 150, Left())
         assert all(np.array_equal(one[0], every[row]) for one, every in zip(alone, whole, strict=True))

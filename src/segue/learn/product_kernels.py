@@ -1,4 +1,4 @@
-"""The compiled product of queries and item factors: the best are taken while a block of scores is in a near cache."""
+"""The compiled search of products: what passes the bar in a tile of scores is taken while it is in a near cache."""
 
 from __future__ import annotations
 
@@ -7,38 +7,16 @@ import numpy.typing as npt
 from numba import boolean, float32, int32, int64, void
 
 from segue.engines.compiled import array, compiled
+from segue.learn.product_tile import ROWS, WIDTH, multiply_tile
 from segue.learn.top_kernels import offer, sort_best_first
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-WIDTH = 64  # items of a block: with 64 factors it takes a third of a nearest cache
-STEP = 8  # factors that are added at a time
+TOGETHER = 16  # scores that are held against the bar at once: a vector of them
 
 
-@compiled(void(float32[:, ::1], float32[:, ::1], int64, float32[:, ::1]), fastmath={"contract"})
-def multiply_two(queries: Floats, block: Floats, row: int, scores: Floats) -> None:
-    """scores[0] and [1] = queries[row] and [row + 1] times the block, float32[factors, WIDTH], factors in steps."""
-    scores[:] = 0
-    first, second = scores[0], scores[1]
-    for at in range(0, len(block), STEP):
-        a0, a1, a2, a3 = queries[row, at], queries[row, at + 1], queries[row, at + 2], queries[row, at + 3]
-        a4, a5, a6, a7 = queries[row, at + 4], queries[row, at + 5], queries[row, at + 6], queries[row, at + 7]
-        other = row + 1
-        b0, b1, b2, b3 = queries[other, at], queries[other, at + 1], queries[other, at + 2], queries[other, at + 3]
-        b4, b5, b6, b7 = queries[other, at + 4], queries[other, at + 5], queries[other, at + 6], queries[other, at + 7]
-        x0, x1, x2, x3 = block[at], block[at + 1], block[at + 2], block[at + 3]
-        x4, x5, x6, x7 = block[at + 4], block[at + 5], block[at + 6], block[at + 7]
-        for item in range(WIDTH):
-            score = first[item] + a0 * x0[item] + a1 * x1[item] + a2 * x2[item] + a3 * x3[item]
-            first[item] = score + a4 * x4[item] + a5 * x5[item] + a6 * x6[item] + a7 * x7[item]
-            score = second[item] + b0 * x0[item] + b1 * x1[item] + b2 * x2[item] + b3 * x3[item]
-            second[item] = score + b4 * x4[item] + b5 * x5[item] + b6 * x6[item] + b7 * x7[item]
-
-
-@compiled(
-    boolean(int64, int64, array(boolean, 2), array(boolean, 2), array(int64, 1), array(int32, 1))
-)  # fmt: skip
+@compiled(boolean(int64, int64, array(boolean, 2), array(boolean, 2), array(int64, 1), array(int32, 1)))
 def is_left(
     row: int,
     item: int,
@@ -64,6 +42,45 @@ def is_left(
 
 @compiled(
     void(
+        array(float32, 2), int64, int64, array(boolean, 2), array(boolean, 2), array(int64, 1), array(int32, 1),
+        int64[::1], float32[::1], int32[:, ::1], float32[:, ::1], int64, int64,
+    )
+)  # fmt: skip
+def take_best(
+    scores: Floats,
+    row: int,
+    count: int,
+    allow: Mask,
+    deny: Mask,
+    offsets: npt.NDArray[np.int64],
+    seen: npt.NDArray[np.int32],
+    sizes: npt.NDArray[np.int64],
+    bars: Floats,
+    positions: npt.NDArray[np.int32],
+    values: Floats,
+    start: int,
+    width: int,
+) -> None:
+    """Take what is above its row's bar into the row's heap: scores of `count` rows from `row` on, of `width` items."""
+    for line in range(count):
+        heap, held, bar = values[row + line], positions[row + line], bars[row + line]
+        for first in range(0, WIDTH, TOGETHER):
+            over = 0
+            for at in range(first, first + TOGETHER):
+                over += scores[line, at] > bar
+            if over == 0:
+                continue
+            for at in range(first, min(first + TOGETHER, width)):
+                score = scores[line, at]
+                if score > bar and is_left(row + line, start + at, allow, deny, offsets, seen):
+                    sizes[row + line] = offer(heap, held, sizes[row + line], score, np.int32(start + at))
+                    if sizes[row + line] == len(heap):
+                        bar = heap[0]
+        bars[row + line] = bar
+
+
+@compiled(
+    void(
         float32[:, ::1], array(float32, 2), array(boolean, 2), array(boolean, 2), array(int64, 1), array(int32, 1),
         int32[:, ::1], float32[:, ::1],
     )
@@ -80,34 +97,25 @@ def best_products(
 ) -> None:
     """Fill each row with the best of queries times items; the rows come filled with -1 and -inf.
 
-    queries  float32[even, factors], the factors in steps of 8: filled up with zeros
-    items    float32[items, factors], without the filling
+    queries  float32[rows filled up to fours, factors]
+    items    float32[items, factors]
     seen     the items that are out, ascending in each row `offsets[r]:offsets[r + 1]`
     """
-    rows, k = positions.shape
-    factors = items.shape[1]
-    block = np.zeros((queries.shape[1], WIDTH), np.float32)
-    scores = np.empty((2, WIDTH), np.float32)
+    rows = len(positions)
+    block = np.zeros((items.shape[1], WIDTH), np.float32)
+    scores = np.empty((ROWS, WIDTH), np.float32)
     sizes = np.zeros(rows, np.int64)
     bars = np.full(rows, -np.inf, np.float32)
     for start in range(0, len(items), WIDTH):
         width = min(WIDTH, len(items) - start)
         for item in range(width):
-            for factor in range(factors):
+            for factor in range(items.shape[1]):
                 block[factor, item] = items[start + item, factor]
-        for pair in range(0, rows, 2):
-            multiply_two(queries, block, pair, scores)
-            for row in range(pair, min(pair + 2, rows)):
-                line, bar = scores[row - pair], bars[row]
-                over = 0
-                for item in range(WIDTH):
-                    over += line[item] > bar
-                if over == 0:
-                    continue
-                for item in range(width):
-                    if line[item] > bars[row] and is_left(row, start + item, allow, deny, offsets, seen):
-                        sizes[row] = offer(values[row], positions[row], sizes[row], line[item], np.int32(start + item))
-                        if sizes[row] == k:
-                            bars[row] = values[row, 0]
+        for row in range(0, rows, ROWS):
+            multiply_tile(queries, row, block, scores)  # type: ignore[call-arg]
+            count = min(ROWS, rows - row)
+            take_best(
+                scores, row, count, allow, deny, offsets, seen, sizes, bars, positions, values, start, width
+            )  # fmt: skip
     for row in range(rows):
         sort_best_first(values[row], positions[row], sizes[row])

@@ -16,7 +16,7 @@ Mask = npt.NDArray[np.bool_]
 
 TINY = 300_000  # scores; below, NumPy is fast enough that nothing need wait for a compiled kernel
 PRODUCTS = 30_000_000  # multiplications, likewise
-PRODUCT_ROWS = 256  # of queries in a batch: with 64 factors they take a part of a second cache
+PRODUCT_ROWS = 512  # of queries in a batch: they stay in a second cache
 FEW = 16  # rows whose products BLAS makes as quickly, without filling blocks
 
 
@@ -106,17 +106,17 @@ def _best_of_row(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.inte
 def best_of_products(queries: npt.NDArray[np.float32], items: npt.NDArray[np.float32], k: int, left: Left) -> Best:
     """The best k of queries times items, float32[rows, factors] and float32[items, factors]: see `best`.
 
-    The scores of many rows are never all there: a block of them is made, and what passes the bar is taken, in a near
-    cache. Each score is added in the order of the factors, whatever else is in the batch.
+    The scores of many rows are never all there: a tile of them is made, and what passes the bar is taken.
     """
-    rows = len(queries)
-    if rows <= FEW or k == 0 or not worthwhile("product_kernels", queries.size * len(items), PRODUCTS):
+    rows, factors = queries.shape
+    work = queries.size * len(items)
+    if rows <= FEW or k == 0 or factors == 0 or not worthwhile("product_kernels", work, PRODUCTS):
         return best(left.among(queries @ items.T), k)
-    from segue.learn.product_kernels import STEP, best_products
+    from segue.learn.product_kernels import best_products
+    from segue.learn.product_tile import ROWS
 
-    factors = queries.shape[1]
-    filled = np.zeros((rows + rows % 2, factors + -factors % STEP), np.float32)
-    filled[:rows, :factors] = queries
+    filled = np.zeros((rows + -rows % ROWS, factors), np.float32)
+    filled[:rows] = queries
     positions = np.full((rows, k), UNKNOWN, np.int32)
     values = np.full((rows, k), -np.inf, np.float32)
     masks = left.for_kernels(rows, len(items))

@@ -1,0 +1,84 @@
+"""The innermost product: four rows times 64 items, every sum in a register, which no compiler finds by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils as untyped
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+cgutils: Any = untyped
+make_array: Any = arrayobj.make_array
+
+ROWS = 4  # of queries, and
+WIDTH = 64  # items of a tile: four vectors of 16 float32 for each row
+LANES = 16
+FLOAT, INDEX = ir.FloatType(), ir.IntType(64)
+VECTOR = ir.VectorType(FLOAT, LANES)
+
+
+@intrinsic
+def multiply_tile(typing: Any, queries: Any, first: Any, block: Any, scores: Any) -> Any:  # noqa: ARG001
+    """scores float32[ROWS, WIDTH] = the rows of queries from `first` on, float32[rows, factors], times the block,
+    float32[factors, WIDTH].
+
+    Written in LLVM's own words, sums in vectors of 16: half again as fast as BLAS on blocks of this size, and without
+    threads of its own. Each score is added in the order of the factors: it does not hang on what else is multiplied.
+    """
+    return types.void(queries, types.int64, block, scores), _generated
+
+
+def _generated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    queries, block, scores = (
+        make_array(signature.args[place])(context, builder, arguments[place]) for place in (0, 2, 3)
+    )
+    factors = cgutils.unpack_tuple(builder, queries.shape)[1]
+    lines = [
+        builder.gep(queries.data, [builder.mul(builder.add(arguments[1], INDEX(row)), factors)]) for row in range(ROWS)
+    ]
+    before = builder.basic_block
+    loop, after = builder.append_basic_block("factor"), builder.append_basic_block("stored")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    factor = builder.phi(INDEX)
+    factor.add_incoming(INDEX(0), before)
+    sums = [builder.phi(VECTOR) for _ in range(ROWS * WIDTH // LANES)]
+    added = _added(builder, lines, builder.gep(block.data, [builder.mul(factor, INDEX(WIDTH))]), factor, sums)
+    following = builder.add(factor, INDEX(1))
+    factor.add_incoming(following, loop)
+    for old, new in zip(sums, added, strict=True):
+        old.add_incoming(ir.Constant(VECTOR, [0.0] * LANES), before)
+        old.add_incoming(new, loop)
+    builder.cbranch(builder.icmp_signed("<", following, factors), loop, after)
+    builder.position_at_end(after)
+    for place, value in enumerate(added):
+        builder.store(value, _vector_at(builder, scores.data, place)).align = 4
+    return context.get_dummy_value()
+
+
+def _added(builder: Any, lines: list[Any], items: Any, factor: Any, sums: list[Any]) -> list[Any]:
+    """The sums with the products of one factor: of each row with the vectors of the items."""
+    multiply_add = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(VECTOR, [VECTOR] * 3), f"llvm.fmuladd.v{LANES}f32"
+    )
+    vectors = []
+    for place in range(WIDTH // LANES):
+        vectors.append(builder.load(_vector_at(builder, items, place)))
+        vectors[-1].align = 4
+    each = [_everywhere(builder, builder.load(builder.gep(line, [factor]))) for line in lines]
+    pairs = [(query, vector) for query in each for vector in vectors]
+    return [builder.call(multiply_add, [*pair, old]) for pair, old in zip(pairs, sums, strict=True)]
+
+
+def _vector_at(builder: Any, data: Any, place: int) -> Any:
+    return builder.bitcast(builder.gep(data, [INDEX(place * LANES)]), VECTOR.as_pointer())
+
+
+def _everywhere(builder: Any, number: Any) -> Any:
+    """A vector of one number."""
+    nothing = ir.Constant(VECTOR, ir.Undefined)
+    first = builder.insert_element(nothing, number, ir.IntType(32)(0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
