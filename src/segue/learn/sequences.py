@@ -149,6 +149,16 @@ def cut(
     keys: npt.NDArray[np.int32], codes: npt.NDArray[np.int32], times: npt.NDArray[np.int64], gap_minutes: float | None
 ) -> Sequences:
     """Sequences of events that lie by key and in order, cut where more than `gap_minutes` passed between two times."""
+    starts, fresh = beginnings(keys, codes, times, gap_minutes)
+    numbers = np.cumsum(starts)[fresh] - 1
+    offsets = np.searchsorted(numbers, np.arange(int(starts.sum()) + 1)).astype(np.int64)
+    return Sequences(keys[starts], offsets, codes[fresh], times[fresh])
+
+
+def beginnings(
+    keys: npt.NDArray[np.int32], codes: npt.NDArray[np.int32], times: npt.NDArray[np.int64], gap_minutes: float | None
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """bool[events] each: where a sequence begins, and where an event is not of the same item as the one before it."""
     starts = np.ones(len(keys), np.bool_)
     starts[1:] = keys[1:] != keys[:-1]
     if gap_minutes is not None:
@@ -156,9 +166,7 @@ def cut(
         starts[1:] |= timed & (np.diff(times) > gap_minutes * MINUTE_US)
     fresh = starts.copy()
     fresh[1:] |= codes[1:] != codes[:-1]
-    numbers = np.cumsum(starts)[fresh] - 1
-    offsets = np.searchsorted(numbers, np.arange(int(starts.sum()) + 1)).astype(np.int64)
-    return Sequences(keys[starts], offsets, codes[fresh], times[fresh])
+    return starts, fresh
 
 
 def _refuse_without_order(
@@ -179,4 +187,14 @@ def _refuse_without_order(
         )
 
 
-__all__ = ["COLUMNS", "Sequences", "ages", "cut", "faded", "fading", "last_of_histories", "sequences_of_batch"]
+__all__ = [
+    "COLUMNS",
+    "Sequences",
+    "ages",
+    "beginnings",
+    "cut",
+    "faded",
+    "fading",
+    "last_of_histories",
+    "sequences_of_batch",
+]
