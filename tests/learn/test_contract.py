@@ -20,6 +20,8 @@ from segue.testing.datasets import hard, mixed, table
 
 LEARNERS: dict[str, Learner] = {name: learner(name, {}) for name in learners()} | {
     "bm25": ItemKNN(similarity="bm25"),
+    "trending by z": learner("trending", {"window_days": 20, "measure": "z"}),
+    "segments by an attribute": learner("segment_popularity", {"by": "size", "half_life_days": None, "shrinkage": 0.5}),
     "content by bm25": learner("content", {"similarity": "bm25", "k": 4}),
     "walk": ItemKNN(similarity="walk"),
     "popularity with a half life": learner("popularity", {"half_life_days": 30}),
@@ -91,8 +93,8 @@ def test_learners_by_kernel(name: str) -> None:
 @pytest.mark.parametrize("case", hard())
 @pytest.mark.parametrize("name", LEARNERS)
 def test_learners_on_hard_data(name: str, case: str) -> None:
-    if name == "popularity with a half life" and case != "times before 1970":
-        return  # these have no times: tests/learn/test_popularity.py holds the refusal
+    if name in ("popularity with a half life", "trending", "trending by z") and case != "times before 1970":
+        return  # these have no times: test_popularity.py and test_trending.py hold the refusal
     check_learner(LEARNERS[name], hard()[case])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
 import msgspec
 import numpy as np
@@ -93,18 +93,41 @@ class Popularity(Counted, frozen=True):
         """The cells in canonical order. A `MissingColumn` where a half life is asked of events without times."""
         refuse_empty(len(state["cells"]), self.name)
         canonical, _ = items.canonical()
-        codes, days = state["cells"] >> 32, (state["cells"] & 0xFFFFFFFF) + NO_DAY
-        if self.half_life_days is not None and (days == NO_DAY).any():
-            raise MissingColumn(
-                "half_life_days needs the time of every event, and these data have events without",
-                where="learner popularity",
-                mend="leave half_life_days out, or say in [events.columns] which column is the time",
-            )
-        positions = items.translation(canonical)[codes] if len(items) else codes.astype(np.int32)
-        order = np.lexsort((days, positions))
-        weights = state["sums"][order] / FIXED_POINT
-        return PopularItems(
-            canonical, positions[order].astype(np.int32), days[order].astype(np.int32), weights, self.half_life_days
+        cells = cells_of(state, items, canonical)
+        if self.half_life_days is not None:
+            refuse_without_times(cells.days, self.name, "half_life_days", "leave half_life_days out")
+        return PopularItems(canonical, cells.positions, cells.days, cells.weights, self.half_life_days)
+
+
+class Cells(NamedTuple):
+    """What each item weighed on each day, by canonical position and then by day.
+
+    positions  int32[cells]
+    days       int32[cells]    since 1970 UTC, NO_DAY where there is no time
+    weights    float64[cells]
+    """
+
+    positions: npt.NDArray[np.int32]
+    days: npt.NDArray[np.int32]
+    weights: npt.NDArray[np.float64]
+
+
+def cells_of(state: State, items: Items, canonical: Items) -> Cells:
+    """The state of `DailyWeights` in canonical order; `items` is the vocabulary of its codes."""
+    codes, days = state["cells"] >> 32, (state["cells"] & 0xFFFFFFFF) + NO_DAY
+    positions = items.translation(canonical)[codes] if len(items) else codes.astype(np.int32)
+    order = np.lexsort((days, positions))
+    weights = state["sums"][order] / FIXED_POINT
+    return Cells(positions[order].astype(np.int32), days[order].astype(np.int32), weights)
+
+
+def refuse_without_times(days: npt.NDArray[np.int32], name: str, asking: str, instead: str) -> None:
+    """A `MissingColumn` where an event has no time; `asking` of the learner `name` needs it, `instead` is a way out."""
+    if (days == NO_DAY).any():
+        raise MissingColumn(
+            f"{asking} needs the time of every event, and these data have events without",
+            where=f"learner {name}",
+            mend=f"{instead}, or say in [events.columns] which column is the time",
         )
 
 
@@ -173,4 +196,4 @@ def _summed(left: State, right: State) -> State:
     return {"cells": cells[kept], "sums": sums[kept]}
 
 
-__all__ = ["DailyWeights", "PopularItems", "Popularity"]
+__all__ = ["Cells", "DailyWeights", "PopularItems", "Popularity", "cells_of", "refuse_without_times"]
