@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("models", nargs=-1)
+@click.option("--resume", is_flag=True, help="Leave alone what was trained so on the same data.")
 @as_of
 @as_json
 @click.pass_obj
-def train(place: Place, models: tuple[str, ...], as_of: datetime | None, as_json: bool) -> None:  # noqa: FBT001
+def train(place: Place, models: tuple[str, ...], resume: bool, as_of: datetime | None, as_json: bool) -> None:  # noqa: FBT001
     """Train the declared models, or those named."""
     from segue.commands.terminal import progress
 
     with progress("training") as advance:
         project = place.project()
-        trained = project.train(models, as_of=as_of, progress=advance)
+        trained = project.train(models, as_of=as_of, resume=resume, progress=advance)
     show([each.row() for each in trained], as_json, title="trained")
     if not as_json:
         _say_robots(project, as_of)

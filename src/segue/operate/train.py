@@ -13,7 +13,7 @@ import msgspec
 
 from segue.data.lake.files import replace
 from segue.data.lake.lease import lease
-from segue.domain.errors import DeclarationError, ModelError, unknown
+from segue.domain.errors import DeclarationError, ModelError, UnknownName, unknown
 from segue.engines.engine import Dataset, Engine
 from segue.learn.learner import Learner, Validate
 from segue.learn.saved import read_manifest, save_model
@@ -29,6 +29,7 @@ class TrainedModel(msgspec.Struct, frozen=True):
     as_of        the moment up to which the log was read, None for all of it
     fingerprint  of the lake that it learned from
     dataset      fingerprint of the interactions
+    catalog      version of the items' table; None where there is none, or the model is older than this is remembered
     """
 
     model: str
@@ -45,6 +46,7 @@ class TrainedModel(msgspec.Struct, frozen=True):
     people: int
     items: int
     nbytes: int
+    catalog: int | None = None
 
     def row(self) -> dict[str, Any]:
         """What a table of trained models shows."""
@@ -71,6 +73,7 @@ def train(
     now: datetime,
     as_of: datetime | None = None,
     fingerprint: str = "",
+    catalog: int | None = None,
     validate: Validate | None = None,
 ) -> TrainedModel:
     """Fit the learner, save the model as `models/<name>/<run>`, and make it the model's current run.
@@ -97,6 +100,7 @@ def train(
         people=dataset.users,
         items=len(recommender.items),
         nbytes=recommender.nbytes,
+        catalog=catalog,
     )
     with draft(folder) as drafted:
         save_model(recommender, drafted / trained.run, msgspec.to_builtins(trained))
@@ -122,6 +126,19 @@ def trained_model(models: Path, name: str) -> TrainedModel:
         raise ModelError(
             f"the manifest does not tell how the model was trained ({error})", where=where, mend=mend
         ) from error
+
+
+def unchanged(
+    models: Path, name: str, learner: Learner, dataset: Dataset, as_of: datetime | None, catalog: int | None
+) -> TrainedModel | None:
+    """The current run of a model that training would give again; None where it would not, or is damaged."""
+    try:
+        held = trained_model(models, name)
+    except (UnknownName, ModelError):
+        return None
+    told = held.learner, held.parameters, held.dataset, held.as_of, held.catalog
+    asked = learner.name, msgspec.to_builtins(msgspec.structs.asdict(learner)), dataset.fingerprint, as_of, catalog
+    return held if told == asked else None
 
 
 def trained_names(models: Path) -> list[str]:

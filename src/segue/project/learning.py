@@ -40,10 +40,19 @@ class Learning(Workspace):
     """The part of a `Project` that learns and recommends."""
 
     def train(
-        self, models: Sequence[str] = (), *, as_of: datetime | None = None, progress: Advance = silent
+        self,
+        models: Sequence[str] = (),
+        *,
+        as_of: datetime | None = None,
+        resume: bool = False,
+        progress: Advance = silent,
     ) -> list[TrainedModel]:
-        """Train the declared models, or those named, on all that is in the lake, or on what was received by `as_of`."""
-        from segue.operate.train import train
+        """Train the declared models, or those named, on all that is in the lake, or on what was received by `as_of`.
+
+        To `resume` is to leave alone what was trained with the same parameters on the same data and catalog: after a
+        training that was stopped only the rest is trained.
+        """
+        from segue.operate.train import train, unchanged
 
         names = self._names(models)
         learners = {name: self.learner(name) for name in names}
@@ -52,6 +61,11 @@ class Learning(Workspace):
         trained = []
         for number, name in enumerate(names):
             progress(name, number / len(names))
+            catalog = snapshot.version("items")
+            held = unchanged(self.folder / "models", name, learners[name], dataset, as_of, catalog) if resume else None
+            if held is not None:
+                trained.append(held)
+                continue
             made = train(
                 name,
                 learners[name],
@@ -61,6 +75,7 @@ class Learning(Workspace):
                 now=datetime.now(UTC),
                 as_of=as_of,
                 fingerprint=snapshot.fingerprint,
+                catalog=catalog,
             )
             trained.append(made)
         return trained
