@@ -29,7 +29,7 @@ from segue.domain.recommender import Recommender
 from segue.domain.requests import Histories, Requests
 from segue.engines.engine import Key
 from segue.engines.local import LocalEngine, Table, histories
-from segue.learn.als import ALS
+from segue.learn.als import ALS, DistinctPairs, shape_of
 from segue.learn.ease import EASE
 from segue.learn.item_knn import ItemKNN
 from segue.learn.learner import Learner
@@ -112,13 +112,25 @@ def peer(python: Path, folder: Path, name: str, learner: Learner, split: Split) 
     if isinstance(learner, ItemKNN):
         settings |= {"neighbours": learner.k, "k1": learner.k1, "b": learner.b}
     if isinstance(learner, ALS):
-        names = ("factors", "epochs", "regularization", "alpha", "seed")
-        settings |= {name: getattr(learner, name) for name in names}
+        settings |= {name: getattr(learner, name) for name in ("factors", "epochs", "seed")}
+        settings |= absolute(learner, split)
     script = ROOT / "benchmarks" / "peers" / "implicit_peer.py"
     command = [str(python), str(script), str(folder), json.dumps(settings)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     top = np.load(folder / "peer.npy").astype(np.int32)
     return {**json.loads(answer.splitlines()[-1]), "ndcg": ndcg(top, split, split.items)}
+
+
+def absolute(learner: ALS, split: Split) -> dict[str, float]:
+    """The confidence and the regularization that ours are relative to, as implicit takes them."""
+    by_user = LocalEngine().map(
+        DistinctPairs(Key.USER, learner.weighting), LocalEngine().prepare(split.train, Key.USER)
+    )
+    shape = shape_of(by_user)
+    return {
+        "alpha": shape.alpha(learner.alpha),
+        "regularization": learner.regularization * shape.noise(learner.alpha),
+    }
 
 
 def ndcg(top: npt.NDArray[np.int32], split: Split, held: npt.NDArray[np.int32]) -> float:

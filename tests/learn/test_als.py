@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pytest
 
 from segue.domain.recommender import Recommender
 from segue.domain.requests import Histories, Requests
-from segue.engines.local import LocalEngine
+from segue.engines.local import LocalEngine, Table
 from segue.learn import whitened as module
 from segue.learn.als import ALS
 from segue.learn.folded import FoldedItems
-from segue.learn.whitened import Solver, solve_compiled, solve_plainly, whitened
+from segue.learn.whitened import Exact, Gradients, Solver, Systems, whitened
 from segue.testing import check_learner
 from segue.testing.datasets import hard, mixed
 from segue.testing.recommender import saved_bytes
@@ -28,19 +29,91 @@ def exact(
     return np.linalg.solve(system, some.T @ (1 + np.array(extra)))
 
 
-@pytest.mark.parametrize("solve", [solve_plainly, solve_compiled])
-def test_whitened_solutions_are_those_of_the_normal_equations(solve: Solver) -> None:
+SOLVERS: dict[str, Solver] = {
+    "gradients, plainly": Gradients(200, 1e-7, plainly=True),
+    "gradients": Gradients(200, 1e-7, plainly=False),
+    "exact, plainly": Exact(plainly=True),
+    "exact": Exact(plainly=False),
+}
+
+
+@pytest.mark.parametrize("size", [1, 9, 64])
+@pytest.mark.parametrize("name", SOLVERS)
+def test_whitened_solutions_are_those_of_the_normal_equations(name: str, size: int) -> None:
     random = np.random.default_rng(0)
-    factors = random.standard_normal((50, 9)).astype(np.float32)
-    rows = [[1], [3, 4, 40], [], list(range(50))]
+    factors = random.standard_normal((150, size)).astype(np.float32)
+    rows = [random.permutation(150)[:count].tolist() for count in (1, 3, 0, 8, size, size + 1, 150)]
     extra = [random.random(len(row)).astype(np.float32) * 20 for row in rows]
+    excess = (random.random(len(rows)) * 30).astype(np.float32)
     histories = Histories.of(rows)
-    white, back = whitened(factors, 2.0)
-    found = solve(histories.offsets, histories.items, np.concatenate(extra), white, 100, 1e-7)
+    white = whitened(factors, 2.0)
+    systems = Systems(histories.offsets, histories.items, np.concatenate(extra), excess)
+    found = SOLVERS[name](systems, white)
     for row, codes in enumerate(rows):
-        expected = exact(factors, codes, extra[row].tolist(), 2.0)
-        assert np.allclose(found[row] @ back, expected, atol=1e-4)
-        assert np.allclose(white @ found[row], factors @ expected, atol=1e-4)
+        expected = exact(factors, codes, extra[row].tolist(), 2.0 + float(excess[row]))
+        assert np.allclose(found[row] @ white.back, expected, atol=2e-4)
+        assert np.allclose(white.lines @ found[row], factors @ expected, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", ["exact", "exact, plainly", "gradients"])
+@pytest.mark.parametrize("weight", [0.0, 1e-30, 1e8])
+def test_confidence_of_nothing_and_of_everything_solves(name: str, weight: float) -> None:
+    """Rows of fewer and of more pairs than factors, of lines that are all the same, or all 0."""
+    for line in (0.0, 1.0):
+        white = whitened(np.full((40, 16), line, np.float32), 1.0)
+        systems = Systems(
+            np.array([0, 3, 43]),
+            np.append([0, 1, 2], range(40)).astype(np.int32),
+            np.full(43, weight, np.float32),
+            np.zeros(2, np.float32),
+        )
+        scores = SOLVERS[name](systems, white) @ white.lines.T
+        high = 40 * 1 + 3 * weight  # the two systems, of one dimension, solved by hand
+        expected = np.array([3 * (1 + weight) / (high + 1 / 16), 40 * (1 + weight) / (40 * (1 + weight) + 1 / 16)])
+        assert np.allclose(scores, line * expected[:, None], rtol=2e-3)
+
+
+def test_the_ridge_grows_with_what_a_row_has() -> None:
+    """Of a fit whose people differ in how much they have, the fold-in is that of the normal equations."""
+    model = ALS(factors=3, scaling=1.0, alpha=2.0).fit(LocalEngine(), mixed())
+    assert isinstance(model, FoldedItems)
+    history = [1, 4, 6, 7]
+    grown = 1 + len(history) * model.alpha / 25
+    white = model.white.astype(np.float64)
+    assert model.inverse is not None
+    diagonal = 1 + model.regularization * (grown - 1) * model.inverse
+    some = white[history]
+    z = np.linalg.solve(np.diag(diagonal) + model.alpha * some.T @ some, (1 + model.alpha) * some.sum(axis=0))
+    assert np.allclose(model.scores(Requests(Histories.of([history])))[0], white @ z, atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e-3, 1e30])
+def test_parameters_are_relative_to_the_weights(factor: float) -> None:
+    """Linear weights in another unit are the same data."""
+    plain = mixed()
+    weights = plain.table["weight"].to_numpy() * np.float64(factor)
+    column = plain.table.schema.get_field_index("weight")
+    scaled = Table(
+        plain.table.set_column(column, plain.table.schema.field("weight"), pa.array(weights.astype(np.float32))),
+        plain.items,
+        plain.users,
+        plain.types,
+    )
+    requests = Requests(Histories.of([[1, 2], [5, 7, 9]]))
+    one, other = (ALS(weighting="linear", factors=4).fit(LocalEngine(), rows) for rows in (plain, scaled))
+    assert isinstance(one, FoldedItems)
+    assert isinstance(other, FoldedItems)
+    assert np.isclose(one.alpha, other.alpha * factor)
+    assert np.allclose(one.white, other.white, atol=1e-4)
+    assert np.isfinite(other.scores(requests)).all()
+
+
+def test_exact_and_gradients_learn_the_same() -> None:
+    few, whole = (
+        ALS(factors=8, solver=solver, steps=6).fit(LocalEngine(), mixed()) for solver in ("gradients", "exact")
+    )
+    requests = Requests(Histories.of([[1, 2], [12, 14, 20], [5]]))
+    assert np.abs(few.scores(requests) - whole.scores(requests)).max() < 1e-3
 
 
 def test_two_steps_reach_what_many_reach() -> None:
@@ -53,7 +126,7 @@ def test_sweeps_lower_the_loss() -> None:
     requests = Requests(Histories.of([[item] for item in range(25)]))
     losses = []
     for epochs in (1, 3, 15):
-        model = ALS(factors=4, epochs=epochs, regularization=0.1).fit(LocalEngine(), mixed())
+        model = ALS(factors=4, epochs=epochs, regularization=0.05).fit(LocalEngine(), mixed())
         scores = model.scores(requests)
         losses.append(((scores - np.eye(25)) ** 2 + (1 - scores) ** 2 * np.eye(25)).sum())
     assert losses[0] > losses[2]

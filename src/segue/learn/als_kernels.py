@@ -1,29 +1,55 @@
-"""The compiled solver of ALS: conjugate gradients on whitened rows."""
+"""The compiled solvers of ALS: conjugate gradients on whitened rows, and Cholesky's decomposition of each row's system.
+
+No BLAS is called: its threads and locks stand in the way of the engine's, and its bits are not the same everywhere.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import float32, int32, int64, void
+from numba import boolean, float32, int32, int64, void
 
 from segue.engines.compiled import array, compiled
 from segue.learn.whitened import FLOAT32_ACCURACY
 
+Codes = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+
 ACCURACY = np.float32(FLOAT32_ACCURACY)
+NOTHING = np.float32(1e-20)  # the least confidence of which a dual system takes the root and its inverse
+EXACT = np.float32(1e-12)  # of squared residuals: what is left of a solution that counts as exact
+PATIENCE = 8  # as many factors for each step of conjugate gradients, and the decomposition costs no more
+PANEL = 128  # lines that are gathered before they are multiplied
+VECTOR = 8  # columns are cut here, so that every line of a triangle starts where a vector does
 
 
-@compiled(
-    void(array(int32, 1), array(float32, 1), array(float32, 2), float32[::1], float32[::1]),
-    fastmath=True,
-)
-def add_image(
-    codes: npt.NDArray[np.int32],
-    confidence: npt.NDArray[np.float32],
-    white: npt.NDArray[np.float32],
-    direction: npt.NDArray[np.float32],
-    image: npt.NDArray[np.float32],
-) -> None:
-    """image += B'a(B direction) of one row. Four lines of B at a time: image is loaded and stored once for them."""
+@compiled(void(array(int32, 1), float32[::1], array(float32, 2), float32[::1]), fastmath=True)
+def add_lines(codes: Codes, weights: Floats, white: Floats, total: Floats) -> None:
+    """total += the weighted lines. Eight lines at a time: the total is loaded and stored once for them."""
+    size = len(total)
+    eights = len(codes) - len(codes) % 8
+    for at in range(0, eights, 8):
+        line0, line1, line2, line3 = white[codes[at]], white[codes[at + 1]], white[codes[at + 2]], white[codes[at + 3]]
+        line4, line5, line6, line7 = (
+            white[codes[at + 4]],
+            white[codes[at + 5]],
+            white[codes[at + 6]],
+            white[codes[at + 7]],
+        )
+        by0, by1, by2, by3 = weights[at], weights[at + 1], weights[at + 2], weights[at + 3]
+        by4, by5, by6, by7 = weights[at + 4], weights[at + 5], weights[at + 6], weights[at + 7]
+        for c in range(size):
+            low = by0 * line0[c] + by1 * line1[c] + by2 * line2[c] + by3 * line3[c]
+            total[c] += low + (by4 * line4[c] + by5 * line5[c] + by6 * line6[c] + by7 * line7[c])
+    for at in range(eights, len(codes)):
+        line = white[codes[at]]
+        for c in range(size):
+            total[c] += weights[at] * line[c]
+
+
+@compiled(void(array(int32, 1), array(float32, 2), float32[::1], float32[::1]), fastmath=True)
+def lines_times(codes: Codes, white: Floats, direction: Floats, products: Floats) -> None:
+    """products[at] = line · direction. Four lines at a time: the direction is loaded once for them."""
     size = len(direction)
     fours = len(codes) - len(codes) % 4
     for at in range(0, fours, 4):
@@ -35,74 +61,370 @@ def add_image(
             dot1 += line1[c] * along
             dot2 += line2[c] * along
             dot3 += line3[c] * along
-        dot0 *= confidence[at]
-        dot1 *= confidence[at + 1]
-        dot2 *= confidence[at + 2]
-        dot3 *= confidence[at + 3]
-        for c in range(size):
-            image[c] += dot0 * line0[c] + dot1 * line1[c] + dot2 * line2[c] + dot3 * line3[c]
+        products[at], products[at + 1], products[at + 2], products[at + 3] = dot0, dot1, dot2, dot3
     for at in range(fours, len(codes)):
-        line = white[codes[at]]
-        dot = np.float32(0)
+        line, dot = white[codes[at]], np.float32(0)
         for c in range(size):
             dot += line[c] * direction[c]
-        dot *= confidence[at]
-        for c in range(size):
-            image[c] += dot * line[c]
+        products[at] = dot
+
+
+@compiled(int64(array(int64, 1)))
+def longest(offsets: npt.NDArray[np.int64]) -> int:
+    """The pairs of the longest row."""
+    most = 0
+    for row in range(len(offsets) - 1):
+        most = max(most, offsets[row + 1] - offsets[row])
+    return most
+
+
+@compiled(void(float32, array(float32, 1), float32[::1]), fastmath=True)
+def find_scale(excess: np.float32, inverse: Floats, scale: Floats) -> None:
+    """scale = (I + e (S + r)^-1)^-1/2."""
+    for c in range(len(scale)):
+        scale[c] = np.float32(1) / np.sqrt(np.float32(1) + excess * inverse[c])
 
 
 @compiled(
-    void(array(int64, 1), array(int32, 1), array(float32, 1), array(float32, 2), int64, float32, float32[:, ::1]),
+    float32(
+        array(int32, 1),
+        array(float32, 1),
+        array(float32, 2),
+        array(float32, 1),
+        float32[::1],
+        float32[::1],
+        float32[::1],
+    ),
+    fastmath=True,
+)
+def energy(
+    codes: Codes, confidence: Floats, white: Floats, scale: Floats, direction: Floats, scaled: Floats, by: Floats
+) -> np.float32:
+    """d'd + (B scale d)'a(B scale d) of a direction d; leaves scale d in `scaled` and a(B scale d) in `by`."""
+    total = np.float32(0)
+    for c in range(len(direction)):
+        total += direction[c] * direction[c]
+        scaled[c] = scale[c] * direction[c]
+    lines_times(codes, white, scaled, by)
+    for at in range(len(codes)):
+        pull = confidence[at] * by[at]
+        total += pull * by[at]
+        by[at] = pull
+    return total
+
+
+@compiled(
+    boolean(
+        array(int32, 1),
+        array(float32, 1),
+        array(float32, 2),
+        array(float32, 1),
+        int64,
+        float32,
+        float32[::1],
+        float32[:, ::1],
+        float32[::1],
+    ),
+    fastmath=True,
+)
+def descend(
+    codes: Codes,
+    confidence: Floats,
+    white: Floats,
+    scale: Floats,
+    steps: int,
+    part: np.float32,
+    by: Floats,
+    space: Floats,
+    solution: Floats,
+) -> bool:
+    """The solution of one row, on the side that lines meet, and whether |residual|^2 <= part * that of 0.
+
+    `by` float32[pairs] and `space` float32[4, f] are worked in. The last step asks how long it is, not where it leads:
+    that saves a pass over the lines.
+    """
+    residual, direction, scaled, image = space[0], space[1], space[2], space[3]
+    size = len(solution)
+    for at in range(len(codes)):
+        by[at] = np.float32(1) + confidence[at]
+    image[:] = 0
+    add_lines(codes, by, white, image)
+    norm = np.float32(0)
+    for c in range(size):
+        solution[c] = 0
+        residual[c] = scale[c] * image[c]
+        direction[c] = residual[c]
+        norm += residual[c] * residual[c]
+    enough = norm * part
+    for step in range(steps):
+        if norm <= enough:
+            return True
+        stride = norm / energy(codes, confidence, white, scale, direction, scaled, by)
+        for c in range(size):
+            solution[c] += stride * scaled[c]
+        if step == steps - 1:
+            break
+        image[:] = 0
+        add_lines(codes, by, white, image)
+        before = norm
+        norm = np.float32(0)
+        for c in range(size):
+            residual[c] -= stride * (direction[c] + scale[c] * image[c])
+            norm += residual[c] * residual[c]
+        ratio = norm / before
+        for c in range(size):
+            direction[c] = residual[c] + ratio * direction[c]
+    return False
+
+
+@compiled(
+    void(
+        array(int64, 1),
+        array(int32, 1),
+        array(float32, 1),
+        array(float32, 1),
+        array(float32, 2),
+        array(float32, 1),
+        int64,
+        float32,
+        float32[:, ::1],
+    ),
     fastmath=True,
 )
 def conjugate_gradients(
     offsets: npt.NDArray[np.int64],
-    codes: npt.NDArray[np.int32],
-    confidence: npt.NDArray[np.float32],
-    white: npt.NDArray[np.float32],
+    codes: Codes,
+    confidence: Floats,
+    excess: Floats,
+    white: Floats,
+    inverse: Floats,
     steps: int,
     tolerance: np.float32,
-    solutions: npt.NDArray[np.float32],
+    solutions: Floats,
 ) -> None:
-    """solutions[r] of (I + B'aB) z = B'(1 + a), from 0, for each row; see `whitened.solve`."""
+    """solutions[r] of (I + e (S + r)^-1 + B'aB) z = B'(1 + a), from 0, for each row; see `whitened.Gradients`."""
     size = white.shape[1]
-    residual = np.empty(size, np.float32)
-    direction = np.empty(size, np.float32)
-    image = np.empty(size, np.float32)
-    one = np.float32(1)
-    part = tolerance * tolerance
-    if part < ACCURACY:
-        part = ACCURACY
+    by, space = np.empty(longest(offsets), np.float32), np.empty((4, size), np.float32)
+    scale = np.empty(size, np.float32)
+    part = max(tolerance * tolerance, ACCURACY)
     for row in range(len(offsets) - 1):
         begin, end = offsets[row], offsets[row + 1]
-        solution = solutions[row]
-        solution[:] = 0
-        residual[:] = 0
-        for at in range(begin, end):
-            line, weight = white[codes[at]], one + confidence[at]
-            for c in range(size):
-                residual[c] += weight * line[c]
-        norm = np.float32(0)
+        find_scale(excess[row], inverse, scale)
+        pairs = codes[begin:end], confidence[begin:end]
+        descend(pairs[0], pairs[1], white, scale, steps, part, by[: end - begin], space, solutions[row])
+
+
+@compiled(void(float32[:, ::1], int64, float32, float32[:, ::1], int64), fastmath=True)
+def add_gram(panel: Floats, count: int, sign: np.float32, gram: Floats, first: int) -> None:
+    """The upper triangle from `first` on: gram += sign * panel' panel over `count` lines, eight lines at a time."""
+    width = gram.shape[1]
+    for at in range(0, count, 8):
+        for i in range(first, width):
+            start = i - i % VECTOR
+            row = gram[i, start:]
+            by0, by1, by2, by3 = panel[at, i], panel[at + 1, i], panel[at + 2, i], panel[at + 3, i]
+            by4, by5, by6, by7 = panel[at + 4, i], panel[at + 5, i], panel[at + 6, i], panel[at + 7, i]
+            by0, by1, by2, by3 = sign * by0, sign * by1, sign * by2, sign * by3
+            by4, by5, by6, by7 = sign * by4, sign * by5, sign * by6, sign * by7
+            line0, line1, line2, line3 = (
+                panel[at, start:],
+                panel[at + 1, start:],
+                panel[at + 2, start:],
+                panel[at + 3, start:],
+            )
+            line4, line5, line6, line7 = (
+                panel[at + 4, start:],
+                panel[at + 5, start:],
+                panel[at + 6, start:],
+                panel[at + 7, start:],
+            )
+            for j in range(width - start):
+                low = by0 * line0[j] + by1 * line1[j] + by2 * line2[j] + by3 * line3[j]
+                row[j] += low + (by4 * line4[j] + by5 * line5[j] + by6 * line6[j] + by7 * line7[j])
+
+
+@compiled(void(float32[:, ::1], float32[::1]), fastmath=True)
+def solve(gram: Floats, unknown: Floats) -> None:
+    """In place, `unknown` becomes the solution and the upper triangle of `gram` U with gram = U'U; of whole vectors.
+
+    The system is the identity and what is nowhere below 0, so no pivot is below 1: where rounding takes one there, it
+    is put back.
+    """
+    width = len(unknown)
+    one = np.float32(1)
+    for block in range(0, width, VECTOR):
+        for k in range(block, block + VECTOR):
+            root = one / np.sqrt(max(gram[k, k], one))
+            row = gram[k, block:]
+            for j in range(width - block):
+                row[j] *= root
+            unknown[k] *= root
+            for i in range(k + 1, block + VECTOR):
+                by, below = gram[k, i], gram[i, block:]
+                for j in range(width - block):
+                    below[j] -= by * row[j]
+            by, rest = unknown[k], unknown[k + 1 :]
+            right = gram[k, k + 1 :]
+            for j in range(width - k - 1):
+                rest[j] -= by * right[j]
+            gram[k, k] = root
+        add_gram(gram[block : block + VECTOR], VECTOR, -one, gram, block + VECTOR)
+    for k in range(width - 1, -1, -1):
+        right, rest = gram[k, k + 1 :], unknown[k + 1 :]
+        dot = np.float32(0)
+        for j in range(width - k - 1):
+            dot += right[j] * rest[j]
+        unknown[k] = (unknown[k] - dot) * gram[k, k]
+
+
+@compiled(void(float32[:, ::1]))
+def become_identity(gram: Floats) -> None:
+    """Ones on the diagonal, nothing beside it."""
+    gram[:] = 0
+    for i in range(len(gram)):
+        gram[i, i] = np.float32(1)
+
+
+@compiled(
+    void(
+        array(int32, 1),
+        array(float32, 1),
+        array(float32, 2),
+        array(float32, 1),
+        float32[::1],
+        float32[::1],
+        float32[::1],
+        float32[::1],
+        float32[::1],
+    ),
+    fastmath=True,
+)
+def short_row(
+    codes: Codes,
+    confidence: Floats,
+    white: Floats,
+    scale: Floats,
+    by: Floats,
+    whole: Floats,
+    gathered: Floats,
+    unknown: Floats,
+    image: Floats,
+) -> None:
+    """By the dual system: B'aB z = `image` on the side of lines, of fewer pairs than factors.
+
+    Worked in are `by` [pairs], `whole` and `gathered` (of pairs x pairs and of factors x pairs), `unknown`.
+    """
+    size, count = len(image), len(codes)
+    wide, width = count + -count % VECTOR, size + -size % VECTOR
+    gram, panel = whole[: wide * wide].reshape((wide, wide)), gathered[: width * wide].reshape((width, wide))
+    panel[:] = 0
+    unknown[:] = 0
+    for at in range(count):
+        by[at] = np.sqrt(max(confidence[at], NOTHING))
+        unknown[at] = (np.float32(1) + confidence[at]) / by[at]
+        line = white[codes[at]]
         for c in range(size):
-            direction[c] = residual[c]
-            norm += residual[c] * residual[c]
-        enough = norm * part
-        for _ in range(steps):
-            if norm <= enough:
-                break
+            panel[c, at] = by[at] * scale[c] * line[c]
+    become_identity(gram)
+    add_gram(panel, width, np.float32(1), gram, 0)
+    solve(gram, unknown[:wide])
+    for at in range(count):
+        by[at] *= unknown[at]
+    add_lines(codes, by, white, image)
+    for c in range(size):
+        image[c] *= scale[c]
+
+
+@compiled(
+    void(
+        array(int32, 1),
+        array(float32, 1),
+        array(float32, 2),
+        array(float32, 1),
+        float32[::1],
+        float32[::1],
+        float32[::1],
+        float32[::1],
+        float32[::1],
+    ),
+    fastmath=True,
+)
+def long_row(
+    codes: Codes,
+    confidence: Floats,
+    white: Floats,
+    scale: Floats,
+    by: Floats,
+    whole: Floats,
+    gathered: Floats,
+    unknown: Floats,
+    image: Floats,
+) -> None:
+    """By the system itself, of factors x factors; arguments as of `short_row`."""
+    size, width = len(image), len(unknown)
+    gram, panel = whole.reshape((width, width)), gathered[: PANEL * width].reshape((PANEL, width))
+    become_identity(gram)
+    for first in range(0, len(codes), PANEL):
+        count = min(PANEL, len(codes) - first)
+        for at in range(count):
+            line, root = white[codes[first + at]], np.sqrt(confidence[first + at])
             for c in range(size):
-                image[c] = direction[c]
-            add_image(codes[begin:end], confidence[begin:end], white, direction, image)
-            along = np.float32(0)
-            for c in range(size):
-                along += direction[c] * image[c]
-            step = norm / along
-            before = norm
-            norm = np.float32(0)
-            for c in range(size):
-                solution[c] += step * direction[c]
-                residual[c] -= step * image[c]
-                norm += residual[c] * residual[c]
-            ratio = norm / before
-            for c in range(size):
-                direction[c] = residual[c] + ratio * direction[c]
+                panel[at, c] = root * scale[c] * line[c]
+            panel[at, size:] = 0
+        filled = count + -count % VECTOR
+        panel[count:filled] = 0
+        add_gram(panel, filled, np.float32(1), gram, 0)
+    for at in range(len(codes)):
+        by[at] = np.float32(1) + confidence[at]
+    add_lines(codes, by, white, image)
+    unknown[:] = 0
+    for c in range(size):
+        unknown[c] = scale[c] * image[c]
+    solve(gram, unknown)
+    for c in range(size):
+        image[c] = unknown[c]
+
+
+@compiled(
+    void(
+        array(int64, 1),
+        array(int32, 1),
+        array(float32, 1),
+        array(float32, 1),
+        array(float32, 2),
+        array(float32, 1),
+        float32[:, ::1],
+    ),
+    fastmath=True,
+)
+def decompositions(
+    offsets: npt.NDArray[np.int64],
+    codes: Codes,
+    confidence: Floats,
+    excess: Floats,
+    white: Floats,
+    inverse: Floats,
+    solutions: Floats,
+) -> None:
+    """solutions[r] of (I + e (S + r)^-1 + B'aB) z = B'(1 + a) for each row; see `whitened.Exact`.
+
+    Most rows are so near to the identity that conjugate gradients reach float32 accuracy in few steps.
+    """
+    size = white.shape[1]
+    width = size + -size % VECTOR
+    whole, gathered = np.empty(width * width, np.float32), np.empty(max(width, PANEL) * width, np.float32)
+    unknown, scale, image = np.empty(width, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
+    weights, space = np.empty(longest(offsets), np.float32), np.empty((4, size), np.float32)
+    for row in range(len(offsets) - 1):
+        begin, end = offsets[row], offsets[row + 1]
+        some, extra, by = codes[begin:end], confidence[begin:end], weights[: end - begin]
+        find_scale(excess[row], inverse, scale)
+        if descend(some, extra, white, scale, size // PATIENCE, EXACT, by, space, solutions[row]):
+            continue
+        image[:] = 0
+        if len(some) < size:
+            short_row(some, extra, white, scale, by, whole, gathered, unknown, image)
+        else:
+            long_row(some, extra, white, scale, by, whole, gathered, unknown, image)
+        for c in range(size):
+            solutions[row, c] = scale[c] * image[c]

@@ -12,7 +12,7 @@ from segue.domain.requests import Requests
 from segue.learn.rows import Rows, Weighting, weighed
 from segue.learn.scored import Parts, ScoredByParts
 from segue.learn.top import PRODUCT_ROWS, Best, Left, best_of_products
-from segue.learn.whitened import solver
+from segue.learn.whitened import Gradients, Ridge, Systems, Whitened, system, worthwhile
 
 FEW = 32  # requests that are solved one by one in float64; above, by the kernel to float32 accuracy
 TOLERANCE = 1e-6
@@ -25,7 +25,9 @@ class FoldedItems(ScoredByParts):
 
     They are linear in the history once its system is made, so each item's part is a reason, and they sum.
 
-    white  float32[items, factors]  item factors, whitened with their own Gram and the regularisation
+    white    float32[items, factors]  item factors, whitened with their own Gram and the regularisation
+    inverse  float32[factors]         what a ridge beyond `regularization` weighs on each of them, where `scaling` is
+                                      not 0; see `whitened`
 
     >>> from segue.domain.items import Items
     >>> from segue.domain.requests import Histories
@@ -37,50 +39,53 @@ class FoldedItems(ScoredByParts):
     white: npt.NDArray[np.float32]
     alpha: float
     weighting: Weighting
+    regularization: float = 1.0
+    scaling: float = 0.0
+    inverse: npt.NDArray[np.float32] | None = None
 
     def score_rows(self, rows: Rows, requests: Requests) -> npt.NDArray[np.float32]:  # noqa: ARG002
-        scores: npt.NDArray[np.float32] = self._solutions(rows) @ self.white.T
+        scores: npt.NDArray[np.float32] = self.solutions(rows) @ self.white.T
         return scores
 
     def best_rows(self, requests: Requests, k: int, left: Left) -> Best:
-        return best_of_products(self._solutions(self.rows(requests)), self.white, k, left)
+        return best_of_products(self.solutions(self.rows(requests)), self.white, k, left)
 
     def rows_at_once(self) -> int:
         return PRODUCT_ROWS
 
-    def _solutions(self, rows: Rows) -> npt.NDArray[np.float32]:
+    def solutions(self, rows: Rows) -> npt.NDArray[np.float32]:
         """float32[rows, factors]: z of each row."""
-        extra = confidence(rows, self.alpha, self.weighting)
+        extra = confidence(weighed(rows.weights, self.weighting), self.alpha)
+        excess = self._excess(rows, extra)
         if len(rows) > FEW:
-            steps = 2 * self.white.shape[1]
-            solve = solver(len(rows.codes) * self.white.shape[1])
-            solved: npt.NDArray[np.float32] = solve(
-                rows.offsets, rows.codes, extra.astype(np.float32), self.white, steps, TOLERANCE
-            )
-            return solved
+            plainly = not worthwhile(len(rows.codes) * self.white.shape[1])
+            solve = Gradients(2 * self.white.shape[1], TOLERANCE, plainly)
+            systems = Systems(rows.offsets, rows.codes, extra.astype(np.float32), excess)
+            return solve(systems, Whitened(self.white, self._inverse(), np.empty((0, 0), np.float32)))
         solutions = np.empty((len(rows), self.white.shape[1]), np.float32)
         for row, (start, stop) in enumerate(itertools.pairwise(rows.offsets.tolist())):
-            solutions[row] = _exactly(self.white[rows.codes[start:stop]].astype(np.float64), extra[start:stop])
+            lines = self.white[rows.codes[start:stop]].astype(np.float64)
+            diagonal = 1 + np.float64(excess[row]) * self._inverse()
+            solutions[row] = np.linalg.solve(
+                system(lines, extra[start:stop], diagonal), (1 + extra[start:stop]) @ lines
+            )
         return solutions
 
     def parts(self, requests: Requests, items: npt.NDArray[np.int32]) -> Parts:
         rows = self.rows(requests)
         lines = self.white[rows.codes].astype(np.float64)
-        extra = confidence(rows, self.alpha, self.weighting)
-        each = np.linalg.solve(_system(lines, extra), (lines * (1 + extra)[:, None]).T)
+        extra = confidence(weighed(rows.weights, self.weighting), self.alpha)
+        diagonal = 1 + np.float64(self._excess(rows, extra)[0]) * self._inverse()
+        each = np.linalg.solve(system(lines, extra, diagonal), (lines * (1 + extra)[:, None]).T)
         return rows.codes, (self.white[items] @ each).T.astype(np.float64)
 
+    def _excess(self, rows: Rows, extra: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        return Ridge(self.regularization, self.scaling, len(self.white)).excess(rows.offsets, extra)
 
-def confidence(rows: Rows, alpha: float, weighting: Weighting) -> npt.NDArray[np.float64]:
+    def _inverse(self) -> npt.NDArray[np.float32]:
+        return np.zeros(self.white.shape[1], np.float32) if self.inverse is None else self.inverse
+
+
+def confidence(weights: npt.NDArray[np.float64], alpha: float) -> npt.NDArray[np.float64]:
     """float64[pairs]: alpha times the weight; above `MOST`, more says nothing more, and float32 holds its square."""
-    return np.minimum(alpha * weighed(rows.weights, weighting), MOST)
-
-
-def _exactly(lines: npt.NDArray[np.float64], extra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """float64[factors]: z of one row."""
-    return np.linalg.solve(_system(lines, extra), (1 + extra) @ lines).astype(np.float64)
-
-
-def _system(lines: npt.NDArray[np.float64], extra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """float64[factors, factors]: I + B'aB of one row."""
-    return np.asarray(np.eye(lines.shape[1]) + lines.T @ (extra[:, None] * lines))
+    return np.minimum(alpha * weights, MOST)
