@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from segue import Project
 from segue.demo.real import copy_workspace
 from segue.domain.errors import SegueError
 
@@ -52,6 +53,19 @@ def test_an_example_from_files_to_a_list_with_reasons(tmp_path, monkeypatch, dat
     assert len(listed["items"]) == 5
     assert listed["items"][0]["title"] != listed["items"][0]["item"]
     assert listed["items"][0]["reason"]
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_gowalla_is_split_as_published(tmp_path, monkeypatch, data_dir):
+    """Row counts are those of the data set's README."""
+    monkeypatch.setenv("SEGUE_DATA", str(data_dir))
+    copy_workspace(EXAMPLES / "gowalla", tmp_path)
+    reports = json.loads(segue(tmp_path, "ingest", "--json"))
+    assert sum(report["kept"] for report in reports) == 1_027_370
+    assert sum(report["quarantined"] for report in reports) == 0
+    split = Project.open(tmp_path).split()
+    assert (split.train.rows, split.test_rows) == (810_128, 217_242)
 
 
 def _first_items(folder):

@@ -24,6 +24,7 @@ LEARNED: dict[str, Learner] = {
     "bm25": learner("item_knn", {"similarity": "bm25"}),
     "ease": learner("ease", {"max_items": 4000}),
     "als": learner("als", {}),
+    "spectral": learner("spectral", {}),
 }
 
 
