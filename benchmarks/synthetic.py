@@ -69,13 +69,15 @@ def _items(
     low = np.where(faithful, reach[taste], 0)
     high = np.where(faithful, reach[taste + 1], popular[-1])
     places = np.searchsorted(popular, low + random.random(len(users)) * (high - low))
-    return np.minimum(places, len(popular) - 1)
+    found: npt.NDArray[np.int64] = np.minimum(places, len(popular) - 1)
+    return found
 
 
 def _distinct(pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Sorted, each once. `np.unique` hashes whole numbers since NumPy 2.3, and such keys take it a minute and more."""
     pairs.sort()
-    return pairs[np.append(True, pairs[1:] != pairs[:-1])]
+    found: npt.NDArray[np.int64] = pairs[np.append(True, pairs[1:] != pairs[:-1])]
+    return found
 
 
 if __name__ == "__main__":
