@@ -1,4 +1,4 @@
-"""The learners of sequences under the contract suites, on ordinary and on hard data."""
+"""The learners of sequences with other parameters than those that test_contract.py tries."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from segue.testing import check_learner
 from segue.testing.datasets import hard
 
 LEARNERS: dict[str, Learner] = {
-    "markov": learner("markov", {}),
     "first-order markov": learner("markov", {"window": 1, "backoff": 0}),
-    "slist": learner("slist", {}),
     "slist, fading once, of few items": learner("slist", {"decays": [1.0], "max_items": 5}),
-    "stan": learner("session_knn", {}),
     "vsknn": learner("session_knn", {"method": "vsknn", "idf": 0.5, "k": 3}),
     "basket": learner("basket", {"min_baskets": 1}),
     "basket of everything": learner("basket", {"gap_minutes": None, "k": 3, "max_items": 7}),
-    "repeats": learner("repeats", {}),
 }
 DAYS = 60.0 * 24 * 3
 
