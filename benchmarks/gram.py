@@ -78,7 +78,10 @@ def mkl(rows: Rows) -> dict[str, float]:
         for name, array in zip(("offsets", "codes"), rows, strict=True):
             np.save(Path(folder) / f"{name}.npy", array)
         script = ROOT / "benchmarks" / "peers" / "gram_peer.py"
-        answer = subprocess.run([python, script, folder], check=True, capture_output=True, text=True).stdout
+        runtime = next((PEERS / "lib").glob("libmkl_rt.so*"))  # it looks for other names than this version has
+        environment = {**os.environ, "MKL_RT": str(runtime)}
+        command = [python, script, folder]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
     told: dict[str, float] = json.loads(answer.splitlines()[-1])
     assert told.pop("diagonal") == len(rows[1])
     return told

@@ -20,7 +20,7 @@ CountState = dict[str, npt.NDArray[np.int64]]
 GramState = dict[str, npt.NDArray[np.int64]]
 
 TINY = 3_000_000  # products; below, SciPy is fast enough that nothing need wait for a compiled kernel
-FEW_ROWS = 1_000_000  # events; below, NumPy is fast enough for the same reason
+FEW_ROWS = 250_000  # events of a batch; below, NumPy is fast enough for the same reason
 BLOCK_PEOPLE = 2**18  # at a time, so that memory is bounded however many people there are
 LINES = 256  # of the Gram that a thread takes at a time
 HEADS = (512, 1024, 2048, 4096)  # how many items may be counted by words of bits
