@@ -10,7 +10,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ALL = ("quality", "learners", "als", "gram", "sequence", "metrics", "journal", "serving", "commands", "ingest", "lake")
+ALL = (
+    "quality",
+    "learners",
+    "neighbours",
+    "top",
+    "als",
+    "gram",
+    "sequence",
+    "metrics",
+    "journal",
+    "serving",
+    "commands",
+    "ingest",
+    "lake",
+)
 
 
 def main() -> None:

@@ -61,6 +61,8 @@ class ItemKNN(Learner, frozen=True):
         "similarity": Choice(("cosine", "tfidf", "bm25", "walk")),
         "k": Whole(10, 300, log=True),
         "shrinkage": Real(0.3, 300, log=True),
+        "alpha": Real(0.2, 1.2),
+        "beta": Real(0, 1),
         "weighting": Choice(("none", "log")),
     }
 
