@@ -46,7 +46,7 @@ class Ties:
 
 @dataclass(frozen=True, eq=False)
 class Chances:
-    """What is to be expected at each rank, float64[people, k].
+    """What is to be expected at each rank, float64[k, people]: ranks first, as they are summed over.
 
     hit           how likely the item there is relevant
     hits_by_then  the hits up to and with that rank where there is one, times `hit`
@@ -60,8 +60,8 @@ class Chances:
 
 def certain(hits: npt.NDArray[np.bool_]) -> Chances:
     """Where nothing is tied: 0 or 1, and the count of hits."""
-    hit = hits.astype(np.float64)
-    by_then = np.cumsum(hit, axis=1)
+    hit = np.ascontiguousarray(hits.T).astype(np.float64)
+    by_then = np.cumsum(hit, axis=0)
     by_then *= hit
     return Chances(hit, by_then, (by_then == 1).astype(np.float64))
 
@@ -71,7 +71,7 @@ def expected(hits: npt.NDArray[np.bool_], lists: Lists, ties: Ties) -> Chances:
 
     >>> ties = Ties(np.array([[2, 1, 1]], np.float32), np.array([2]), Histories.of([[9]]))
     >>> expected(np.array([[True, False, False]]), np.array([[5, 6, 7]], np.int32), ties).hit.tolist()
-    [[1.0, 0.25, 0.25]]
+    [[1.0], [0.25], [0.25]]
     """
     chances = certain(hits)
     equal = (ties.scores[:, 1:] == ties.scores[:, :-1]) & (lists[:, 1:] != UNKNOWN)
@@ -80,7 +80,7 @@ def expected(hits: npt.NDArray[np.bool_], lists: Lists, ties: Ties) -> Chances:
     if len(rows):
         parts = _mixed(hits[rows], equal[rows], ties.behind[rows], lost[rows])
         for name, part in zip(("hit", "hits_by_then", "first"), parts, strict=True):
-            getattr(chances, name)[rows] = part
+            getattr(chances, name)[:, rows] = part.T
     return chances
 
 
@@ -90,7 +90,7 @@ def _mixed(
     behind: npt.NDArray[np.int64],
     lost: npt.NDArray[np.int64],
 ) -> tuple[Floats, Floats, Floats]:
-    """The three arrays of `Chances` for rows that have ties: `equal` bool[rows, k - 1] to the place before."""
+    """The three arrays of `Chances`, [rows, k], for rows with ties: `equal` bool[rows, k - 1] to the place before."""
     rows, length = hits.shape
     ranks = np.broadcast_to(np.arange(length), hits.shape)
     starts = ranks.copy()
