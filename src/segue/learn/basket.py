@@ -101,8 +101,7 @@ class Basket(Learner, frozen=True):
         for name in pairs:
             pairs[name] += pairs[name].T.copy()
         kinds = self._kept(pairs, chosen, people[chosen.positions], counts["totals"])
-        near, support, ratios = (_in_place(values, chosen, len(canonical)) for values in kinds)
-        return BasketItems(canonical, near, support, ratios, self.gap_minutes)
+        return BasketItems(canonical, chosen.positions, *kinds, self.gap_minutes)
 
     def _kept(
         self, pairs: State, chosen: Chosen, people: npt.NDArray[np.int64], totals: npt.NDArray[np.int64]
@@ -137,11 +136,13 @@ class Basket(Learner, frozen=True):
 class BasketItems(ScoredByParts):
     """Of every item what goes with it (kind 0) and what is taken instead of it (kind 1), the surest first.
 
-    near     int32[2, items, k]       canonical positions, -1 where there are fewer
-    support  int32[2, items, k]       see `Pair`
-    ratios   float32[2, items, k, 3]  the ratio and the ends of its interval
+    learned  int32[m]             canonical positions of the items that were counted, ascending
+    near     int32[2, m, k]       canonical positions, -1 where there are fewer
+    support  int32[2, m, k]       see `Pair`
+    ratios   float32[2, m, k, 3]  the ratio and the ends of its interval
     """
 
+    learned: npt.NDArray[np.int32]
     near: npt.NDArray[np.int32]
     support: npt.NDArray[np.int32]
     ratios: npt.NDArray[np.float32]
@@ -180,7 +181,9 @@ class BasketItems(ScoredByParts):
         from scipy.sparse import csr_array
 
         known = self.near[0] != UNKNOWN
-        offsets = np.concatenate([[0], np.cumsum(known.sum(axis=1))])
+        lengths = np.zeros(len(self.items), np.int64)
+        lengths[self.learned] = known.sum(axis=1)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
         size = (len(self.items), len(self.items))
         worth = csr_array(
             (np.log(self.ratios[0, :, :, 1][known], dtype=np.float64), self.near[0][known], offsets), shape=size
@@ -192,11 +195,14 @@ class BasketItems(ScoredByParts):
         position = self.items.position(item)
         if position == UNKNOWN:
             raise UnknownName(f"no item is called '{item}'", mend="items have the ids of the catalog and of the events")
-        near = self.near[kind, position]
+        row = int(np.searchsorted(self.learned, position))
+        if row == len(self.learned) or self.learned[row] != position:
+            return []  # too rare to have been counted
+        near = self.near[kind, row]
         return [
             Pair(self.items[int(other)], int(support), *map(float, ratio))
             for other, support, ratio in zip(
-                near[near != UNKNOWN][:k], self.support[kind, position], self.ratios[kind, position], strict=False
+                near[near != UNKNOWN][:k], self.support[kind, row], self.ratios[kind, row], strict=False
             )
         ]
 
@@ -234,15 +240,6 @@ def ratio_of(found: npt.NDArray[np.integer], expected: Floats) -> tuple[Floats, 
         high = more * (1 - 1 / (9 * more) + NORMAL / (3 * np.sqrt(more))) ** 3
         nothing = expected <= 0
         return tuple(np.where(nothing, np.inf, count / expected) for count in (found, low, high))  # type: ignore[return-value]
-
-
-def _in_place(values: npt.NDArray[Any], chosen: Chosen, items: int) -> npt.NDArray[Any]:
-    """The values of the chosen items among those of all; -1 of what has no neighbours."""
-    whole = np.zeros((2, items, *values.shape[2:]), values.dtype)
-    if values.ndim == 3 and values.dtype == np.int32:
-        whole[:] = UNKNOWN
-    whole[:, chosen.positions] = values
-    return whole
 
 
 def _refuse_beyond_memory(items: int) -> None:
