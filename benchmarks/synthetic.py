@@ -6,6 +6,7 @@ python benchmarks/synthetic.py [--people 138000] [--items 26700] [--rows 1800000
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import numpy.typing as npt
 Codes = npt.NDArray[np.int32]
 
 PEOPLE, ITEMS, ROWS = 138_000, 26_700, 18_000_000
+CACHE = Path(__file__).parent.parent / ".cache"
 TASTES = 60  # clusters of items
 TASTES_EACH = 3  # of a person
 FAITHFUL = 0.75  # of a person's events lie in their own tastes; the others anywhere
@@ -35,8 +37,19 @@ def interactions(people: int = PEOPLE, items: int = ITEMS, rows: int = ROWS, see
     """int32[rows] people and int32[rows] items: distinct pairs, sorted by person, then item. Same seed, same pairs.
 
     How much a person does is log-normal, how often an item is met falls with its rank; each item belongs to one of
-    `TASTES` clusters, and each person has `TASTES_EACH` of them.
+    `TASTES` clusters, and each person has `TASTES_EACH` of them. Kept in .cache, for the benchmarks after.
     """
+    kept = CACHE / f"synthetic-{people}-{items}-{rows}-{seed}.npz"
+    if kept.is_file():
+        with np.load(kept) as arrays:
+            return arrays["u"], arrays["i"]
+    users, found = _drawn(people, items, rows, seed)
+    CACHE.mkdir(exist_ok=True)
+    np.savez(kept, u=users, i=found)
+    return users, found
+
+
+def _drawn(people: int, items: int, rows: int, seed: int) -> tuple[Codes, Codes]:
     if rows > people * items // 4:
         raise ValueError(f"{rows:,} distinct pairs of {people:,} people and {items:,} items would be too dense")
     random = np.random.default_rng(seed)
