@@ -2,9 +2,10 @@
 
     python benchmarks/cold_items.py [LEARNER name=value ... -- LEARNER name=value ...] [--validate] [--data DIR]
 
-Every event on a held-out artist is taken from the training part, and judges ("cold"); so does a fifth of each person's
-other artists ("warm"). Content are names and the five most frequent tags of each artist, as in examples/lastfm-2k. With
---validate the training part alone is held out from in the same way, and the test part is not touched.
+Every event on a held-out artist is taken from the training part, and judges ("cold"); so does a fifth of the other
+events ("warm"), and both together ("all"). Content are names and the five most frequent tags of each artist, as in
+examples/lastfm-2k. With --validate the training part alone is held out from in the same way, and the test part is not
+touched.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("SEGUE_DATA", ROOT.parent / "shared" / "data"))
 COLD, WARM = 0.1, 0.2  # shares: of the artists, and of each person's other artists
 CUT = 20
-ALL = ["popularity", "--", "als", "--", "content", "--", "mapped"]
+ALL = ["popularity", "--", "als", "--", "content", "--", "cold_start"]
 
 Codes = npt.NDArray[np.int64]
 
@@ -71,16 +72,20 @@ def main() -> None:
         train, cold, warm = held_out(train, seed=1)
     learned = _as_table(train, dataset)
     print(f"{len(train.people):,} events to learn from, {len(cold.people):,} cold, {len(warm.people):,} warm")
-    print(f"| learner | cold recall@{CUT} | warm recall@{CUT} | warm NDCG@{CUT} | processor s |")
-    print("|---|---:|---:|---:|---:|")
+    measures = (
+        f"cold recall@{CUT}",
+        *(f"{part} {name}@{CUT}" for part in ("warm", "all") for name in ("recall", "NDCG")),
+    )
+    print(f"| learner | {' | '.join(measures)} | processor s |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
     for words in learners:
         name, params = words[0], dict(map(_parameter, words[1:]))
         began = time.process_time()
         model = learner(name, params).fit(LocalEngine(), learned)
         spent = time.process_time() - began
-        found = [judged(model, train, test, learned) for test in (cold, warm)]
-        recall, (warm_recall, ndcg) = found[0][0], found[1]
-        print(f"| {' '.join(words)} | {recall:.4f} | {warm_recall:.4f} | {ndcg:.4f} | {spent:.1f} |", flush=True)
+        found = [judged(model, train, test, learned) for test in (cold, warm, both(cold, warm))]
+        told = " | ".join(f"{value:.4f}" for value in (found[0][0], *found[1], *found[2]))
+        print(f"| {' '.join(words)} | {told} | {spent:.1f} |", flush=True)
 
 
 def judged(model: Recommender, train: Events, test: Events, dataset: Table) -> tuple[float, float]:
@@ -90,6 +95,14 @@ def judged(model: Recommender, train: Events, test: Events, dataset: Table) -> t
     )
     values = accuracy(rank(model, people, dataset.items, CUT).lists, people.truth, (CUT,))
     return float(values[f"recall@{CUT}"].mean()), float(values[f"ndcg@{CUT}"].mean())
+
+
+def both(one: Events, other: Events) -> Events:
+    """All of the one and of the other."""
+    people, items, weights = (
+        np.concatenate([getattr(part, name) for part in (one, other)]) for name in ("people", "items", "weights")
+    )
+    return Events(people, items, weights)
 
 
 def held_out(events: Events, seed: int) -> tuple[Events, Events, Events]:

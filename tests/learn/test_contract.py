@@ -22,6 +22,7 @@ LEARNERS: dict[str, Learner] = {name: learner(name, {}) for name in learners()} 
     "bm25": ItemKNN(similarity="bm25"),
     "trending by z": learner("trending", {"window_days": 20, "measure": "z"}),
     "segments by an attribute": learner("segment_popularity", {"by": "size", "half_life_days": None, "shrinkage": 0.5}),
+    "few factors for new items": learner("cold_start", {"part": {"learner": "als", "factors": 3}, "text": 0}),
     "content by bm25": learner("content", {"similarity": "bm25", "k": 4}),
     "walk": ItemKNN(similarity="walk"),
     "popularity with a half life": learner("popularity", {"half_life_days": 30}),

@@ -1,0 +1,112 @@
+"""Content mapped into factors: the map against a dense solution, new items in lists, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from segue.domain.catalog import Item
+from segue.domain.errors import DataError, DeclarationError
+from segue.domain.items import Items
+from segue.domain.requests import Histories, Requests
+from segue.engines.content import content_of
+from segue.engines.local import LocalEngine, Table
+from segue.learn.cold_start import ColdStart
+from segue.learn.content_map import content_map
+from segue.learn.folded import FoldedItems
+from segue.learn.learner import learner
+from segue.testing.datasets import mixed, table
+
+ALS = {"learner": "als", "factors": 6}
+
+
+@given(st.integers(0, 10_000), st.sampled_from([(5, 12), (12, 5), (7, 7)]), st.floats(0.1, 100))
+@settings(max_examples=30, deadline=None)
+def test_the_map_is_that_of_the_normal_equations(seed: int, shape: tuple[int, int], regularization: float) -> None:
+    """With fewer features than items and with more, with features that no item and items that nobody has."""
+    random = np.random.default_rng(seed)
+    dense = random.random(shape) * (random.random(shape) < 0.5)
+    dense[:, 0] = 0
+    factors, worth = random.standard_normal((shape[0], 3)), random.integers(0, 9, shape[0]).astype(np.float64)
+    found = content_map(csr_array(dense), factors, worth, regularization)
+    normal = dense.T @ (worth[:, None] * dense) + regularization * np.eye(shape[1])
+    expected = np.linalg.solve(normal, dense.T @ (worth[:, None] * factors))
+    assert found == pytest.approx(expected, abs=1e-5 * max(1e-9, float(np.abs(expected).max())))
+
+
+def test_a_map_of_nothing_is_nothing() -> None:
+    assert not content_map(csr_array((4, 3)), np.ones((4, 2)), np.ones(4), 1.0).any()
+    assert content_map(csr_array((4, 0)), np.ones((4, 2)), np.ones(4), 1.0).shape == (0, 2)
+
+
+def with_new_items() -> Table:
+    """Two camps, as `mixed`, and two items that nobody has: a lamp and a sofa; and one of which nothing is said."""
+    old = mixed()
+    new = [Item("new lamp", "Lamp", categories=("lamp",)), Item("new sofa", categories=("sofa",)), Item("untold")]
+    items = Items([*old.items.ids, *(item.id for item in new)])
+    told = pa.concat_tables([old.content, content_of(new)])
+    return Table(old.table, items, old.users, old.types, told)
+
+
+def fitted(dataset: Table, **params: Any) -> FoldedItems:
+    model = ColdStart(part=ALS, **params).fit(LocalEngine(), dataset)
+    assert isinstance(model, FoldedItems)
+    return model
+
+
+def test_new_items_lie_where_their_content_does() -> None:
+    dataset = with_new_items()
+    model = fitted(dataset)
+    lamp, sofa, untold = model.items.positions(["new lamp", "new sofa", "untold"])
+    lamps = [item for item, row in zip(dataset.items.ids, content(dataset), strict=True) if row == ["lamp"]]
+    request = Requests(Histories.of([model.items.positions(lamps[1:4])]))
+    (scores,) = model.scores(request)
+    assert scores[lamp] > scores[sofa]
+    assert scores[lamp] > 0 == scores[untold]
+    near = model.items.take(model.similar(np.array([lamp]), 5)[0][0])
+    assert set(near) <= set(lamps)
+    (reasons,) = model.reasons(request, np.array([lamp]))
+    assert sum(part.score for part in reasons.contributions) == pytest.approx(float(scores[lamp]), rel=1e-4)
+
+
+def content(dataset: Table) -> list[list[str]]:
+    assert dataset.content is not None
+    return dataset.content["categories"].to_pylist()  # type: ignore[no-any-return]
+
+
+def test_many_people_outweigh_content() -> None:
+    dataset = with_new_items()
+    own = learner("als", {"factors": 6}).fit(LocalEngine(), dataset)
+    assert isinstance(own, FoldedItems)
+    barely, wholly = fitted(dataset, shrinkage=1e-9), fitted(dataset, shrinkage=1e9)
+    people = np.array([item not in ("new lamp", "new sofa") for item in own.items.ids])
+    had = np.abs(own.white).sum(axis=1) > 0
+    assert barely.white[people & had] == pytest.approx(own.white[people & had], abs=1e-5)
+    told = np.array([bool(row) for row in content(dataset)])[dataset.items.canonical()[1]]
+    same = {row.tobytes() for row in np.round(wholly.white[told], 4)}
+    assert len(same) < told.sum()  # items of one content lie in one place
+
+
+@pytest.mark.parametrize(
+    ("part", "match"),
+    [
+        ("ease", r"ease has none.*\n.*als"),
+        ("cold_start", "cold_start has none"),
+        ({"factors": 3}, r"does not say its learner.*\n.*als"),
+        ({"learner": "als", "factor": 3}, "no parameter of als is called 'factor'"),
+    ],
+)
+def test_parts_without_factors_are_refused(part: Any, match: str) -> None:
+    with pytest.raises(DeclarationError, match=match):
+        ColdStart(part=part).fit(LocalEngine(), mixed())
+
+
+def test_a_dataset_without_a_catalog_is_refused() -> None:
+    with pytest.raises(DataError, match="cold_start learns from what the catalog says"):
+        ColdStart(part=ALS).fit(LocalEngine(), table(np.array([0]), np.array([0]), 1, ["x"]))
