@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from segue.measure.leaderboard import Leaderboard
+from markupsafe import Markup
+
+from segue.measure.leaderboard import LESS_IS_BETTER, Leaderboard
 from segue.measure.offline import ModelResult
 from segue.report.board_plots import Point, costs, curves, intervals, unbeaten
 from segue.report.section import Figure, Report, Section
@@ -79,26 +82,23 @@ def _models(told: Leaderboard) -> Section:
     lead, *more = told.sentence().split(". ")
     sentences = tuple(f"{sentence.removesuffix('.')}." for sentence in more if sentence)
     held = told.title.replace("\n", "; ")
-    points = [_point(told, model, 0.0) for model in told.models()]
-    figure = Figure(
-        f"{told.by}, with its interval",
-        intervals(points, told.by, f"{told.by} of {counted(len(points), 'model')}, best first"),
-        told.rows(),
-        "project.evaluate().rows()",
-        None,
-    )
+    points = [_point(told, model, 0.0) for model in _valued(told)]
+    drawn = intervals(points, told.by, f"{told.by} of {counted(len(points), 'model')}, best first") if points else ""
+    figure = Figure(f"{told.by}, with its interval", Markup(drawn), told.rows(), "project.evaluate().rows()", None)
     return Section("models", "Models", f"{lead.removesuffix('.')}.", (f"{held}.", *sentences), (figure,))
 
 
 def _costs(told: Leaderboard) -> Section | None:
     """Quality against seconds of fitting, and against bytes."""
-    models = told.models()
+    models = _valued(told)
+    if not models:
+        return None
     by_bytes = [_point(told, model, model.bytes / 1e6) for model in models]
     figures = [_cost_figure(told, by_bytes, "MB", "size")]
     timed = [_point(told, model, model.fit_seconds) for model in models if model.fit_seconds]
     if timed:
         figures.insert(0, _cost_figure(told, timed, "seconds", "time to fit"))
-    cheapest = unbeaten(timed or by_bytes)
+    cheapest = unbeaten(timed or by_bytes, _better(told))
     names = ", then ".join(point.name for point in cheapest)
     lead = f"From the cheapest on, the best are {names}." if len(cheapest) > 1 else f"None beats {names} at any cost."
     return Section("costs", "Quality and cost", lead, (), tuple(figures))
@@ -107,7 +107,8 @@ def _costs(told: Leaderboard) -> Section | None:
 def _cost_figure(told: Leaderboard, points: Sequence[Point], unit: str, what: str) -> Figure:
     title = f"{told.by} against {what}"
     rows = [{"model": point.name, unit: point.cost, told.by: point.value} for point in points]
-    return Figure(title, costs(points, unit, title, f"{title} of each model"), rows, "project.evaluate().rows()", None)
+    drawn = costs(points, unit, title, f"{title} of each model", _better(told))
+    return Figure(title, drawn, rows, "project.evaluate().rows()", None)
 
 
 def _settings(parameters: Parameters) -> Section | None:
@@ -149,9 +150,16 @@ def _everything(told: Leaderboard) -> Section:
 
 
 def _table(title: str, rows: Sequence[dict[str, Any]], python: str) -> Figure:
-    from markupsafe import Markup
-
     return Figure(title, Markup(), rows, python, None)
+
+
+def _valued(told: Leaderboard) -> list[ModelResult]:
+    """The models that have a value of the metric, best first: what has none has no place in a plot."""
+    return [model for model in told.models() if not math.isnan(model.metrics[told.by].value)]
+
+
+def _better(told: Leaderboard) -> int:
+    return -1 if told.by.startswith(LESS_IS_BETTER) else 1
 
 
 def _point(told: Leaderboard, model: ModelResult, cost: float) -> Point:

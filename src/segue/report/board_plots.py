@@ -46,11 +46,11 @@ def intervals(points: Sequence[Point], title: str, told: str) -> Markup:
     return drawing("".join(body), title, told, height=max(line * len(points), line))
 
 
-def costs(points: Sequence[Point], unit: str, title: str, told: str) -> Markup:
-    """Quality upward against a cost to the right, which grows by factors; the unbeaten are lined."""
+def costs(points: Sequence[Point], unit: str, title: str, told: str, better: int = 1) -> Markup:
+    """Quality upward against a cost to the right, which grows by factors; the unbeaten (see there) are lined."""
     frame = _Frame([point.cost for point in points], [edge for point in points for edge in (point.low, point.high)])
     body = [frame.grid(unit)]
-    front = [(frame.x(point.cost), frame.y(point.value)) for point in unbeaten(points)]
+    front = [(frame.x(point.cost), frame.y(point.value)) for point in unbeaten(points, better)]
     body.append(f'<polyline class="even" fill="none" points="{_path(front)}"/>')
     for point in points:
         x, y = frame.x(point.cost), frame.y(point.value)
@@ -74,16 +74,16 @@ def curves(lines: Mapping[str, Sequence[Point]], unit: str, title: str, told: st
     return drawing("".join(body), title, told)
 
 
-def unbeaten(points: Sequence[Point]) -> list[Point]:
-    """Those that no other reaches at the same cost or less, cheapest first.
+def unbeaten(points: Sequence[Point], better: int = 1) -> list[Point]:
+    """Those that no other reaches at the same cost or less, cheapest first; `better` is -1 where less is better.
 
     >>> cheap, dear, bad = Point("a", 1, 0.2, 0, 1), Point("b", 9, 0.3, 0, 1), Point("c", 5, 0.1, 0, 1)
     >>> [point.name for point in unbeaten([dear, bad, cheap])]
     ['a', 'b']
     """
     front: list[Point] = []
-    for point in sorted(points, key=lambda point: (point.cost, -point.value)):
-        if not front or point.value > front[-1].value:
+    for point in sorted(points, key=lambda point: (point.cost, -better * point.value)):
+        if not front or better * point.value > better * front[-1].value:
             front.append(point)
     return front
 
