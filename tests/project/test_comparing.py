@@ -10,6 +10,7 @@ import pytest
 
 from segue import Project
 from segue.domain.errors import MissingColumn, ModelError, UnknownName
+from segue.learn.learner import learner
 from segue.operate.curve import learning_curve
 from segue.report.board_plots import Point, costs, curves, intervals
 from segue.report.page import page
@@ -144,6 +145,10 @@ def test_a_curve_along_days_needs_times(tmp_path: Path):
     project.ingest()
     with pytest.raises(MissingColumn, match="along days"):
         project.learning_curve(along="days")
+    with pytest.raises(MissingColumn, match="what trends needs"):  # not a curve that ends before it begins
+        learning_curve(
+            {"t": learner("trending", {})}, project.engine, project.split(), project.declaration.evaluation, points=2
+        )
 
 
 @pytest.mark.slow

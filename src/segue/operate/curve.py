@@ -57,7 +57,8 @@ def learning_curve(
 
     Along "people" a part has all events of some of them, drawn by a hash of the code, each part within the next.
     Along "days" it has everybody's newest days. Everybody is judged with their whole history: what is told is what
-    more to learn from would bring. Raises MissingColumn for "days" without times.
+    more to learn from would bring. Raises MissingColumn for "days" without times, and what a learner raises that cannot
+    learn from all there is either (a column that it needs, memory).
     """
     rows = Rows.of(split.train)
     found = []
@@ -70,8 +71,10 @@ def learning_curve(
             began = perf_counter()
             try:
                 model = learner.fit(engine, train)
-            except DataError:  # there is nothing to learn from so little: the curve of this model begins later
-                continue
+            except DataError as error:
+                if isinstance(error, MissingColumn) or share == 1:
+                    raise
+                continue  # there is nothing to learn from so little: the curve of this model begins later
             seconds = perf_counter() - began
             metrics = evaluate({name: model}, split.test, split.train.items, settings).models[0].metrics
             people = int(np.count_nonzero(np.bincount(_users(train), minlength=1)))
