@@ -177,6 +177,15 @@ def test_where_not_even_three_fits_fit_in_less_is_learned_from() -> None:
     assert max(job.share for job in jobs) == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize("full", [8.0, 16.0, 24.0, 30.0])
+def test_however_little_time_there_is_the_best_draw_gets_to_all_people(full: float) -> None:
+    jobs = walk(Halving(Space(EASE(), RANGES), 100.0), 100.0, full)
+    finals = [job for job in jobs if job.share == 1.0 and job.number >= 2]
+    drawn = [job for job in jobs if job.number >= 2 and job.share < 1]
+    assert finals
+    assert max(drawn, key=lambda job: job.parameters["regularization"]).number in {job.number for job in finals}
+
+
 @pytest.mark.parametrize("budget", [5.0, 30.0, 1e4])
 def test_what_is_declared_is_always_on_the_largest_share(budget: float) -> None:
     jobs = walk(Halving(Space(EASE(), RANGES), budget), min(budget, 200.0), full=2.0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from segue.declaration import FILE
@@ -32,12 +33,14 @@ class Tuning(Learning):
         fresh: bool = False,
         as_of: datetime | None = None,
         progress: Advance = silent,
+        clock: Callable[[], float] = perf_counter,
     ) -> Tuned:
         """Look for better parameters of the declared models, or those named, for `budget` seconds over all of them.
 
         Settings are judged by `metric` on people cut from the training part of the declared split, `people` of them at
         most; the test is not looked at. What was tried is kept in `state/tuning`: a search that was interrupted goes
-        on, one that is done is told again, and with `fresh` it begins anew. `trials` is how many a model has at most.
+        on, one that is done is told again, and with `fresh` it begins anew. `trials` is how many a model has at most;
+        `clock` is what counts the seconds (`time.process_time` where others use the machine as well).
         Raises `DeclarationError` where no named model has anything to vary, `MissingExtra` for the method "optuna"
         without it, `UnknownName` for a metric or method that there is not.
         """
@@ -48,6 +51,7 @@ class Tuning(Learning):
         refuse_unknown(metric)
         refuse_method(method)
         candidates, left_out = self._candidates(models)
+        began = clock()
         progress("cutting people from the training part", 0.0)
         said = self.declaration.evaluation
         judged_by = validation(self.split(as_of=as_of), said, metric=metric, people=people, seed=seed)
@@ -62,6 +66,8 @@ class Tuning(Learning):
             most=trials,
             fresh=fresh,
             progress=progress,
+            began=began,
+            clock=clock,
         )
         baseline = said.baseline if said.baseline in self.declaration.models else None
         held = judged_by.description

@@ -54,6 +54,8 @@ def chosen(trials: Sequence[Trial], seed: int = 0) -> Chosen | None:
     near = as_good(values)
     place = min(range(len(done)), key=lambda each: (not near[each], *_preferred(done[each])))
     declared = next((row for row, trial in enumerate(done) if trial.number == DECLARED), None)
+    if declared is not None and done[0].share < 1:  # what is best on a few people need not be best on all
+        place = declared
     resampled = resampled_means(values, RESAMPLES, seed)
     difference = None
     if declared is not None and place != declared:
@@ -65,7 +67,9 @@ def chosen(trials: Sequence[Trial], seed: int = 0) -> Chosen | None:
         value=_estimate(values[:, place], resampled[:, place]),
         difference=difference,
         expected=None if declared is None or len(done) < 2 else out_of_bag_gain(values, declared, seed),
-        why=_why(done[place], int(near.sum()), place == 0),
+        why=_why(done[place], int(near.sum()), place == 0)
+        if done[0].share == 1
+        else "there was no time to fit all people",
     )
 
 

@@ -12,8 +12,9 @@ from segue.learn.ranges import Range, Whole
 from segue.operate.tune.space import place
 from segue.operate.tune.study import Trial
 
-GROWTH = 0.8  # the power of the share that seconds grow with, before trials tell
+GROWTH = 1.0  # the power of the share that seconds grow with, before trials tell
 TRUST = 0.5  # in what is believed before, in trials
+STEEPEST = 2.0
 LEAST_S = 1e-3
 NOT_INSIDE = 0.5  # the place that is taken for a value outside of its range, such as None
 
@@ -38,7 +39,7 @@ def predicted(
     centred = rows - middle
     ridge = centred.T @ centred + TRUST * np.eye(len(believed))
     slopes = believed + np.linalg.solve(ridge, centred.T @ (rest - level))
-    slopes[0] = min(max(slopes[0], 0.0), 1.5)
+    slopes[0] = min(max(slopes[0], 0.0), STEEPEST)
     level = float((seconds - rows @ slopes).mean())
     return float(math.exp(min(level + _features(ranges, setting, share) @ slopes, 50.0)))
 

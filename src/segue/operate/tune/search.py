@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +13,8 @@ from segue.operate.tune.study import Trial
 
 ETA = 3  # of three settings one is promoted: what halving halves by (Li et al. 2018 found 3 to 4 best)
 SHARES = (1 / 27, 1 / 9, 1 / 3, 1.0)
+CLOSER = 10  # times the largest share, more than the budget: then what it takes is looked at more closely before
+CARE = 1.3  # times what a final is predicted to take are kept for it
 LEAST_FULL = 3  # trials on the largest share that there has to be time for
 REPEATS = 50  # draws that were tried already before a space counts as tried out
 
@@ -64,16 +66,15 @@ class Halving:
     budget: float
 
     def next(self, trials: Sequence[Trial], left: float) -> Job | None:
-        """First what is declared, on a few people to see what it takes; then promotions; then draws."""
+        """First what is declared, on a few people to see what it takes; then promotions and draws; last, a final."""
         if not trials:
             return Job(DECLARED, SHARES[0], self.space.setting(DECLARED))
         rungs = self.rungs(trials)
-        return (
-            opening(self.space, trials, rungs[-1])
-            or self._last(trials, rungs, left)
-            or self._promoted(trials, rungs)
-            or new_draw(self.space, trials, rungs[0])
-        )
+        first = self._closer_look(trials, rungs) or opening(self.space, trials, rungs[-1])
+        if first is not None:
+            return first
+        job = self._promoted(trials, rungs) or new_draw(self.space, trials, rungs[0])
+        return self._final(trials, rungs, left, job) or job
 
     def rungs(self, trials: Sequence[Trial]) -> tuple[float, ...]:
         """The shares, ascending; the last is what the winner is chosen on."""
@@ -102,15 +103,28 @@ class Halving:
                     return Job(trial.number, high, trial.parameters)
         return None
 
-    def _last(self, trials: Sequence[Trial], rungs: tuple[float, ...], left: float) -> Job | None:
-        """The best that is not on the last rung yet, where there is time for it but not for much more."""
+    def _closer_look(self, trials: Sequence[Trial], rungs: tuple[float, ...]) -> Job | None:
+        """What is declared, on more people, where all of them would take much of the time, and maybe more than told."""
+        seen = [trial.share for trial in trials if trial.number == DECLARED]
+        between = [share for share in SHARES if max(seen) < share < rungs[-1]]
+        if not between or CLOSER * self._cost(trials, rungs[-1]) < self.budget:
+            return None
+        return Job(DECLARED, between[0], self.space.setting(DECLARED))
+
+    def _final(self, trials: Sequence[Trial], rungs: tuple[float, ...], left: float, job: Job | None) -> Job | None:
+        """The best that is not on the last rung yet, before the time for it is gone: `job` would leave too little."""
         top = rungs[-1]
-        for low in reversed(rungs[:-1]):
-            for trial in best_first(trials, low)[:1]:
-                cost = predicted(trials, self.space.ranges, trial.parameters, top) or 0.0
-                if not tried(trials, trial.number, top) and cost <= left < 2 * cost:
-                    return Job(trial.number, top, trial.parameters)
-        return None
+        waiting = [each for low in reversed(rungs[:-1]) for each in best_first(trials, low)]
+        best = next((each for each in waiting if not tried(trials, each.number, top)), None)
+        if best is None or (job is not None and job.share == top):
+            return None
+        final = self._cost(trials, top, best.parameters)
+        takes = 0.0 if job is None else self._cost(trials, job.share, job.parameters)
+        return Job(best.number, top, best.parameters) if left - takes < CARE * final else None
+
+    def _cost(self, trials: Sequence[Trial], share: float, setting: Mapping[str, Any] | None = None) -> float:
+        setting = self.space.setting(DECLARED) if setting is None else setting
+        return predicted(trials, self.space.ranges, setting, share) or 0.0
 
 
 def opening(space: Space, trials: Sequence[Trial], share: float) -> Job | None:

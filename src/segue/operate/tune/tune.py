@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -76,6 +76,7 @@ def tune(
     fresh: bool = False,
     progress: Advance | None = None,
     clock: Clock = time.perf_counter,
+    began: float | None = None,
 ) -> list[TunedModel]:
     """Look for better settings of each model, for `budget` seconds over all of them together.
 
@@ -84,9 +85,10 @@ def tune(
     Trials take turns, so that all models get about the same time; what one leaves, others use. A trial that is
     predicted to end too late is not begun, one that is not done when the time is over is abandoned. A setting that the
     learner refuses (too much memory, say) is a trial that failed, with the reason.
+    `began` is when the clock of the budget started, where that was before this call.
     Raises `BusyError` where somebody else is tuning one of the models.
     """
-    began = clock()
+    began = clock() if began is None else began
     fair = budget / max(sum(bool(each.ranges) for each in candidates), 1)
     with ExitStack() as held:
         running = []
@@ -166,7 +168,7 @@ def _step(
     if left <= 0:
         each.ended = "the time was over"
         return
-    job = each.search.next(trials, left)
+    job = each.search.next(trials, min(left, max(fair - each.study.seconds, 0.0)))
     if job is None:
         each.ended = "every setting was tried" if each.candidate.ranges else "nothing to vary"
         return
@@ -187,8 +189,12 @@ def _trial(job: Job, each: _Running, validation: Validation, engine: Engine, lef
     judged, size, failed = "", 0, ""
     value = 0.0
     try:
-        with within(left):
-            recommender = each.space.with_setting(job.parameters).fit(engine, validation.dataset(job.share))
+        with within(left) if clock is time.perf_counter else nullcontext():
+            dataset = validation.dataset(job.share)
+            if not each.study.trials:  # what compiles and loads the first time would be taken for what a fit takes
+                validation.judge(each.space.with_setting(job.parameters).fit(engine, dataset))
+                began = clock()
+            recommender = each.space.with_setting(job.parameters).fit(engine, dataset)
             values = validation.judge(recommender)
         judged, size, value = packed(values), recommender.nbytes, float(values.mean())
     except OutOfTime:

@@ -96,9 +96,11 @@ def _comment(tuned: TunedModel, metric: str, now: datetime) -> str:
     value, gain = tuned.chosen.value, tuned.chosen.difference
     interval = "" if value.low is None or value.high is None else f" ({value.low:.4f} to {value.high:.4f})"
     against = "" if gain is None else f", {gain.value:+.4f} against what stood here"
+    share = tuned.chosen.trial.share
+    people = "" if share == 1 else f", learned from {share:.0%} of the people"
     return (
         f"{MARK}by `segue tune` on {now.date()}: {metric} {value.value:.4f}{interval} on validation{against}, "
-        f"{tuned.chosen.compared} settings compared"
+        f"{tuned.chosen.compared} settings compared{people}"
     )
 
 
