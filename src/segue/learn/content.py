@@ -26,8 +26,8 @@ from segue.learn.similarity import Cosine, Similarity, Terms
 
 Weight = Annotated[float, msgspec.Meta(ge=0, le=1000)]
 
-WORK = 2e10  # products of features of pairs of items, about a minute of one core
-LEAST_RUN = 1_000  # items that are compared by one feature, however many features there are
+WORK = 3e9  # products of features of pairs of items, a minute or two of one core
+LEAST_RUN = 500  # items that are compared by one feature, however many features there are
 EACH_BYTES = 64  # of a feature of an item: both sides of the pairs, and what they are made from
 
 
@@ -46,7 +46,8 @@ class Content(Learner, frozen=True):
     Interactions are not looked at, so an item that nobody has yet has neighbours and is listed as any other. Amounts
     are those of `Fields`, words those of `segue.learn.words`, rarity that of Robertson and Zaragoza, 2009. A feature
     that very many items have compares an item only with a run of them, by canonical position, so that the work stays
-    below `WORK` products: a feature of 2,000 items is whole in a catalog of a million with ten features each.
+    below `WORK` products: in a catalog of 10,000 items with ten features each none has so many, in one of 100,000 those
+    of more than 3,000 items have, in one of a million those of more than 500.
 
     >>> from segue.domain.catalog import Item
     >>> from segue.domain.items import Items
