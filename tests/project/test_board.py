@@ -36,5 +36,6 @@ def test_what_is_dearer_and_worse_is_not_called_the_best_where_less_is_better() 
 
 def test_a_model_without_a_value_has_no_place_in_a_plot() -> None:
     told = page(of(near=0.2, silent=float("nan")))
-    assert 'cx="nan"' not in told and 'cy="nan"' not in told
+    assert 'cx="nan"' not in told
+    assert 'cy="nan"' not in told
     assert page(of(silent=float("nan")))

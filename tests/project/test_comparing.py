@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 import polars as pl
 import pytest
 
@@ -133,6 +134,14 @@ def test_parts_of_a_curve_lie_within_each_other(project):
         for n in (2, 3)
     )
     assert small[-2].events == large[-2].events
+
+
+def test_a_curve_is_drawn_by_whatever_is_measured(project):
+    said = msgspec.structs.replace(
+        project.declaration.evaluation, metrics=("ndcg", "novelty", "long_tail_recall"), slices=("activity", "plan")
+    )
+    points = learning_curve({"p": project.learner("popularity")}, project.engine, project.split(), said, points=2)
+    assert points[0].metrics["novelty@10"].value > 0
 
 
 def test_a_curve_along_days_needs_times(tmp_path: Path):

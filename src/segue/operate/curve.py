@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Literal, TypeAlias
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +17,7 @@ from segue.domain.errors import DataError, MissingColumn, unknown
 from segue.engines.engine import Engine
 from segue.learn.learner import Learner
 from segue.measure.bootstrap import Estimate
+from segue.measure.familiarity import familiarity
 from segue.measure.offline import evaluate
 from segue.measure.settings import EvaluationSettings
 
@@ -61,6 +63,8 @@ def learning_curve(
     learn from all there is either (a column that it needs, memory).
     """
     rows = Rows.of(split.train)
+    known = familiarity(split.train)
+    settings = msgspec.structs.replace(settings, slices=())  # a curve is of everybody
     found = []
     for number in range(points):
         share = 2.0 ** (number + 1 - points)
@@ -76,9 +80,11 @@ def learning_curve(
                     raise
                 continue  # there is nothing to learn from so little: the curve of this model begins later
             seconds = perf_counter() - began
-            metrics = evaluate({name: model}, split.test, split.train.items, settings).models[0].metrics
+            told = evaluate(
+                {name: model}, split.test, split.train.items, settings, familiarity=known, content=split.train.content
+            )
             people = int(np.count_nonzero(np.bincount(_users(train), minlength=1)))
-            found.append(CurvePoint(name, share, days, people, train.rows, seconds, metrics))
+            found.append(CurvePoint(name, share, days, people, train.rows, seconds, told.models[0].metrics))
     return found
 
 
