@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from segue.domain.errors import DeclarationError, UnknownName
+from segue.data.interactions import NO_ORDER
+from segue.domain.errors import DeclarationError, MissingColumn, ModelError, UnknownName
 from segue.domain.items import Items
-from segue.domain.requests import Histories, Requests
+from segue.domain.requests import NO_TIME, Histories, Requests
 from segue.engines.local import LocalEngine, Table
 from segue.learn.blend import Blend, _likeliest
 from segue.learn.blended import RANKED, SOFTENED, BlendedItems
@@ -196,3 +198,22 @@ parts = ["best", "round"]
     assert project.learner("best") == Blend(parts=({"learner": "item_knn", "k": 3}, "popularity"))
     with pytest.raises(DeclarationError, match="'round' is part of itself"):
         project.learner("round")
+
+
+def test_holding_the_last_item_back_needs_an_order() -> None:
+    shuffled = mixed()
+    nowhere = pa.array(np.full(shuffled.rows, NO_ORDER, np.int64))
+    never = pa.array(np.full(shuffled.rows, NO_TIME, np.int64))
+    columns = shuffled.table.set_column(shuffled.table.column_names.index("order"), "order", nowhere)
+    columns = columns.set_column(columns.column_names.index("time"), "time", never)
+    dataset = Table(columns, shuffled.items, shuffled.users, shuffled.types)
+    with pytest.raises(MissingColumn, match="order"):
+        Blend(validation="last").fit(LocalEngine(), dataset)
+
+
+def test_a_blend_of_a_learner_that_is_not_there_is_a_model_that_cannot_be_read(tmp_path: Path) -> None:
+    fitted(mixed())[0].save(tmp_path)
+    told = tmp_path / "model.json"
+    told.write_text(told.read_text().replace('"ease"', '"gone"', 1))
+    with pytest.raises(ModelError, match="gone"):
+        BlendedItems.load(tmp_path, mixed().items.canonical()[0])

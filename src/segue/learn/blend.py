@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segue.data.split.split import Held, split_last, split_random
-from segue.domain.errors import DataError, DeclarationError
+from segue.domain.errors import DataError, DeclarationError, MissingColumn
 from segue.domain.recommender import Recommender
 from segue.domain.requests import Requests
 from segue.engines.engine import Dataset, Engine, Key
@@ -82,6 +82,8 @@ class Blend(Learner, frozen=True):
         try:
             last = self.validation == "last"
             split = split_last(prepared) if last else split_random(prepared, self.share, self.seed)
+        except MissingColumn:  # the last one is asked of data without an order
+            raise
         except DataError:  # nobody has two items: there is nothing to fit on, every part counts the same
             return np.empty(0, np.int64), np.ones((1, len(learners)))
         parts = tuple(each.fit(engine, split.train) for each in learners)

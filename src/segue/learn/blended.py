@@ -12,7 +12,7 @@ from typing import Literal, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from segue.domain.errors import ModelError
+from segue.domain.errors import ModelError, UnknownName
 from segue.domain.items import UNKNOWN, Items
 from segue.domain.recommender import Contribution, Reasons, Recommender
 from segue.domain.requests import Requests
@@ -121,7 +121,7 @@ class BlendedItems(Scored):
                 for place, name in enumerate(told["learners"])
             )
             return cls(items, models, tuple(told["titles"]), bounds, weights, told["fusion"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, UnknownName) as error:
             raise ModelError(
                 f"the blend cannot be read ({error})", where=str(folder), mend="train the model again"
             ) from error
