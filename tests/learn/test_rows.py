@@ -62,3 +62,10 @@ def test_no_histories_are_no_rows() -> None:
     rows = rows_of_histories(Histories.of([]))
     assert len(rows) == 0
     assert rows.offsets.tolist() == [0]
+
+
+def test_a_weight_however_small_is_worth_something() -> None:
+    weights = np.array([1e-30, 1e-17, 1e-8, 1.0, 3.0])
+    found = weighed(weights, "log")
+    assert found[3:].tolist() == [1.0, 2.0]
+    np.testing.assert_allclose(found, np.log1p(weights) / np.log(2), rtol=1e-7)

@@ -17,6 +17,8 @@ Weighting: TypeAlias = Literal["none", "log", "linear"]
 """What a pair of person and item counts for, from the weight w > 0 of its events together:
 1 ("none"), log2(1 + w) ("log": 1 stays 1, a thousand plays count ten times), or w ("linear")."""
 
+TINY_WEIGHT = 1e-8  # below, 1 + w is rounded, down to 1 in the end, and log2(1 + w) is w / log(2)
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -72,7 +74,9 @@ def weighed(weights: npt.NDArray[np.float64], weighting: Weighting) -> npt.NDArr
     """What pairs of these weights count for."""
     if weighting == "none":
         return np.ones(len(weights))
-    return np.log2(1 + weights) if weighting == "log" else weights
+    if weighting == "linear":
+        return weights
+    return np.where(weights < TINY_WEIGHT, weights / np.log(2), np.log2(1 + weights))
 
 
 def _distinct(
