@@ -124,3 +124,9 @@ def test_memory_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("SEGUE_MEMORY_LIMIT", "1000")
     with pytest.raises(DataError, match=r"128 factors and 23 neighbours of 24 items needs.*\n.*set factors = \d+"):
         fitted()
+
+
+def test_nothing_is_said_where_the_newest_items_are_too_rare_to_count() -> None:
+    newest_are_rare = Table.of(["ann", "ann", "bob", "bob"], ["x", "y", "x", "z"], times=[0, 1, 0, 1])
+    model = Spectral(max_history=1).fit(LocalEngine(), newest_are_rare)
+    assert not model.scores(Requests(Histories.of([[0], []]))).any()
