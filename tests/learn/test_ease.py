@@ -154,3 +154,10 @@ def test_more_items_than_memory_is_refused_before_and_says_what_fits(monkeypatch
     with pytest.raises(DataError, match=r"EASE of 300 items needs.*\n.*max_items = 100 .*slim"):
         EASE().fit(LocalEngine(), dataset)
     EASE(max_items=100).fit(LocalEngine(), dataset)
+
+
+@pytest.mark.parametrize("regularization", [1e37, 1e39, 1e300])
+def test_weights_are_numbers_however_much_they_are_regularized(regularization: float) -> None:
+    model = EASE(regularization=regularization, min_people=1).fit(LocalEngine(), mixed())
+    assert isinstance(model, LinearItems)
+    assert np.isfinite(model.weights).all()

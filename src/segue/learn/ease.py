@@ -28,6 +28,7 @@ from segue.learn.sparse_items import largest_weights
 MOST_ITEMS = 45_000  # LAPACK counts the numbers of a matrix in 32 bits
 TINY = 20_000_000  # additions; below, NumPy is fast enough that nothing need wait for a compiled kernel
 FLOAT32_CONDITION = 1e4  # above, the inverse is made in float64
+FLOAT32_LARGEST = 1e30  # that the diagonal may be in float32, for its inverse has to be there as well
 BLOCK = 512  # lines at a time where a matrix is turned into another of the same size in place
 ROOM = 1.15  # times the matrix: what LAPACK and the blocks need beside it
 
@@ -98,7 +99,8 @@ def ease_weights(gram: Gram, penalties: npt.NDArray[np.float64]) -> Weights:
     matrix = _as_float32(gram)
     mirror(matrix)  # the lower triangle stays as it is, should the upper one have to be made again
     with np.errstate(divide="ignore", invalid="ignore"):
-        well = diagonal.max(initial=0) < FLOAT32_CONDITION * penalties.min(initial=np.inf)
+        largest = diagonal.max(initial=0)
+        well = largest < min(FLOAT32_CONDITION * penalties.min(initial=np.inf), FLOAT32_LARGEST)
     inverse = _inverse(matrix, diagonal) if well else None
     if inverse is None:
         refuse_beyond_memory(matrix.nbytes * 2, "an inverse in float64", "raise `regularization`")
