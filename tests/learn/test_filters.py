@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segue.domain.errors import SegueError
+from segue.domain.errors import DataError, SegueError
 from segue.domain.recommender import Recommender, top_unseen
 from segue.domain.requests import Histories, Requests
 from segue.engines.local import LocalEngine
@@ -52,3 +52,10 @@ def assert_full(found: np.ndarray, left: np.ndarray, k: int) -> None:
         shown = listed[listed >= 0]
         assert len(set(shown.tolist())) == min(k, int(its.sum()))
         assert its[shown].all()
+
+
+@pytest.mark.parametrize("stranger", [-1, ITEMS])
+def test_what_was_seen_is_of_the_vocabulary(stranger: int) -> None:
+    model = learner("ease", {}).fit(LocalEngine(), mixed())
+    with pytest.raises(DataError, match=r"seen.items: expected positions from 0 to 24"):
+        top_unseen(model, Requests(Histories.of([[0]])), 3, seen=Histories.of([[stranger]]))

@@ -58,13 +58,7 @@ class Scored:
 
     def rows(self, requests: Requests) -> Rows:
         """The distinct items of each history; a `DataError` where a position is not of this vocabulary."""
-        asked = requests.histories.items
-        if len(asked) and (asked.min() < 0 or asked.max() >= len(self.items)):
-            raise DataError(
-                f"expected positions from 0 to {len(self.items) - 1}, found {asked.min()} to {asked.max()}",
-                where="histories.items",
-                mend="translate histories into the recommender's vocabulary first: Histories.translated",
-            )
+        _refuse_strangers(requests.histories.items, len(self.items), "histories.items")
         return rows_of_histories(requests.histories)
 
     def top(self, requests: Requests, k: int, allow: Mask | None = None, deny: Mask | None = None) -> Best:
@@ -73,6 +67,8 @@ class Scored:
 
     def top_unseen(self, requests: Requests, k: int, seen: Histories | None = None, allow: Mask | None = None) -> Best:
         """`top` without the items of each row of `seen` (the requests' own histories where None), and without masks."""
+        if seen is not None:
+            _refuse_strangers(seen.items, len(self.items), "seen.items")
         return self._best(requests, k, Left(allow, None, requests.histories if seen is None else seen))
 
     def best_rows(self, requests: Requests, k: int, left: Left) -> Best:
@@ -170,6 +166,16 @@ def _reasons(item: int, history: npt.NDArray[np.int32], parts: npt.NDArray[np.fl
     named = np.flatnonzero(parts)
     contributions = tuple(map(Contribution, parts[named].tolist(), history[named].tolist()))
     return Reasons(item, float(parts.sum()), contributions)
+
+
+def _refuse_strangers(positions: npt.NDArray[np.int32], items: int, where: str) -> None:
+    """A `DataError` where a position is of no item: a negative one would be taken for one counted from behind."""
+    if len(positions) and (positions.min() < 0 or positions.max() >= items):
+        raise DataError(
+            f"expected positions from 0 to {items - 1}, found {positions.min()} to {positions.max()}",
+            where=where,
+            mend="translate histories into the recommender's vocabulary first: Histories.translated",
+        )
 
 
 def mapped(path: Path) -> npt.NDArray[Any]:
