@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
+from segue.domain.errors import DataError
 from segue.domain.recommender import Recommender
 from segue.domain.requests import Histories, Requests
 from segue.engines.local import LocalEngine, Table
@@ -175,3 +176,12 @@ def test_more_steps_than_there_is_to_solve_do_no_harm() -> None:
 def test_the_way_of_solving_does_not_depend_on_the_partition(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TINY", 10_000)  # below what all have, above what a seventh has
     check_learner(ALS())
+
+
+def test_factors_beyond_memory_are_refused_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = mixed().users + len(mixed().items)
+    monkeypatch.setenv("SEGUE_MEMORY_LIMIT", str(12 * rows * 20))
+    with pytest.raises(DataError, match="64 factors") as refused:
+        ALS().fit(LocalEngine(), mixed())
+    assert refused.value.mend == "set factors = 20"
+    ALS(factors=20).fit(LocalEngine(), mixed())

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from segue.domain.recommender import Recommender
 from segue.engines.engine import Dataset, Engine, Key
+from segue.engines.memory import available_bytes, refuse_beyond_memory
 from segue.learn.folded import FoldedItems, confidence
 from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.ranges import Choice, Range, Real
@@ -176,6 +177,7 @@ class ALS(Learner, frozen=True):
 
     def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:
         """Half-sweeps by person and by item; with `validate`, the sweep that it likes best."""
+        self._refuse_beyond_memory(dataset.users + len(dataset.items))
         by_user, by_item = (engine.map(DistinctPairs(key, self.weighting), engine.prepare(dataset, key)) for key in Key)
         refuse_empty(by_user.rows, self.name)
         shape = shape_of(by_user)
@@ -214,6 +216,13 @@ class ALS(Learner, frozen=True):
                 solutions[batch[by_key.key.value].to_numpy()] = rows
         product: Floats = solutions @ white.back
         return product
+
+    def _refuse_beyond_memory(self, rows: int) -> None:
+        """Factors of all people and items, whitened, and as they are solved."""
+        each = 3 * 4 * rows
+        fits = int(available_bytes() / max(each, 1))
+        mend = f"set factors = {fits}" if fits else "learn from fewer people"
+        refuse_beyond_memory(each * self.factors, f"{self.factors} factors of {rows:,} people and items", mend)
 
     def _solver(self, pairs: int) -> Solver:
         plainly = not worthwhile(pairs * self.factors)
