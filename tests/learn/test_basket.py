@@ -164,3 +164,10 @@ def test_what_is_unknown_or_too_large_is_said(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("SEGUE_MEMORY_LIMIT", "100")
     with pytest.raises(DataError, match=r"counting all pairs of 6 items needs about .*\n.*set max_items = 1"):
         Basket().fit(LocalEngine(), table(a_shop()))
+
+
+def test_the_counts_of_every_thread_need_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)))
+    monkeypatch.setenv("SEGUE_MEMORY_LIMIT", str(24 * 17 * 6**2 - 1))
+    with pytest.raises(DataError, match="set max_items = 5"):
+        Basket().fit(LocalEngine(threads=1), table(a_shop()))

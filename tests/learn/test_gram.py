@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -65,3 +67,22 @@ def events(dataset: gram.Dataset, chosen: gram.Chosen) -> tuple[npt.NDArray[np.i
     users = batch["user"].to_numpy()
     starts = np.append(np.flatnonzero(np.diff(users, prepend=-1)), len(users)).astype(np.int64)
     return starts, batch["item"].to_numpy()
+
+
+def test_a_matrix_for_each_thread_is_made_only_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Folds(LocalEngine):
+        folded: int = 0
+
+        def fold(self, aggregate: Any, dataset: Any) -> Any:
+            self.folded += isinstance(aggregate, ItemGram)
+            return super().fold(aggregate, dataset)
+
+    monkeypatch.setattr(gram, "TINY", 0)
+    dataset = hard()["all users equal"]
+    chosen = choose(LocalEngine().fold(ItemCounts(), dataset), dataset.items, dataset.items.canonical()[0], 1, 3)
+    engine = Folds()
+    apart = item_gram(engine, dataset, chosen)
+    monkeypatch.setenv("SEGUE_MEMORY_LIMIT", "1")
+    together = item_gram(engine, dataset, chosen)
+    assert engine.folded == 1
+    assert np.array_equal(apart, together)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +29,7 @@ from segue.learn.top import best
 
 NORMAL = 1.959964  # of intervals of 95 %
 LINES = 256  # of intervals at a time
-BYTES_PER_PAIR = 24  # of the counts; two threads count at once, and one set of intervals is made of them
+BYTES_PER_PAIR = 24  # of the counts; each thread counts by itself, and one set of intervals is made of them
 
 Floats = npt.NDArray[np.float64]
 
@@ -243,6 +244,6 @@ def ratio_of(found: npt.NDArray[np.integer], expected: Floats) -> tuple[Floats, 
 
 
 def _refuse_beyond_memory(items: int) -> None:
-    each = 3 * BYTES_PER_PAIR
+    each = (len(os.sched_getaffinity(0)) + 1) * BYTES_PER_PAIR
     fits = int((available_bytes() / each) ** 0.5)
     refuse_beyond_memory(each * items**2, f"counting all pairs of {items:,} items", f"set max_items = {max(fits, 1)}")

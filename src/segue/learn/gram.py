@@ -13,6 +13,7 @@ import pyarrow as pa
 from segue.domain import columns
 from segue.domain.items import UNKNOWN, Items
 from segue.engines.engine import Dataset, Engine, Key
+from segue.engines.memory import available_bytes
 from segue.learn.kernels import worthwhile
 from segue.learn.rows import Rows, rows_of_batch
 
@@ -103,7 +104,8 @@ def item_gram(engine: Engine, dataset: Dataset, chosen: Chosen) -> npt.NDArray[n
     """int32[chosen, chosen]: what `ItemGram` folds, exactly.
 
     Where there are more pairs of items than of people and items, what people have is brought together, and each
-    thread fills lines of one matrix; else each part of the people has a matrix of its own, and they are added.
+    thread fills lines of one matrix; else each part of the people has a matrix of its own, and they are added, where
+    there is room for as many.
 
     >>> from segue.engines.local import LocalEngine, Table
     >>> dataset = Table.of(["ann", "ann", "bob"], ["x", "y", "x"])
@@ -112,7 +114,8 @@ def item_gram(engine: Engine, dataset: Dataset, chosen: Chosen) -> npt.NDArray[n
     [[2, 1], [0, 1]]
     """
     pairs = int(chosen.people.sum())
-    if pairs > len(chosen) ** 2 or not worthwhile("gram_kernels", pairs * pairs // dataset.users, TINY):
+    room = 4 * len(chosen) ** 2 * len(os.sched_getaffinity(0)) < available_bytes()
+    if (pairs > len(chosen) ** 2 and room) or not worthwhile("gram_kernels", pairs * pairs // dataset.users, TINY):
         gram: npt.NDArray[np.int32] = engine.fold(ItemGram(chosen), dataset)["gram"]
         return gram
     mapped = engine.map(ChosenEvents(chosen), engine.prepare(dataset, Key.USER))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -27,7 +28,8 @@ from segue.learn.scored import Parts, ScoredByParts
 from segue.learn.sequences import COLUMNS, Sequences, faded, fading, last_of_histories, sequences_of_batch
 
 FIXED_POINT = 2.0**16  # of what a pair of events counts for: sums are exact whatever the order of adding
-BLOCK_BYTES = 2**28  # of sums at a time in each thread, so that memory is bounded however many items there are
+BLOCK_BYTES = 2**30  # of sums at a time in all threads, so that memory is bounded however many items there are
+MOST_BYTES = 2**28  # of these in one thread
 TINY = 300_000  # pairs of events; below, NumPy need not wait for a kernel
 FLOAT32_CONDITION = 1e4  # above, the system is solved in float64
 
@@ -287,14 +289,15 @@ def _solution(gram: npt.NDArray[Any], after: npt.NDArray[Any], diagonal: npt.NDA
 
 
 def _blocks(items: int, fades: int) -> Iterator[tuple[int, int]]:
-    step = max(1, BLOCK_BYTES // (8 * items * (fades + fades**2)))
+    in_a_thread = min(MOST_BYTES, BLOCK_BYTES // len(os.sched_getaffinity(0)))
+    step = max(1, in_a_thread // (8 * items * (fades + fades**2)))
     for start in range(0, items, step):
         yield start, min(start + step, items)
 
 
 def _refuse_beyond_memory(items: int, fades: int) -> None:
     """Two sums and the weights, in float32, and the blocks that are counted."""
-    each, blocks = 4 * (fades**2 + 2 * fades), 8 * BLOCK_BYTES
+    each, blocks = 4 * (fades**2 + 2 * fades), 2 * BLOCK_BYTES
     fits = int((max(available_bytes() - blocks, 0) / each) ** 0.5)
     refuse_beyond_memory(
         each * items**2 + blocks,
