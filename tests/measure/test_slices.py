@@ -18,7 +18,7 @@ from segue.measure.leaderboard import leaderboard
 from segue.measure.measured import Background
 from segue.measure.offline import Evaluation, evaluate
 from segue.measure.settings import EvaluationSettings
-from segue.measure.slices import DAY_US, parts
+from segue.measure.slices import DAY_US, _of_column, parts
 
 from .fixed import Fixed
 
@@ -77,6 +77,13 @@ def test_many_numbers_are_in_thirds_and_of_many_values_the_commonest_are_told():
     towns = parts(["town"], people, Background(4), columns)
     assert [int(part.people.sum()) for part in towns] == [2] * 12 + [16]
     assert towns[-1].name == "all others"
+
+
+def test_what_is_no_number_is_not_known():
+    nan = float("nan")
+    found = [(part.name, part.people.tolist()) for part in _of_column("age", [*map(float, range(9)), nan, nan, None])]
+    assert [name for name, _ in found] == ["0 to 2", "3 to 5", "6 to 8", "not known"]
+    assert found[-1][1] == [False] * 9 + [True] * 3
 
 
 def test_a_slice_that_is_not_there_is_refused_with_the_nearest():

@@ -120,6 +120,7 @@ def _popularity(background: Background) -> Iterator[tuple[str, Mask]]:
 
 def _of_column(name: str, values: Sequence[Any]) -> Iterator[Part]:
     """The people by a column: its commonest values, or thirds where it holds many different numbers."""
+    values = [None if value != value else value for value in values]  # NaN says as little as nothing
     there = np.array([value is not None for value in values], np.bool_)
     distinct = {value for value in values if value is not None}
     numeric = all(isinstance(value, int | float) for value in distinct)
