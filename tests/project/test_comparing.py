@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from segue import Project
-from segue.domain.errors import MissingColumn, ModelError, UnknownName
+from segue.domain.errors import DataError, DeclarationError, MissingColumn, ModelError, UnknownName
 from segue.learn.learner import learner
 from segue.operate.curve import learning_curve
 from segue.report.board_plots import Point, costs, curves, intervals
@@ -189,3 +189,20 @@ def test_a_model_that_cannot_say_what_is_similar_is_refused(project, monkeypatch
     monkeypatch.setattr(type(project), "_load", lambda *_: Silent())
     with pytest.raises(ModelError, match="does not say what is similar"):
         project.similar("a")
+
+
+def test_without_users_there_is_nobody_to_compare_and_no_model_is_called_like_a_way_out(tmp_path: Path):
+    (tmp_path / "events.csv").write_text("visitor,item\n" + "".join(f"v{n % 9},i{n % 5}\n" for n in range(60)))
+    (tmp_path / "segue.toml").write_text(
+        '[workspace]\nname = "w"\n[events]\nfiles = ["events.csv"]\ntype = "view"\n[events.columns]\n'
+        'visitor = "visitor"\nitem = "item"\n[models.popularity]\nlearner = "popularity"\n'
+        '[models."../../out"]\nlearner = "ease"\n[evaluation]\nsplit = "random"\n'
+    )
+    project = Project.open(tmp_path)
+    project.ingest()
+    project.train(["popularity"])
+    with pytest.raises(DataError, match="no users"):
+        project.compare()
+    with pytest.raises(DeclarationError, match="cannot be the name of a model"):
+        project.tune(["../../out"], budget=1)
+    assert not (tmp_path / "out").exists()

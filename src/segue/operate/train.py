@@ -81,7 +81,7 @@ def train(
     Two trainings at once are safe: each has a run of its own, and the one that began last (`now`) becomes current,
     whichever is done first. An interrupted training leaves the current run as it was.
     """
-    folder = models / _safe(name)
+    folder = models / safe_name(name)
     started = time.perf_counter()
     recommender = learner.fit(engine, dataset, validate)
     seconds = time.perf_counter() - started
@@ -171,7 +171,8 @@ def _forget_old_runs(folder: Path, made: str) -> None:
             shutil.rmtree(folder / run, ignore_errors=True)
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
+    """The name of a model, which folders are called after; a `DeclarationError` where they cannot be."""
     if not re.fullmatch(r"[\w][\w.-]*", name):
         raise DeclarationError(
             f"'{name}' cannot be the name of a model, for a folder is called after it",

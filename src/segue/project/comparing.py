@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segue.domain.errors import ModelError, unknown
+from segue.domain.errors import DataError, ModelError, unknown
 from segue.project.learning import Learning
 from segue.project.workspace import Advance, silent
 
@@ -31,6 +31,8 @@ class Comparing(Learning):
 
         names = [self._model(name) for name in models] or self._trained_and_declared()
         people = list(users) or self._most_active(3)
+        if not people:
+            raise DataError("the log names no users whose lists could be compared", mend="name people: users=[...]")
         lists = {user: {name: self.recommend(user, model=name, k=k) for name in names} for user in people}
         return Comparison(tuple(names), lists, {user: self._lately(user) for user in people})
 

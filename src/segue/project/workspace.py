@@ -128,10 +128,12 @@ class Workspace:
         return people(snapshot or self.snapshot(), said.identity, said.robots, self.folder / "cache")
 
     def learner(self, name: str) -> Learner:
-        """The declared learner of a model, with its parameters."""
+        """The declared learner of a model, with its parameters. What it makes goes into folders of the model's name, so
+        one that leads elsewhere is a `DeclarationError`."""
         from segue.learn.learner import learner
+        from segue.operate.train import safe_name
 
-        said = self.declaration.model(name)
+        said = self.declaration.model(safe_name(name))
         try:
             return learner(said.learner, with_models(self.declaration, name))
         except SegueError as error:
