@@ -217,3 +217,10 @@ def test_a_blend_of_a_learner_that_is_not_there_is_a_model_that_cannot_be_read(t
     told.write_text(told.read_text().replace('"ease"', '"gone"', 1))
     with pytest.raises(ModelError, match="gone"):
         BlendedItems.load(tmp_path, mixed().items.canonical()[0])
+
+
+@pytest.mark.parametrize("weight", [1e-44, 1e-38, 1.0, 3e38])
+def test_scores_of_any_size_are_brought_to_the_same_length(weight: float) -> None:
+    blend = BlendedItems.of([linear("abc", weight)], ["linear"], NO_BOUNDS, np.ones((1, 1)), "scores")
+    scores = blend.scores(Requests(Histories.of([[0], []])))
+    np.testing.assert_allclose(scores, [[0, 0.5**0.5, 0.5**0.5], [0, 0, 0]], rtol=1e-6)

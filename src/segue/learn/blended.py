@@ -135,7 +135,7 @@ class BlendedItems(Scored):
     def _fused(self, scores: Scores) -> Scores:
         """What is summed of a model's scores, in the model's own vocabulary."""
         if self.fusion == "scores":
-            return scores * _inverse_lengths(scores)[:, None]
+            return _of_length_one(scores)
         positions, _ = best(np.where(scores == 0, np.float32(-np.inf), scores), min(RANKED, scores.shape[1]))
         ranked = np.zeros((len(scores), scores.shape[1] + 1), np.float32)  # the last column is that of position -1
         worth = (1 / (SOFTENED + np.arange(1, positions.shape[1] + 1))).astype(np.float32)
@@ -217,13 +217,13 @@ def _together(item: int, added: Sequence[_Added]) -> Reasons:
     return Reasons(item, sum(part.score for part in added), contributions, all(part.exact for part in added))
 
 
-def _inverse_lengths(scores: Scores) -> Scores:
-    """float32[rows]: 1 / the length of each row as a vector, 0 where that is 0."""
-    largest = np.abs(scores).max(axis=1, initial=0).astype(np.float64)
-    scaled = scores / np.where(largest, largest, 1)[:, None].astype(np.float32)  # squares of large scores overflow
-    lengths = np.sqrt(np.einsum("ri,ri->r", scaled, scaled, dtype=np.float64)) * largest
-    inverse: Scores = np.divide(1.0, lengths, out=np.zeros(len(scores)), where=lengths > 0).astype(np.float32)
-    return inverse
+def _of_length_one(scores: Scores) -> Scores:
+    """float32[rows, items]: each row over its length as a vector; one of zeros stays so."""
+    largest = np.abs(scores).max(axis=1, initial=0)
+    scaled: Scores = scores / np.where(largest, largest, np.float32(1))[:, None]  # squares overflow, or vanish
+    lengths = np.sqrt(np.einsum("ri,ri->r", scaled, scaled, dtype=np.float64)).astype(np.float32)
+    scaled /= np.maximum(lengths, 1)[:, None]  # the largest is 1, or all are 0
+    return scaled
 
 
 def _widened(said: Scores, theirs: npt.NDArray[np.int32] | None) -> Scores:
