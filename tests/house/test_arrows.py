@@ -29,7 +29,9 @@ ARROWS["cli"] |= {"simulate"}
 ARROWS["domain"] = set()
 
 # files at the top, and the demo, belong to the room of the line that they are part of
-PLACED = dict.fromkeys(("declaration", "starter", "recommendations", "comparison", "results", "doctor", "project"), "project")
+PLACED = dict.fromkeys(
+    ("declaration", "starter", "recommendations", "comparison", "results", "doctor", "project"), "project"
+)
 PLACED |= {"demo": "commands"} | dict.fromkeys(("cli", "__main__", "__init__"), "cli")
 
 THIRD_PARTIES = {

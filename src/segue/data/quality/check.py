@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -83,8 +85,11 @@ def check_table(table: CheckedTable, rules: Sequence[Rule]) -> list[RuleResult]:
             gone_through.update(batch)
             for fold in folds:
                 fold.update(batch)
-    found = iter(gone_through.findings())
-    findings = [next(found) if isinstance(each, RowRule) else _found(each) for each in compiled]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # sorting hashes and matching ids take a core each
+        of_rows = gone_through.findings(pool)
+        of_folds = [pool.submit(_found, fold) for fold in folds]
+        found, folded = iter(of_rows), iter(of_folds)
+        findings = [next(found if isinstance(each, RowRule) else folded).result() for each in compiled]
     return [_result(rule, finding) for rule, finding in zip(rules, findings, strict=True)]
 
 
@@ -145,15 +150,18 @@ class _Pass:
             if broken and len(tally.examples) < EXAMPLES and tally.rule.shown:
                 tally.examples += _words(rows.filter(tally.rule.applies & breaks)[tally.rule.shown].head(EXAMPLES))
 
-    def findings(self) -> list[Finding]:
-        for tally in self._by_id:
+    def findings(self, pool: ThreadPoolExecutor) -> list[Future[Finding]]:
+        return [pool.submit(self._finding, tally) for tally in self._tallies]
+
+    def _finding(self, tally: _Tally) -> Finding:
+        if tally in self._by_id:
             (name,) = _roots(tally.rule)
             counts, texts = self._counts[name], self._table.texts(name).to_frame()
             found = texts.select(applies=tally.rule.applies, breaks=tally.rule.applies & tally.rule.breaks)
             applies, breaks = (found[side].fill_null(value=False).to_numpy() for side in ("applies", "breaks"))
             tally.checked, tally.broken = int(counts[applies].sum()), int(counts[breaks].sum())
             tally.examples = _words(texts[name].gather(np.flatnonzero(breaks & (counts > 0))[:EXAMPLES]))
-        return [tally.finding() for tally in self._tallies]
+        return tally.finding()
 
 
 def _for_each(condition: pl.Expr) -> pl.Expr:
