@@ -80,10 +80,11 @@ class Ingested:
         """All files in one line."""
         kept, held = sum(report.kept for report in self.files), sum(self.quarantined.values())
         skipped = sum(report.skipped for report in self.files)
-        again = f", {skipped} files were in already" if skipped else ""
+        files = "1 file" if len(self.files) == 1 else f"{len(self.files)} files"
+        again = f", {skipped} {'file was' if skipped == 1 else 'files were'} in already" if skipped else ""
         left = sum(self.left_out.values())
         out = f", left out {left:,}" if left else ""
-        return f"kept {kept:,} rows of {len(self.files)} files, quarantined {held:,}{out}{again}"
+        return f"kept {kept:,} rows of {files}, quarantined {held:,}{out}{again}"
 
 
 def _counted(reasons: Mapping[str, int]) -> str:

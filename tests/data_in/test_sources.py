@@ -88,10 +88,10 @@ def test_init_writes_the_folder_so_that_new_days_come_in(tmp_path: Path) -> None
 def test_a_frame_is_taken_once_whatever_its_kind(tmp_path: Path, frame: object) -> None:
     opened = project(tmp_path)
     taken = opened.ingest(events=frame)
-    assert taken.sentence() == "kept 2 rows of 1 files, quarantined 1"
+    assert taken.sentence() == "kept 2 rows of 1 file, quarantined 1"
     assert kept(opened) == EXPECTED
     again = opened.ingest(events=pl.concat([FRAME.head(1), FRAME.tail(2)], rechunk=False))
-    assert again.sentence().endswith("1 files were in already")
+    assert again.sentence().endswith("1 file was in already")
     (row,) = opened.quarantine.collect().to_dicts()
     assert (row["line"], row["reason"]) == (3, "no user")
     assert row["file"].startswith("events: a ")
@@ -141,9 +141,9 @@ def sqlite(path: Path) -> Path:
 def test_a_query_of_sqlite_is_a_source(tmp_path: Path) -> None:
     sqlite(tmp_path / "shop.db")
     opened = project(tmp_path, 'database = "sqlite:///shop.db"\nquery = "SELECT user, item, time FROM events"')
-    assert opened.ingest().sentence() == "kept 2 rows of 1 files, quarantined 1"
+    assert opened.ingest().sentence() == "kept 2 rows of 1 file, quarantined 1"
     assert kept(opened) == EXPECTED
-    assert opened.ingest().sentence().endswith("1 files were in already")
+    assert opened.ingest().sentence().endswith("1 file was in already")
     (row,) = opened.quarantine.collect().to_dicts()
     assert (row["file"], row["line"], row["raw"]) == ("sqlite:///shop.db", 3, '{"user":null,"item":3,"time":""}')
 
@@ -173,9 +173,9 @@ def test_a_query_of_duckdb_is_a_source(tmp_path: Path) -> None:
     initialised = project(
         tmp_path, f'database = "duckdb:///{tmp_path}/shop.duckdb"\nquery = "SELECT * FROM events ORDER BY item"'
     )
-    assert initialised.ingest().sentence() == "kept 2 rows of 1 files, quarantined 1"
+    assert initialised.ingest().sentence() == "kept 2 rows of 1 file, quarantined 1"
     assert kept(initialised) == EXPECTED
-    assert initialised.ingest(events=FRAME).sentence().endswith("1 files were in already")
+    assert initialised.ingest(events=FRAME).sentence().endswith("1 file was in already")
     with pytest.raises(ReadError, match="Table with name nothing"):
         list(Query("duckdb:///shop.duckdb", "SELECT * FROM nothing", tmp_path).parts())
 
@@ -236,7 +236,7 @@ def test_half_a_query_is_refused(tmp_path: Path) -> None:
 def test_a_folder_may_be_named_at_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "days").mkdir()
     FRAME.write_ipc(tmp_path / "days" / "1.arrow")
-    assert project(tmp_path).ingest([tmp_path / "days"]).sentence() == "kept 2 rows of 1 files, quarantined 1"
+    assert project(tmp_path).ingest([tmp_path / "days"]).sentence() == "kept 2 rows of 1 file, quarantined 1"
 
 
 def test_messages_say_query_and_frame_where_there_is_no_file(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def project(folder: Path, database: str, query: str = "SELECT * FROM clicks ORDE
 def test_a_query_is_ingested_once_with_its_types(tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPASSWORD", SECRET)
     opened = project(tmp_path, address)
-    assert opened.ingest().sentence() == "kept 2 rows of 1 files, quarantined 1"
+    assert opened.ingest().sentence() == "kept 2 rows of 1 file, quarantined 1"
     found = opened.events.collect().select("user", "item", "time", "value", "context").sort("user").rows()
     assert found == [
         (
@@ -97,7 +97,7 @@ def test_a_query_is_ingested_once_with_its_types(tmp_path: Path, address: str, m
         ),
         ("bo", "00000000-0000-0000-0000-000000000002", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), None, None),
     ]
-    assert opened.ingest().sentence().endswith("1 files were in already")
+    assert opened.ingest().sentence().endswith("1 file was in already")
     (row,) = opened.quarantine.collect().to_dicts()
     assert (row["file"], row["line"], row["reason"]) == ("postgresql:///postgres", 3, "no user")
     assert SECRET.encode() not in b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

@@ -96,7 +96,7 @@ def test_a_store_is_ingested_once_and_its_rows_have_their_place(tmp_path: Path, 
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert KEYS["AWS_SECRET_ACCESS_KEY"].encode() not in written
     (tmp_path / "same.csv").write_bytes(gzip.decompress(DAYS["days/1.csv.gz"]))
-    assert opened.ingest([tmp_path / "same.csv"]).sentence().endswith("1 files were in already")
+    assert opened.ingest([tmp_path / "same.csv"]).sentence().endswith("1 file was in already")
 
 
 def test_init_writes_the_address(tmp_path: Path, endpoint: str) -> None:

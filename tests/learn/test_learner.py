@@ -66,6 +66,21 @@ def test_a_learner_without_a_fit_says_so() -> None:
         Counted().aggregate  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    ("name", "params", "words"),
+    [
+        ("item_knn", {"k": 0}, "k: Expected `int` >= 1, found 0\n.*the default is 50"),
+        ("session_knn", {"method": "sasrec"}, "method cannot be 'sasrec'\n.*it is one of: vsknn, stan|stan, vsknn"),
+        ("slist", {"decays": [1.0, "x"]}, r"decays\[1\]: Expected `float`"),
+    ],
+)
+def test_a_refused_value_is_told_with_its_parameter_and_what_it_may_be(
+    name: str, params: dict[str, object], words: str
+) -> None:
+    with pytest.raises(DeclarationError, match=words):
+        learner(name, params)
+
+
 def test_positions_of_another_vocabulary_are_refused() -> None:
     model = EASE().fit(LocalEngine(), mixed())
     with pytest.raises(DataError, match=r"positions from 0 to 24, found 0 to 25\n.*Histories.translated"):

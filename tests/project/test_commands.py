@@ -188,6 +188,13 @@ def test_what_recommend_cannot_do_is_refused_with_the_way_out(shop: Path, words:
     refused = segue("-C", shop, "recommend", *words)
     assert refused.exit_code == 2
     assert "→" in refused.stderr
+    assert "`" not in refused.stderr  # said in options, not in arguments of Python
+
+
+def test_a_model_that_says_nothing_of_an_item_says_so(shop: Path) -> None:
+    assert segue("-C", shop, "train", "popularity").exit_code == 0
+    item = Project.open(shop).items.select("id").collect()["id"][0]
+    assert "--model names another" in segue("-C", shop, "similar", item, "--model", "popularity").stdout
 
 
 def test_a_list_in_a_notebook_escapes_titles(shop: Path) -> None:
@@ -291,6 +298,8 @@ def test_quarantine_shows_reasons_and_rows(shop: Path) -> None:
     one = next(iter(held["reasons"]))
     assert told("-C", shop, "quarantine", "--reason", one)["reasons"] == {one: held["reasons"][one]}
     assert one in segue("-C", shop, "quarantine").stdout
+    nothing = segue("-C", shop, "quarantine", "show", "--reason", "no such reason").stdout
+    assert f"'{one}' ({held['reasons'][one]:,})" in nothing.replace("\n", " ")
 
 
 def test_ingest_that_keeps_nothing_is_no_success(files: Path, tmp_path: Path) -> None:

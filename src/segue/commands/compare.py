@@ -22,7 +22,7 @@ from segue.commands.shell import Place, as_json, show, show_json
 def compare(place: Place, /, models: tuple[str, ...], users: tuple[str, ...], k: int, **said: bool) -> None:
     """The lists of trained models side by side, for the same people."""
     comparison = place.project().compare(models, users, k=k)
-    show(comparison.rows(explain=said["explain"]), said["as_json"], title=" and ".join(comparison.models))
+    show(comparison.rows(explain=said["explain"]), said["as_json"], title="lists of " + ", ".join(comparison.models))
     if not said["as_json"]:
         for user in comparison.lists:
             click.echo(f"{user}: {comparison.overlap(user):.0%} of the items are shared")
@@ -36,7 +36,10 @@ def compare(place: Place, /, models: tuple[str, ...], users: tuple[str, ...], k:
 @click.pass_obj
 def similar(place: Place, item: str, model: str | None, k: int, as_json: bool) -> None:  # noqa: FBT001
     """What is like an item, or goes with it, as a trained model has it."""
-    show(place.project().similar(item, k, model=model), as_json, title=f"similar to {item}")
+    found = place.project().similar(item, k, model=model)
+    show(found, as_json, title=f"similar to {item}")
+    if not found and not as_json:
+        click.echo("this model says nothing of the item: few have it, or it knows no likeness; --model names another")
 
 
 @click.command()

@@ -132,6 +132,8 @@ def recommend(place: Place, /, as_json: bool, **options: Any) -> None:  # noqa: 
         with progress("lists") as advance:
             made = project.recommend_all(out, progress=advance, **options)
         return show_json({"path": str(made.path), "people": made.people}) if as_json else click.echo(made.sentence())
+    if (options["user"] is None) == (history is None):
+        raise SegueError("a list is for one person or one history", mend="give one of --user, --history and --all")
     listed = project.recommend(history=history.split(",") if history is not None else None, **options)
     if out is not None:
         listed.write(out)

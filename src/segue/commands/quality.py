@@ -52,6 +52,8 @@ def _propose(place: Place, *, write: bool, as_json: bool) -> None:
         from segue.data.quality.history import said
 
         return show_json([{"rule": said(each.rule), "evidence": each.evidence} for each in proposals])
+    if not proposals:
+        return click.echo("nothing to propose: the lake holds no rows to go by; `segue ingest` reads them")
     if write:
         click.echo(f"added {len(proposals)} rules to {project.folder / 'segue.toml'}")
         return place.say_next("check")
@@ -88,7 +90,13 @@ def quarantine_show(place: Place, reason: str | None, file: str | None, limit: i
     show([{"reason": why, "rows": count} for why, count in held.reasons.items()], as_json, title="quarantine")
     if held.rows:
         show(held.rows, as_json, title=f"the first {len(held.rows)}")
+    elif (reason or file) and (others := place.project().quarantined(limit=1).reasons):
+        click.echo("no row of quarantine is like that; there are: " + _counted(others))
     return None
+
+
+def _counted(reasons: dict[str, int]) -> str:
+    return ", ".join(f"'{why}' ({count:,})" for why, count in reasons.items())
 
 
 @quarantine.command("fix")

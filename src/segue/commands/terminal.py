@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 WIDTH = 160  # of what goes into a file or a pipe
+NAME = 24  # characters
 Advance = Callable[[str, float], None]
 
 
@@ -24,9 +25,11 @@ def table(rows: Sequence[dict[str, Any]], *, title: str) -> None:
         return
     console.print(Text(title, style="bold"))
     drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in rows[0]:
+    for place, name in enumerate(rows[0]):
         numeric = all(isinstance(row.get(name), (int, float)) for row in rows)
         drawn.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+        if place == 0:  # what a row is about stays in one piece, where it is a name and no sentence
+            drawn.columns[0].no_wrap = max(len(cell(row.get(name))) for row in rows) <= NAME
     for row in rows:
         drawn.add_row(*(Text(cell(row.get(name))) for name in rows[0]))
     console.print(drawn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -45,7 +46,37 @@ def learner(name: str, params: Mapping[str, Any]) -> Learner:
     try:
         return msgspec.convert(dict(params), kind)
     except msgspec.ValidationError as error:
-        raise DeclarationError(str(error), where=f"learner {name}", mend="see the parameters in docs") from error
+        raise refused(kind, params, error, name) from error
+
+
+def refused(
+    kind: type[msgspec.Struct], params: Mapping[str, Any], error: msgspec.ValidationError, name: str
+) -> DeclarationError:
+    """What msgspec says of a parameter, with the parameter's name, what was found, and what it may be.
+
+    >>> learner("ease", {"regularization": -1})
+    Traceback (most recent call last):
+    segue.domain.errors.DeclarationError: learner ease: regularization: Expected `float` > 0.0, found -1
+      → correct that value; the default is 300.0
+    """
+    problem, _, place = str(error).partition(" - at `$")
+    parameter = re.split(r"[.\[]", place.strip(".`"), maxsplit=1)[0]
+    if parameter not in params:
+        return DeclarationError(str(error), where=f"learner {name}", mend="see the parameters in docs/settings.md")
+    field = next(field for field in msgspec.structs.fields(kind) if field.name == parameter)
+    found = params[parameter]
+    if choices := _choices(msgspec.inspect.type_info(field.type)):
+        problem, mend = f"{parameter} cannot be {found!r}", f"it is one of: {', '.join(choices)}"
+    else:
+        problem = f"{place.strip('.`')}: {problem}, found {found!r}"
+        told = field.default is not msgspec.NODEFAULT and field.default is not None
+        mend = "correct that value" + (f"; the default is {field.default!r}" if told else "")
+    return DeclarationError(problem, where=f"learner {name}", mend=mend)
+
+
+def _choices(kind: msgspec.inspect.Type) -> list[str]:
+    literals = [each for each in (kind, *getattr(kind, "types", ())) if isinstance(each, msgspec.inspect.LiteralType)]
+    return [str(value) for literal in literals for value in literal.values]
 
 
 def learner_type(name: str) -> type[Learner]:

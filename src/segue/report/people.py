@@ -158,7 +158,7 @@ def _robots(found: Robots | None) -> list[str]:
 
 
 def _minutes(minutes: float) -> str:
-    if minutes <= 1:
+    if minutes < 1.5:
         return "a minute"
     return f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"
 

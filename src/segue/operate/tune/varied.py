@@ -11,6 +11,7 @@ import msgspec
 from segue.domain.errors import DeclarationError, SegueError, unknown
 from segue.learn.learner import Learner
 from segue.learn.ranges import Choice, Range, Real, Whole
+from segue.learn.registry import refused
 from segue.operate.tune.settings import Between
 
 
@@ -79,9 +80,7 @@ def changed(learner: Learner, parameters: Mapping[str, Any]) -> Learner:
     try:
         return msgspec.convert(said, type(learner))
     except msgspec.ValidationError as error:
-        raise DeclarationError(
-            str(error), where=f"learner {learner.name}", mend="see the parameters in docs"
-        ) from error
+        raise refused(type(learner), said, error, learner.name) from error
 
 
 def _ends(each: Range) -> tuple[Any, ...]:
