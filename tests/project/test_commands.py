@@ -191,6 +191,12 @@ def test_what_recommend_cannot_do_is_refused_with_the_way_out(shop: Path, words:
     assert "`" not in refused.stderr  # said in options, not in arguments of Python
 
 
+def test_where_nothing_is_trained_a_named_model_is_not_looked_for(files: Path, tmp_path: Path) -> None:
+    assert segue("init", tmp_path / "w", "--events", files / "events-*.csv").exit_code == 0
+    refused = segue("-C", tmp_path / "w", "recommend", "--user", "a", "--model", "ease")
+    assert "run `segue train` first" in refused.stderr
+
+
 def test_a_model_that_says_nothing_of_an_item_says_so(shop: Path) -> None:
     assert segue("-C", shop, "train", "popularity").exit_code == 0
     item = Project.open(shop).items.select("id").collect()["id"][0]

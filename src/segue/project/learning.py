@@ -283,7 +283,7 @@ class Learning(Workspace):
         for name in [*surfaces, *self.declaration.models] if model is None else [model]:
             if name in trained:
                 return name
-        if model is not None:
+        if model is not None and trained:
             raise unknown("trained model", model, trained, where=str(self.folder / "models"))
         raise UnknownName("no model is trained", where=str(self.folder / "models"), mend="run `segue train` first")
 
