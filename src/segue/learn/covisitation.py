@@ -18,7 +18,7 @@ from segue.domain.recommender import Recommender
 from segue.domain.requests import NO_TIME, Requests
 from segue.engines.engine import Key
 from segue.learn.learner import Counted, refuse_empty
-from segue.learn.markov import FadingItems, kept
+from segue.learn.markov import FadingItems, added_up, kept
 from segue.learn.ranges import Choice, Range, Real, Whole
 from segue.learn.rows import Rows, Weighting, weighed
 from segue.learn.sequences import COLUMNS, MINUTE_US, beginnings, faded, fading, last_of_histories, sequences_of_batch
@@ -73,7 +73,7 @@ class PairCounts:
         _refuse_without_time(sequences.times, near.half_life_minutes)
         codes, worth = sequences.codes.astype(np.int64), _worth(batch, near)
         steps = fading(near.decay, near.window)
-        cells, sums = [state["cells"]], [state["sums"]]
+        cells, sums = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         for lag, before, after in sequences.pairs(near.window):
             other = codes[before] != codes[after]
             earlier, later = before[other], after[other]
@@ -83,15 +83,19 @@ class PairCounts:
                 cells.append((codes[first] << 32) | codes[second])
                 sums.append(np.maximum(np.rint(counts * worth[second] * FIXED_POINT), 1).astype(np.int64))
         part = _summed(np.concatenate(cells), np.concatenate(sums))
-        return part | {"visits": _added(state["visits"], np.bincount(codes))}
+        return self.merge(state, part | {"visits": np.bincount(codes)})
 
     def merge(self, left: State, right: State) -> State:
-        whole = _summed(*(np.concatenate([left[name], right[name]]) for name in ("cells", "sums")))
-        return whole | {"visits": _added(left["visits"], right["visits"])}
+        return added_up(left, right) | {"visits": _added(left["visits"], right["visits"])}
 
     def subtract(self, state: State, part: State) -> State:
         rest = self.merge(state, part | {name: -part[name] for name in ("sums", "visits")})
-        return rest | {"visits": np.trim_zeros(rest["visits"], "b")}
+        stays = rest["sums"] != 0
+        return {
+            "cells": rest["cells"][stays],
+            "sums": rest["sums"][stays],
+            "visits": np.trim_zeros(rest["visits"], "b"),
+        }
 
 
 class CoVisitation(Counted, frozen=True):
@@ -218,9 +222,7 @@ def _summed(cells: npt.NDArray[np.int64], sums: npt.NDArray[np.int64]) -> State:
     starts = np.flatnonzero(np.diff(cells, prepend=-1))
     if not len(starts):
         return {"cells": cells, "sums": sums}
-    added = np.add.reduceat(sums, starts)
-    stays = added != 0
-    return {"cells": cells[starts][stays], "sums": added[stays]}
+    return {"cells": cells[starts], "sums": np.add.reduceat(sums, starts)}
 
 
 def _added(left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -58,13 +58,13 @@ class Transitions:
         worth = np.maximum(np.rint(fading(self.decay, self.window) * FIXED_POINT), 1).astype(np.int64)
         for lag, earlier, later in sequences.pairs(self.window):
             cells, counts = np.unique((codes[earlier] << 32) | codes[later], return_counts=True)
-            part |= _together(part, {"cells": cells, "sums": counts * worth[lag - 1]})
+            part |= added_up(part, {"cells": cells, "sums": counts * worth[lag - 1]})
         return self.merge(state, part)
 
     def merge(self, left: State, right: State) -> State:
         longest = max(len(left["visits"]), len(right["visits"]))
         visits = [np.pad(part["visits"], (0, longest - len(part["visits"]))) for part in (left, right)]
-        return _together(left, right) | {"visits": visits[0] + visits[1]}
+        return added_up(left, right) | {"visits": visits[0] + visits[1]}
 
     def subtract(self, state: State, part: State) -> State:
         less = part | {name: -part[name] for name in ("sums", "visits")}
@@ -139,7 +139,7 @@ class Markov(Counted, frozen=True):
         back = (after[moves].astype(np.int64) << 32) | before[moves]
         backwards = np.rint(sums[moves] * self.backoff).astype(np.int64)
         order = np.argsort(there, kind="stable"), np.argsort(back, kind="stable")
-        both = _together(
+        both = added_up(
             {"cells": there[order[0]], "sums": sums[moves][order[0]]},
             {"cells": back[order[1]], "sums": backwards[order[1]]},
         )
@@ -193,7 +193,7 @@ class FadingItems(NeighbourItems):
 Markov.recommender = FadingItems
 
 
-def _together(left: State, right: State) -> State:
+def added_up(left: State, right: State) -> State:
     """The sums of both by cell, ascending; what is new in the smaller is let into the larger."""
     large, small = (left, right) if len(left["cells"]) >= len(right["cells"]) else (right, left)
     places = np.searchsorted(large["cells"], small["cells"])
