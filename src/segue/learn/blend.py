@@ -9,8 +9,10 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from segue.data.split.split import Held, split_last, split_random
+from segue.domain import columns
 from segue.domain.errors import DataError, DeclarationError, MissingColumn
 from segue.domain.recommender import Recommender
 from segue.domain.requests import Requests
@@ -68,9 +70,11 @@ class Blend(Learner, frozen=True):
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
 
     def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:  # noqa: ARG002
-        refuse_empty(dataset.rows, self.name)
         learners = [_learner(part) for part in self.parts]
         prepared = engine.prepare(dataset, Key.USER)
+        if _has_weightless(prepared):  # what is held back is not drawn from rows that do not count
+            prepared = engine.map(_weighing, prepared)
+        refuse_empty(prepared.rows, self.name)
         bounds, weights = self._weights(engine, prepared, learners)
         fitted = tuple(each.fit(engine, dataset) for each in learners)
         return BlendedItems.of(fitted, [_title(part) for part in self.parts], bounds, weights, self.fusion)
@@ -132,6 +136,16 @@ class _Asked:
             for row, (has, wanted) in enumerate(zip(_ragged(rows.histories), _ragged(truth), strict=True)):
                 examples.append(_example(said[:, row], has, wanted))
         return examples
+
+
+def _has_weightless(dataset: Dataset) -> bool:
+    parts = dataset.partitions(1, (columns.WEIGHT,))
+    return any((batch[columns.WEIGHT].to_numpy() == 0).any() for part in parts for batch in part)
+
+
+def _weighing(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows that weigh something."""
+    return batch.filter(pa.array(batch[columns.WEIGHT].to_numpy() > 0))
 
 
 def _ragged(histories: Any) -> Iterator[npt.NDArray[np.int32]]:

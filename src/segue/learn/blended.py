@@ -220,7 +220,7 @@ def _together(item: int, added: Sequence[_Added]) -> Reasons:
 def _of_length_one(scores: Scores) -> Scores:
     """float32[rows, items]: each row over its length as a vector; one of zeros stays so."""
     largest = np.abs(scores).max(axis=1, initial=0)
-    scaled: Scores = scores / np.where(largest, largest, np.float32(1))[:, None]  # squares overflow, or vanish
+    scaled: Scores = (scores / np.where(largest, largest, 1)[:, None]).astype(np.float32)  # squares overflow, or vanish
     lengths = np.sqrt(np.einsum("ri,ri->r", scaled, scaled, dtype=np.float64)).astype(np.float32)
     scaled /= np.maximum(lengths, 1)[:, None]  # the largest is 1, or all are 0
     return scaled

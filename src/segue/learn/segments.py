@@ -19,15 +19,15 @@ from segue.domain.recommender import Contribution, Reasons, Recommender
 from segue.domain.requests import Requests
 from segue.engines.engine import Dataset, Engine
 from segue.learn.content_features import told
-from segue.learn.learner import Validate
+from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.popularity import PopularItems, Popularity
 from segue.learn.ranges import Range, Real
-from segue.learn.rows import Rows, weighed
+from segue.learn.rows import Rows, Weighting, weighed
 
 Floats = npt.NDArray[np.float64]
 
 
-class SegmentPopularity(Popularity, frozen=True):
+class SegmentPopularity(Learner, frozen=True):
     """Popularity, taken up or down by how much of a history lies in the segments of the item.
 
     by         what of the catalog makes segments: "categories", "group", or the name of an attribute
@@ -59,9 +59,14 @@ class SegmentPopularity(Popularity, frozen=True):
 
     by: Annotated[str, msgspec.Meta(min_length=1)] = columns.CATEGORIES
     shrinkage: Annotated[float, msgspec.Meta(gt=0)] = 3.0
+    half_life_days: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    weighting: Weighting = "log"
 
-    def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:
-        popular = Popularity.fit(self, engine, dataset, validate)
+    def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:  # noqa: ARG002
+        popularity = Popularity(half_life_days=self.half_life_days, weighting=self.weighting)
+        state = engine.fold(popularity.aggregate, dataset)
+        refuse_empty(len(state["cells"]), self.name)
+        popular = popularity.finish(state, dataset.items)
         assert isinstance(popular, PopularItems)
         _, order = dataset.items.canonical()
         offsets, segments = _segments(told(dataset, self.name), self.by, order)
