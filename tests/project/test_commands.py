@@ -143,6 +143,12 @@ def test_an_unknown_person_gets_a_sensible_list_and_is_told_so(shop: Path) -> No
     assert listed["fallback"]
 
 
+def test_items_of_a_history_that_nobody_knows_are_named(made: Path) -> None:
+    known = told("-C", made, "recommend", "--history", "p0001")["title"]
+    assert "nobody knows" not in known
+    assert "(nobody knows bogus)" in told("-C", made, "recommend", "--history", "p0001,bogus")["title"]
+
+
 def test_a_history_needs_no_person(shop: Path) -> None:
     items = Project.open(shop).snapshot().item_ids.ids[:3]
     listed = told("-C", shop, "recommend", "--history", ",".join(items), "-k", 4)

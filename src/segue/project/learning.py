@@ -187,8 +187,11 @@ class Learning(Workspace):
         if not 1 <= k <= CANDIDATES_KEPT:
             raise SegueError(f"a list has 1 to {CANDIDATES_KEPT} items, found k = {k}", mend="ask for that many")
         name = self._model(model)
+        sources = self._sources_of(name)
         title = f"for {user}" if user is not None else "for this history"
-        listed = self._list(self._sources_of(name), user, None, history or (), k, title)
+        listed = self._list(sources, user, None, history or (), k, title)
+        if strangers := [item for item in history or () if item not in sources.items]:
+            title += f" (nobody knows {', '.join(strangers[:3])}{', …' if len(strangers) > 3 else ''})"
         return replace(listed, title=f"{title}, by {listed.by or name}")
 
     def recommend_all(

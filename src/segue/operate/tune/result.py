@@ -63,6 +63,7 @@ class TunedModel(msgspec.Struct, frozen=True):
             "trials": len(self.trials),
             "failed": failed,
             "won": "" if found is None else (_words(self.changes) or "as declared"),
+            "learned from": "" if found is None else f"{found.trial.share:.0%} of the people",
             metric: None if found is None else found.value.value,
             "interval": "" if found is None else _brackets(found.value),
             "against declared": "" if found is None else _signed(found.difference),
