@@ -81,3 +81,26 @@ def test_of_a_log_that_has_ended_no_freshness_is_asked(tmp_path: Path) -> None:
     now_and_later = (propose(lake.snapshot(), NOW + timedelta(days=later)) for later in (0, 30))
     asked = [{each.rule.rule for each in proposals} for proposals in now_and_later]
     assert asked[0] - asked[1] == {"freshness"}
+
+
+def test_a_few_times_that_were_read_wrong_do_not_bend_what_is_proposed(tmp_path: Path) -> None:
+    times = [NOW - timedelta(hours=6 * step) for step in range(4 * 60)] + [datetime(1970, 1, 21, tzinfo=UTC)] * 2
+    count = len(times)
+    frame = pl.DataFrame(
+        {
+            "id": [f"e{number}" for number in range(count)],
+            "user": [f"u{number % 40}" for number in range(count)],
+            "item": [f"i{number % 25}" for number in range(count)],
+            "type": ["view"] * count,
+            "time": times,
+            "received": [NOW] * count,
+        }
+    )
+    lake = Lake(tmp_path / "lake")
+    lake.append_events(frame, "events")
+    rules = {proposal.rule.rule: proposal for proposal in propose(lake.snapshot(), NOW)}
+    assert rules["freshness"].rule.within == "2d"
+    assert "2 rows more than 90 days from all others" in rules["time_range"].evidence
+    assert rules["time_range"].rule.min == "2026-01-01"
+    assert all(proposal.rule.threshold <= 0.5 for proposal in rules.values())
+    assert rules["drift"].rule.reference.startswith("2026-04")

@@ -24,6 +24,9 @@ from segue.domain import columns
 from segue.domain.errors import DeclarationError
 
 FEW = 30  # different values of a column that are listed one by one
+FAR_DAYS = 90  # without an event, after which events are of another run of days
+FEW_ROWS = 0.01  # of all: a run of days with fewer is astray
+MOSTLY = 0.5
 LEAST_DAYS = 28  # that a log has before its days are held against each other
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # control characters and line ends of all kinds
 _LEAST = 1e-300  # number that has two digits
@@ -143,19 +146,43 @@ def _events(snapshot: Snapshot, rows: pl.LazyFrame, told: _Told) -> Iterator[Pro
     first, last = told.ends(columns.TIME)
     if first is None:
         return
-    start = f"{first.year}-01-01"
-    yield Proposal(_rule("events", columns.TIME, "time_range", min=start, max="now"), f"times from {first} to {last}")
+    days = _settled(rows)
+    first, strays = max(first, days.start), days.strays
+    evidence = f"times from {first} to {last}"
+    if strays:
+        evidence += f", but for {strays:,} rows more than {FAR_DAYS} days from all others: are their times read right?"
+    yield Proposal(_rule("events", columns.TIME, "time_range", min=f"{first.year}-01-01", max="now"), evidence)
     same = tuple(name for name in (columns.USER, columns.ITEM, columns.TYPE, columns.TIME) if told.filled.get(name))
     twice = Rule(table="events", rule="duplicates", columns=same, severity="warning")
     yield Proposal(twice, f"equal in {', '.join(same)}")
     skew = Rule(table="events", rule="clock_skew", within="5m", severity="warning")
     yield Proposal(skew, "no event should happen after it was received")
-    yield from _days(rows, first, last)
+    yield from _days(days.days, first, last)
 
 
-def _days(rows: pl.LazyFrame, first: datetime, last: datetime) -> Iterator[Proposal]:
+@dataclass(frozen=True)
+class _Settled:
+    """The days on which nearly all events are, when they begin, and how many rows are far from them."""
+
+    days: pl.Series
+    start: datetime
+    strays: int
+
+
+def _settled(rows: pl.LazyFrame) -> _Settled:
+    """Runs of days with longer gaps between them than `FAR_DAYS`, but for those that hold few rows: a time that was
+    read wrong, such as 1970, should not say how fresh a log is."""
+    day = pl.col(columns.TIME).dt.date().alias("day")
+    counts = rows.select(day, columns.TIME).drop_nulls().group_by("day").agg(pl.len(), pl.col(columns.TIME).min())
+    found = counts.sort("day").collect()
+    run = (found["day"].diff().dt.total_days().fill_null(0) > FAR_DAYS).cum_sum()
+    shares = found.with_columns(run=run).with_columns(share=pl.col("len").sum().over("run") / pl.col("len").sum())
+    kept = shares.filter((pl.col("share") >= FEW_ROWS) | (pl.col("share") == pl.col("share").max()))
+    return _Settled(kept["day"], kept[columns.TIME][0], int(found["len"].sum()) - int(kept["len"].sum()))
+
+
+def _days(days: pl.Series, first: datetime, last: datetime) -> Iterator[Proposal]:
     """What needs some weeks: how fresh, how many, how many different, how distributed."""
-    days = rows.select(pl.col(columns.TIME).dt.date().unique().sort()).collect().to_series().drop_nulls()
     if (last - first) < timedelta(days=LEAST_DAYS):
         return
     gap = max(each.days for each in days.diff().drop_nulls())
@@ -202,6 +229,8 @@ def _fitted(candidate: Proposal, result: RuleResult) -> Proposal | None:
         return Proposal(msgspec.structs.replace(rule, limit=limit), evidence)
     if rule.rule == "freshness":
         return Proposal(rule, evidence) if result.passed else None  # the log has ended: nothing is waited for
+    if result.share > MOSTLY:  # a rule that most of the data break would pass whatever comes
+        return None
     evidence += f"; {result.broken:,} of {result.checked:,} break it" if result.broken else "; none breaks it"
     threshold = min(1.0, _above(SLACK * result.share)) if result.broken else 0.0
     return Proposal(msgspec.structs.replace(rule, threshold=threshold), evidence)
