@@ -28,6 +28,15 @@ class Comparison:
         shares = [len(one & two) / max(len(one | two), 1) for one, two in pairs]
         return sum(shares) / len(shares) if shares else 1.0
 
+    def notes(self) -> list[str]:
+        """Which lists are not of the model that they stand under, and why."""
+        return [
+            f"{user}, {model}: {listed.fallback}"
+            for user, lists in self.lists.items()
+            for model, listed in lists.items()
+            if listed.fallback
+        ]
+
     def rows(self, *, explain: bool = False) -> list[dict[str, Any]]:
         """One row for each person and position, one column a model; with the reasons where asked for."""
         rows = []
@@ -45,7 +54,8 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         """The lists as a notebook shows them; items that only one model has stand out."""
-        return "".join(self._person(user) for user in self.lists)
+        notes = "".join(f"<p style='color:#b60'>{escape(note)}</p>" for note in self.notes())
+        return "".join(self._person(user) for user in self.lists) + notes
 
     def _person(self, user: str) -> str:
         lists = self.lists[user]

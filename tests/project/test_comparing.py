@@ -55,6 +55,14 @@ def test_a_notebook_shows_what_only_one_model_has(project):
     assert same.overlap("u00001") == 1.0
 
 
+def test_a_list_that_is_not_the_models_own_is_said_to_be_none(project):
+    comparison = project.compare(["ease"], ["nobody-at-all"], k=3)
+    (note,) = comparison.notes()
+    assert note.startswith("nobody-at-all, ease: ")
+    assert "nobody-at-all, ease: " in comparison._repr_html_()
+    assert project.compare(["ease"], ["u00001"], k=3).notes() == []
+
+
 def test_the_most_active_are_compared_where_nobody_is_named(project):
     people = list(project.compare(k=2).lists)
     counts = project.events.select("user").collect()["user"].drop_nulls().value_counts(sort=True)

@@ -26,6 +26,8 @@ def compare(place: Place, /, models: tuple[str, ...], users: tuple[str, ...], k:
     if not said["as_json"]:
         for user in comparison.lists:
             click.echo(f"{user}: {comparison.overlap(user):.0%} of the items are shared")
+        for note in comparison.notes():
+            click.echo(note)
 
 
 @click.command()
