@@ -54,15 +54,18 @@ def arrays(workspace: Path) -> dict[str, bytes]:
     found = {}
     for current in workspace.glob("models/*/current"):
         run = current.parent / current.read_text().strip()
-        for file in run.iterdir():
-            if file.name != "manifest.json":
-                found[f"{current.parent.name}/{file.name}"] = file.read_bytes()
+        for file in run.rglob("*"):
+            if file.is_file() and file.name != "manifest.json":
+                found[f"{current.parent.name}/{file.relative_to(run)}"] = file.read_bytes()
     return found
 
 
 @pytest.mark.slow
 def test_a_model_as_of_a_moment_is_the_model_of_that_moment(workspace: Path) -> None:
     lake = Lake(workspace / "lake")
+    catalog = pl.DataFrame({"id": [f"i{n}" for n in range(ITEMS)], "title": [f"thing {n % 7}" for n in range(ITEMS)]})
+    kinds = pl.Series([[f"kind {n % 3}"] for n in range(ITEMS)])
+    lake.put_items(catalog.with_columns(categories=kinds, received=moment(0)), "catalog")
     lake.append_events(events(400, 0, moment(0)), "first")
     assert segue("-C", workspace, "train").exit_code == 0
     then = arrays(workspace)

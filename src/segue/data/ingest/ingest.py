@@ -223,7 +223,8 @@ def _ingest(
                 reading.take(path)
             reading.together.read()
         except (ReadError, MissingColumn) as error:
-            before = gathering.before() if len(reading.tallies) > 1 else ""
+            first = error.where.startswith(reading.tallies[0].path) if reading.tallies else True
+            before = "" if first else gathering.before()
             raise type(error)(error.problem, where=error.where, mend=error.mend + before) from error
     return [tally.report() for tally in reading.tallies]
 
