@@ -173,6 +173,7 @@ def test_more_steps_than_there_is_to_solve_do_no_harm() -> None:
     assert np.isfinite(model.scores(Requests(Histories.of([[0]])))).all()
 
 
+@pytest.mark.slow
 def test_the_way_of_solving_does_not_depend_on_the_partition(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TINY", 10_000)  # below what all have, above what a seventh has
     check_learner(ALS())

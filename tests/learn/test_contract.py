@@ -84,12 +84,14 @@ def test_learners(name: str) -> None:
     check_learner(LEARNERS[name])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("name", LEARNERS)
 def test_learners_by_kernel(name: str) -> None:
     check_learner(LEARNERS[name])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("case", hard())
 @pytest.mark.parametrize("name", LEARNERS)
@@ -107,6 +109,7 @@ def test_nothing_to_learn_from(name: str, rows: int) -> None:
         LEARNERS[name].fit(LocalEngine(), weightless)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LEARNERS)
 def test_weights_of_zero_are_ignored(name: str) -> None:
     """The kernel and NumPy aside: leaving such rows out changes nothing."""
