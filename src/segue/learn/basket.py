@@ -240,7 +240,8 @@ def ratio_of(found: npt.NDArray[np.integer], expected: Floats) -> tuple[Floats, 
         low = np.where(found > 0, some * (1 - 1 / (9 * some) - NORMAL / (3 * np.sqrt(some))) ** 3, 0)
         high = more * (1 - 1 / (9 * more) + NORMAL / (3 * np.sqrt(more))) ** 3
         nothing = expected <= 0
-        return tuple(np.where(nothing, np.inf, count / expected) for count in (found, low, high))  # type: ignore[return-value]
+        ratio, least, most = (np.where(nothing, np.inf, count / expected) for count in (found, low, high))
+    return ratio, least, most
 
 
 def _refuse_beyond_memory(items: int) -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from segue.domain.errors import DataError
 from segue.domain.recommender import Recommender
-from segue.engines.engine import Aggregate, Dataset, Engine, Key
+from segue.engines.engine import Dataset, Engine, Key
 from segue.engines.local import Prepared, histories
 from segue.learn.learner import Counted, refuse_empty
 
@@ -56,7 +56,7 @@ class Counts:
         if not hasattr(aggregate, "subtract"):
             return Counts.of(self.learner, self.engine, after)
         changed = whose_rows_differ(self.dataset, after) if people is None else np.unique(people)
-        less, more = (_part(aggregate, only(each, changed)) for each in (self.dataset, after))
+        less, more = (self.engine.fold(aggregate, only(each, changed)) for each in (self.dataset, after))
         state = aggregate.subtract(aggregate.merge(copy.deepcopy(self.state), more), less)
         return Counts(self.learner, self.engine, after, state)
 
@@ -96,14 +96,6 @@ def only(dataset: Dataset, people: People) -> Prepared:
     arrays = {name: column[places] for name, column in whole.arrays.items()}
     name = f"{whole.fingerprint} of {len(chosen)}"
     return Prepared(offsets, arrays, Key.USER, whole.items, users, whole.types, name, whole.source)
-
-
-def _part(aggregate: Aggregate[Any], dataset: Prepared) -> Any:
-    state = aggregate.init()
-    for part in dataset.partitions(1, aggregate.columns):
-        for batch in part:
-            state = aggregate.update(state, batch)
-    return state
 
 
 def _places(offsets: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

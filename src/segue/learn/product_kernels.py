@@ -112,7 +112,7 @@ def best_products(
             for factor in range(items.shape[1]):
                 block[factor, item] = items[start + item, factor]
         for row in range(0, rows, ROWS):
-            multiply_tile(queries, row, block, scores)  # type: ignore[call-arg]
+            multiply_tile(queries, row, block, scores)  # type: ignore[call-arg]  # numba gives the first itself
             count = min(ROWS, rows - row)
             take_best(
                 scores, row, count, allow, deny, offsets, seen, sizes, bars, positions, values, start, width

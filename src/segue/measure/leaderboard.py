@@ -56,9 +56,9 @@ class Leaderboard(msgspec.Struct, frozen=True):
             for model in best_first:
                 estimate = model.metrics.get(self.by)
                 row: Row = {"slice": part.slice, "part": part.part, "people": part.people, "model": model.model}
-                row |= {self.by: estimate.value if estimate else None, "interval": _brackets(estimate)}
+                row |= {self.by: estimate.value if estimate else None, "interval": brackets(estimate)}
                 if base is not None:
-                    row[f"against {base}"] = _signed(model.differences.get(self.by))
+                    row[f"against {base}"] = signed(model.differences.get(self.by))
                 rows.append(row | {"note": "few people" if part.few else ""})
         return rows
 
@@ -136,9 +136,9 @@ class Leaderboard(msgspec.Struct, frozen=True):
         for name in names:
             row[name] = model.metrics[name].value
             if name == self.by:
-                row["interval"] = _brackets(model.metrics[name])
+                row["interval"] = brackets(model.metrics[name])
                 if self.evaluation.baseline is not None:
-                    row[f"against {self.evaluation.baseline}"] = _signed(model.differences.get(name))
+                    row[f"against {self.evaluation.baseline}"] = signed(model.differences.get(name))
                     row["p"] = _short(self.corrected().get(model.model))
         return row | {
             "fit_seconds": model.fit_seconds,
@@ -152,7 +152,7 @@ class Leaderboard(msgspec.Struct, frozen=True):
             return f"{model.model} against {base}: too few people for an interval."
         by_chance = self.corrected().get(model.model, 0.0) > 1 - self.evaluation.settings.confidence
         if by_chance or gap.low <= 0 <= gap.high:
-            return f"{model.model} is not told apart from {base}: {_signed(gap)}."
+            return f"{model.model} is not told apart from {base}: {signed(gap)}."
         low, high = sorted((abs(gap.low), abs(gap.high)))
         said = "beats" if self._better * gap.value > 0 else "is behind"
         by = f"{abs(gap.value):.4f} ({low:.4f} to {high:.4f})"
@@ -183,7 +183,8 @@ def _numbers(estimate: Estimate, difference: Estimate | None) -> Row:
     return row | {"difference": told, "difference_low": gap.low, "difference_high": gap.high}
 
 
-def _brackets(estimate: Estimate | None) -> str:
+def brackets(estimate: Estimate | None) -> str:
+    """The interval in words; nothing where there is none."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return ""
     return f"{estimate.low:.4f} to {estimate.high:.4f}"
@@ -193,7 +194,8 @@ def _short(p: float | None) -> float | None:
     return None if p is None else float(f"{p:.2g}")
 
 
-def _signed(estimate: Estimate | None) -> str:
+def signed(estimate: Estimate | None) -> str:
+    """A difference with its sign and interval; nothing where there is none."""
     if estimate is None:
         return ""
     if estimate.low is None or estimate.high is None:

@@ -12,6 +12,7 @@ import polars as pl
 
 from segue.domain.errors import DataError, unknown
 from segue.measure.bootstrap import Estimate
+from segue.measure.leaderboard import brackets, signed
 from segue.operate.tune.choose import CONFIDENCE, Chosen, against
 from segue.operate.tune.effects import Effect
 from segue.operate.tune.space import DECLARED, DEFAULTS
@@ -65,8 +66,8 @@ class TunedModel(msgspec.Struct, frozen=True):
             "won": "" if found is None else (_words(self.changes) or "as declared"),
             "learned from": "" if found is None else f"{found.trial.share:.0%} of the people",
             metric: None if found is None else found.value.value,
-            "interval": "" if found is None else _brackets(found.value),
-            "against declared": "" if found is None else _signed(found.difference),
+            "interval": "" if found is None else brackets(found.value),
+            "against declared": "" if found is None else signed(found.difference),
             "expected": None if found is None or found.difference is None else found.expected,
             "seconds": round(self.seconds, 1),
             "megabytes": None if found is None else found.trial.bytes / 1e6,
@@ -142,7 +143,7 @@ class Tuned(msgspec.Struct, frozen=True):
         if base is None or reference is None or best is base:
             return lead + "."
         difference = against(best.chosen.trial.people(), reference.people())
-        return f"{lead}: {_signed(difference)} against {base.model} as declared."
+        return f"{lead}: {signed(difference)} against {base.model} as declared."
 
     def records(self) -> list[Row]:
         """One row for every trial of every model, as plain data."""
@@ -209,7 +210,7 @@ def _trial_row(trial: Trial, chosen: Chosen | None) -> Row:
     return {
         "trial": f"{trial.number}" + (f" {words[trial.number]}" if trial.number in words else ""),
         "value": None if trial.failed else trial.value,
-        "interval": "" if trial.failed else _brackets(_interval(trial)),
+        "interval": "" if trial.failed else brackets(_interval(trial)),
         "people": f"{trial.share:.0%}",
         **trial.parameters,
         "seconds": trial.seconds,
@@ -240,18 +241,6 @@ def _words(setting: Mapping[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _brackets(estimate: Estimate) -> str:
-    return "" if estimate.low is None or estimate.high is None else f"{estimate.low:.4f} to {estimate.high:.4f}"
-
-
-def _signed(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return ""
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:+.4f}"
-    return f"{estimate.value:+.4f} ({estimate.low:+.4f} to {estimate.high:+.4f})"
 
 
 __all__ = ["Tuned", "TunedModel"]

@@ -56,7 +56,9 @@ def _range(learner: Learner, name: str, said: Between | tuple[Any, ...], where: 
 
 def _is_whole(learner: Learner, name: str) -> bool:
     """Whether the parameter takes whole numbers only: it is declared as one."""
-    field = next(each for each in msgspec.inspect.type_info(type(learner)).fields if each.name == name)  # type: ignore[attr-defined]
+    told = msgspec.inspect.type_info(type(learner))
+    assert isinstance(told, msgspec.inspect.StructType)
+    field = next(each for each in told.fields if each.name == name)
     kinds = getattr(field.type, "types", (field.type,))
     numbers = [each for each in kinds if isinstance(each, msgspec.inspect.IntType | msgspec.inspect.FloatType)]
     return bool(numbers) and all(isinstance(each, msgspec.inspect.IntType) for each in numbers)
