@@ -24,6 +24,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from environment import environment
 from segue.engines.engine import Dataset, Key
 from segue.engines.local import LocalEngine
 from segue.learn.als import ALS, Confident, DistinctPairs
@@ -32,8 +33,6 @@ from segue.testing.datasets import table
 from synthetic import ITEMS, PEOPLE, ROWS, interactions
 
 ROOT = Path(__file__).parent.parent
-PEERS = ROOT / ".cache" / "als-peers"
-REQUIREMENTS = ROOT / "benchmarks" / "peers" / "als.txt"
 ALPHA, REGULARIZATION = 1.0, 20.0
 K, JUDGES = 20, 2000
 
@@ -105,7 +104,7 @@ def theirs(name: str, folder: Path, sweeps: int) -> tuple[dict[str, float], Floa
     settings = {"peer": name, "sweeps": sweeps, "alpha": ALPHA, "regularization": REGULARIZATION}
     settings["threads"] = len(os.sched_getaffinity(0))
     script = ROOT / "benchmarks" / "peers" / "als_peer.py"
-    command = [str(peer_environment()), str(script), str(folder), json.dumps(settings)]
+    command = [str(environment("als-peers", "als.txt")), str(script), str(folder), json.dumps(settings)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = np.load(folder / "peer.npz")
     return json.loads(answer.splitlines()[-1]), found["people"], found["items"]
@@ -136,19 +135,6 @@ def ndcg(people: Floats, items: Floats, train: tuple[Codes, Codes], test: tuple[
     gains = 1 / np.log2(np.arange(K) + 2)
     ideal = np.append(0, np.cumsum(gains))[np.minimum(relevant.sum(axis=1), K)]
     return float((np.take_along_axis(relevant, top, axis=1) @ gains / ideal).mean())
-
-
-def peer_environment() -> Path:
-    """The interpreter of the peers' own environment, made with uv where it is missing or of other versions."""
-    python, stamp = PEERS / "bin" / "python", PEERS / "als.txt"
-    if not (python.exists() and stamp.exists() and stamp.read_text() == REQUIREMENTS.read_text()):
-        print("making the peers' environment in .cache/als-peers", file=sys.stderr)
-        uv = [sys.executable, "-m", "uv"]
-        subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", "3.11", str(PEERS)], check=True)
-        install = [*uv, "pip", "install", "--quiet", "--python", str(python), "-r", str(REQUIREMENTS)]
-        subprocess.run(install, check=True)
-        stamp.write_text(REQUIREMENTS.read_text())
-    return python
 
 
 def _write_pairs(folder: Path, train: tuple[Codes, Codes], people: int, items: int) -> None:

@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from environment import environment
 from segue.learn.ease import ease_weights
 from segue.learn.gram import gram_of_rows
 from segue.learn.warm import warm
@@ -33,7 +33,6 @@ from synthetic import interactions
 
 ROOT = Path(__file__).parent.parent
 PEERS = ROOT / ".cache" / "gram-peers"
-REQUIREMENTS = ROOT / "benchmarks" / "peers" / "gram.txt"
 
 Rows = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]
 
@@ -73,15 +72,15 @@ def scipy_extrapolated(rows: Rows, share: float) -> dict[str, float]:
 
 def mkl(rows: Rows) -> dict[str, float]:
     """What sparse_dot_mkl takes, in an environment of its own."""
-    python = peer_environment()
+    python = environment("gram-peers", "gram.txt")
     with tempfile.TemporaryDirectory() as folder:
         for name, array in zip(("offsets", "codes"), rows, strict=True):
             np.save(Path(folder) / f"{name}.npy", array)
         script = ROOT / "benchmarks" / "peers" / "gram_peer.py"
         runtime = next((PEERS / "lib").glob("libmkl_rt.so*"))  # it looks for other names than this version has
-        environment = {**os.environ, "MKL_RT": str(runtime)}
+        variables = {**os.environ, "MKL_RT": str(runtime)}
         command = [python, script, folder]
-        answer = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+        answer = subprocess.run(command, check=True, capture_output=True, text=True, env=variables).stdout
     told: dict[str, float] = json.loads(answer.splitlines()[-1])
     assert told.pop("diagonal") == len(rows[1])
     return told
@@ -115,19 +114,6 @@ def timed(work: Callable[[], Any]) -> tuple[dict[str, float], Any]:
     wall, processor = time.perf_counter(), time.process_time()
     result = work()
     return {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}, result
-
-
-def peer_environment() -> Path:
-    """The interpreter of sparse_dot_mkl's own environment, made with uv where it is missing or of other versions."""
-    python, stamp = PEERS / "bin" / "python", PEERS / "requirements.txt"
-    if not (python.exists() and stamp.exists() and stamp.read_text() == REQUIREMENTS.read_text()):
-        print("making the peers' environment in .cache/gram-peers", file=sys.stderr)
-        uv = [sys.executable, "-m", "uv"]
-        subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", "3.11", str(PEERS)], check=True)
-        install = [*uv, "pip", "install", "--quiet", "--python", str(python), "-r", str(REQUIREMENTS)]
-        subprocess.run(install, check=True)
-        stamp.write_text(REQUIREMENTS.read_text())
-    return python
 
 
 def _rows(said: argparse.Namespace) -> Rows:

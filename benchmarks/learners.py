@@ -14,7 +14,6 @@ import gzip
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from environment import environment
 from segue.domain.recommender import Recommender
 from segue.domain.requests import Histories, Requests
 from segue.engines.engine import Key
@@ -38,8 +38,6 @@ from segue.learn.warm import warm
 from segue.testing.datasets import table
 
 ROOT = Path(__file__).parent.parent
-PEERS = ROOT / ".cache" / "peers"
-REQUIREMENTS = ROOT / "benchmarks" / "peers" / "requirements.txt"
 DATA = Path(os.environ.get("SEGUE_DATA", ROOT.parent / "shared" / "data"))
 K = 20
 
@@ -65,7 +63,7 @@ class Split:
 def main() -> None:
     arguments = _arguments()
     split = SPLITS[arguments.split](arguments.data)
-    python = peer_environment()
+    python = environment("peers", "requirements.txt")
     warm()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -142,18 +140,6 @@ def ndcg(top: npt.NDArray[np.int32], split: Split, held: npt.NDArray[np.int32]) 
     found = np.take_along_axis(relevant, np.where(top < 0, relevant.shape[1] - 1, top), axis=1) @ gains
     ideal = np.concatenate([[0], np.cumsum(gains)])[np.minimum(counts, K)]
     return float((found[counts > 0] / ideal[counts > 0]).mean())
-
-
-def peer_environment() -> Path:
-    """The interpreter of implicit's own environment, made with uv where it is missing or of other versions."""
-    python, stamp = PEERS / "bin" / "python", PEERS / "requirements.txt"
-    if not (python.exists() and stamp.exists() and stamp.read_text() == REQUIREMENTS.read_text()):
-        print("making the peers' environment in .cache/peers", file=sys.stderr)
-        subprocess.run(["uv", "venv", "--quiet", "--clear", "--python", "3.11", str(PEERS)], check=True)
-        install = ["uv", "pip", "install", "--quiet", "--python", str(python), "-r", str(REQUIREMENTS)]
-        subprocess.run(install, check=True)
-        stamp.write_text(REQUIREMENTS.read_text())
-    return python
 
 
 def last_out(data: Path) -> Split:

@@ -21,8 +21,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from environment import environment
+
 HERE = Path(__file__).resolve().parent
-ENVIRONMENT = HERE.parent / ".cache" / "quality-peers"
 DAY = 250_000  # events
 TYPES = ("view", "cart", "purchase")
 PEERS = ("pandera", "pointblank", "great_expectations")  # the last holds 20M rows as Python objects: only if named
@@ -35,7 +36,12 @@ def main() -> None:
     if said.segue:
         return _segue(said.segue)
     with tempfile.TemporaryDirectory(dir=said.folder) as folder:
-        found = _measured(Path(folder), int(said.rows * 1e6), said.peers, said.python or str(peer_environment()))
+        found = _measured(
+            Path(folder),
+            int(said.rows * 1e6),
+            said.peers,
+            said.python or str(environment("quality-peers", "quality.txt")),
+        )
     if said.json:
         return print(json.dumps(found, indent=2))
     return _print(found)
@@ -50,17 +56,6 @@ def _measured(folder: Path, rows: int, peers: list[str], python: str) -> list[di
         if each["broken"] is not None and each["broken"] != found[0]["broken"]:
             raise SystemExit(f"{each['tool']} has other verdicts: {each['broken']}, Segue has {found[0]['broken']}")
     return found
-
-
-def peer_environment() -> Path:
-    """The interpreter of the peers' own environment, made with uv where it is missing or of other versions."""
-    python, stamp, wanted = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "quality.txt", HERE / "peers" / "quality.txt"
-    if not (python.exists() and stamp.exists() and stamp.read_text() == wanted.read_text()):
-        print("making the peers' environment in .cache/quality-peers", file=sys.stderr)
-        subprocess.run(["uv", "venv", "--quiet", "--clear", "--python", "3.11", str(ENVIRONMENT)], check=True)
-        subprocess.run(["uv", "pip", "install", "--quiet", "--python", str(python), "-r", str(wanted)], check=True)
-        stamp.write_text(wanted.read_text())
-    return python
 
 
 def _run(name: str, command: list[str]) -> dict[str, Any]:
