@@ -109,10 +109,14 @@ def test_the_newest_thousand(journal: SQLiteJournal, lake: Lake, tmp_path: Path)
     assert items(state, "u:ann") == [*(f"f{n}" for n in range(501, 1_500)), "new"]
 
 
-def test_copying_in_chunks_gives_the_same(journal, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("copied", [1, 7, 20, 50, 10_000])
+def test_copying_in_chunks_gives_the_same(
+    journal, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copied: int
+) -> None:
     rows = [{"user": f"p{n % 11}", "item": f"i{n}", "time": moment(n)} for n in range(300)]
     lake.append_events(frame(rows), "file")
     monkeypatch.setattr(state_index, "CHUNK", 3)
+    monkeypatch.setattr(state_index, "COPIED", copied)
     monkeypatch.setattr(state_index, "KEPT", 20)
     state = UserState(tmp_path, journal=journal)
     state.update(lake.snapshot())

@@ -1,9 +1,17 @@
-"""How much memory there is to work in, and a clear refusal before more is asked for than that."""
+"""How much memory there is to work in, a clear refusal before more is asked for, and giving back what is done with."""
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import mmap
 import os
+import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from segue.domain.errors import DataError
 
@@ -33,6 +41,33 @@ def refuse_beyond_memory(needed: int, what: str, mend: str) -> None:
     left = available_bytes()
     if needed > left:
         raise DataError(f"{what} needs about {needed / 1e9:,.1f} GB, and {left / 1e9:,.1f} GB are left", mend=mend)
+
+
+def let_go(arrays: Iterable[npt.NDArray[Any]]) -> None:
+    """Have the pages of mapped columns count for the system's cache, not for this process, until they are met again.
+
+    What was written into a shared mapping is not lost by it; arrays that are not mapped stay as they are.
+    """
+    for array in arrays:
+        mapped = getattr(array, "_mmap", None)
+        if mapped is not None:
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def give_back() -> None:
+    """Give memory that nobody uses any more back to the system, after a large piece of work and before the next.
+
+    Allocators keep what they are given back for the next who asks, each for itself: Arrow's, and that of the system
+    for each thread. So work of several steps would hold the most that each of them ever needed.
+    """
+    gc.collect()
+    if "pyarrow" in sys.modules:
+        import pyarrow as pa
+
+        pa.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
+    if trim is not None:
+        trim(0)
 
 
 def _free() -> int | None:

@@ -6,7 +6,6 @@ in long runs, and only one bucket at a time is in memory: data larger than memor
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,10 +15,11 @@ import pyarrow as pa
 
 from segue.domain import columns
 from segue.engines.engine import INTERACTIONS, Dataset, Key
+from segue.engines.memory import let_go
 from segue.engines.table import refuse_codes, refuse_weights
 
 BUCKET_ROWS = 4_000_000  # about 0.3 GB at work in the sort
-LET_GO_ROWS = 8_000_000  # written into mapped files, after which they no longer count as memory of the process
+LET_GO_ROWS = 2_000_000  # written into mapped files, after which they no longer count as memory of the process
 COMPILED_ROWS = 1_000_000  # from which on a compiled sort is worth its loading
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -46,7 +46,7 @@ def scatter(
     for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         sort(arrays, key, offsets[start : stop + 1], start)
         if rows >= LET_GO_ROWS:
-            _let_go(arrays)
+            let_go(arrays.values())
     return offsets, arrays
 
 
@@ -90,16 +90,9 @@ def _append_to_buckets(
         cursors[present] += counts
         appended += batch.num_rows
         if appended >= LET_GO_ROWS:
-            _let_go(arrays)
+            let_go(arrays.values())
             appended = 0
-
-
-def _let_go(arrays: Arrays) -> None:
-    """Have the pages of mapped columns count for the system's cache, not for this process, until they are met again."""
-    for array in arrays.values():
-        mapped = getattr(array, "_mmap", None)
-        if mapped is not None:
-            mapped.madvise(mmap.MADV_DONTNEED)  # of a shared mapping: nothing that was written is lost
+    let_go(arrays.values())
 
 
 def _sort_compiled(arrays: Arrays, key: Key, offsets: npt.NDArray[np.int64], first: int) -> None:

@@ -28,6 +28,7 @@ from segue.domain import columns
 from segue.domain.requests import Histories
 from segue.engines.engine import Key
 from segue.engines.local import Prepared, file_columns, histories
+from segue.engines.memory import let_go
 from segue.engines.scatter import scatter
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 3
 KEPT: Final = 1_000  # events of a person, the newest
-CHUNK: Final = 100_000  # people that are hashed or copied at a time
+CHUNK: Final = 100_000  # people that are hashed at a time
+COPIED: Final = 1_000_000  # events that are copied at a time, and no more than those of one person
 LONG: Final = 64  # bytes of a text from which on it is hashed by itself
 FNV_START: Final = 0xCBF29CE484222325
 FNV_PRIME: Final = 0x100000001B3
@@ -200,21 +202,22 @@ def _manifest(
 
 
 def _write_events(whole: Histories, people: npt.NDArray[np.intp], items: npt.NDArray[np.integer], folder: Path) -> None:
-    """The newest events of these people, copied a bounded number of people at a time; items by their places in `items`,
-    which is sorted and has all of them."""
+    """The newest events of these people, copied a bounded number at a time; items by their places in `items`, which is
+    sorted and has all of them."""
     lengths, ends = np.minimum(np.diff(whole.offsets), KEPT)[people], whole.offsets[1:][people]
     places = np.zeros(int(items[-1]) + 1 if len(items) else 0, np.int32)
     places[items] = np.arange(len(items), dtype=np.int32)
     offsets = np.zeros(len(people) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     np.save(folder / "offsets.npy", offsets)
+    cuts = [*dict.fromkeys(np.searchsorted(offsets, range(0, int(offsets[-1]), COPIED)).tolist()), len(people)]
     for name in ("items", "types", "weights", "times"):
         source: npt.NDArray[Any] = getattr(whole, name)
         with _created(folder / f"{name}.npy", source.dtype, int(offsets[-1])) as target:
-            for start in range(0, len(people), CHUNK):
-                chunk = slice(start, start + CHUNK)
-                rows = source[_last(ends[chunk], lengths[chunk])]
+            for start, stop in itertools.pairwise(cuts):
+                rows = source[_last(ends[start:stop], lengths[start:stop])]
                 target.write((places[rows] if name == "items" else rows).tobytes())
+                let_go([source])
 
 
 def _last(ends: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -36,6 +36,7 @@ from segue.data.read.text import codec, utf8_blocks
 from segue.data.settings import EventSource, FileSource, ItemSource, UserSource
 from segue.domain import columns
 from segue.domain.errors import MissingColumn, ReadError, SegueError
+from segue.engines.memory import give_back
 
 if TYPE_CHECKING:
     from segue.data.bulk.lane import Vocabularies
@@ -74,7 +75,10 @@ def ingest_events(
     damaged: none of its rows is taken then; what came before it is, unless something was to be replaced.
     """
     source = resolved(source)
-    return _ingest(lake, source, paths, root, progress, _EventSink(lake, source, now.astimezone(UTC)))
+    reports = _ingest(lake, source, paths, root, progress, _EventSink(lake, source, now.astimezone(UTC)))
+    if sum(report.rows for report in reports if not report.skipped) >= ingest_steps.STEP:
+        give_back()
+    return reports
 
 
 def ingest_items(
