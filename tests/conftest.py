@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ LEFT_OUT = pytest.StashKey[set[str]]()
 
 # Machines are shared and noisy: how long one example takes says nothing.
 settings.register_profile("house", deadline=None, print_blob=True)
-settings.register_profile("quick", settings.get_profile("house"), max_examples=20)  # `make check`
+settings.register_profile("quick", settings.get_profile("house"), max_examples=10)  # `make check`
 settings.load_profile(os.environ.get("SEGUE_PROFILE", "house"))
+QUICK = settings.get_profile("quick").max_examples if os.environ.get("SEGUE_PROFILE") == "quick" else None
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +42,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         config.stash[LEFT_OUT] |= {item.nodeid for item in left_out}
     items.sort(key=lambda item: not _serves(item))
+    if QUICK:
+        _fewer_examples(items, QUICK)
+
+
+def pytest_collectstart() -> None:
+    """No garbage is looked for while tests are collected: what they import stays."""
+    gc.disable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: garbage is looked for among what comes after it."""
+    gc.freeze()
+    gc.enable()
+
+
+def _fewer_examples(items: list[pytest.Item], most: int) -> None:
+    """Also where a test names a number of its own, which wins over that of a profile."""
+    for item in items:
+        test = getattr(item, "obj", None)
+        own = getattr(test, "_hypothesis_internal_use_settings", None)
+        if own is not None and own.max_examples > most:
+            test = getattr(test, "__func__", test)  # of a method: its function
+            test._hypothesis_internal_use_settings = settings(own, max_examples=most)
 
 
 def _serves(item: pytest.Item) -> bool:

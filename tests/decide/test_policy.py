@@ -16,17 +16,20 @@ from segue.testing.policy import chi_squared_limit
 
 POLICIES = [
     BestFirst(),
-    EpsilonGreedy(0.0),
     EpsilonGreedy(0.2),
-    EpsilonGreedy(1.0),
-    PlackettLuce(0.01),
     PlackettLuce(0.5),
-    PlackettLuce(20.0),
 ]
+LIMITS = [EpsilonGreedy(0.0), EpsilonGreedy(1.0), PlackettLuce(0.01), PlackettLuce(20.0)]
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=repr)
 def test_built_in_policies_keep_the_laws(policy: Policy) -> None:
+    check_policy(policy, draws=1_500)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", LIMITS, ids=repr)
+def test_at_the_limits_of_their_settings_too(policy: Policy) -> None:
     check_policy(policy, draws=1_500)
 
 

@@ -79,7 +79,9 @@ def test_aggregates_by_kernel(name: str) -> None:
 
 
 @pytest.mark.usefixtures("plain")
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in learners() else pytest.mark.slow) for name in LEARNERS]
+)
 def test_learners(name: str) -> None:
     check_learner(LEARNERS[name])
 

@@ -74,12 +74,15 @@ def test_aggregate(name: str) -> None:
     check_aggregate(PairCounts(NEAR[name]))
 
 
-@pytest.mark.parametrize("normalisation", ["count", "share", "cosine", "lift"])
+@pytest.mark.parametrize(
+    "normalisation", ["count", *(pytest.param(name, marks=pytest.mark.slow) for name in ("share", "cosine", "lift"))]
+)
 def test_learners(normalisation: Any) -> None:
     check_learner(CoVisitation(normalisation=normalisation))
     check_learner(CoVisitation(normalisation=normalisation, direction="after", gap_minutes=DAYS, weighting="linear"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", hard())
 def test_learners_on_hard_data(case: str) -> None:
     check_learner(CoVisitation(weighting="linear"), hard()[case])

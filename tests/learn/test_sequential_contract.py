@@ -23,12 +23,14 @@ def test_learners(name: str) -> None:
     check_learner(LEARNERS[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", hard())
 @pytest.mark.parametrize("name", LEARNERS)
 def test_learners_on_hard_data(name: str, case: str) -> None:
     check_learner(LEARNERS[name], hard()[case])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["markov", "slist", "session_knn", "basket", "repeats"])
 def test_learners_of_sessions(name: str) -> None:
     check_learner(learner(name, {"gap_minutes": DAYS}))
