@@ -4,6 +4,9 @@
 PYTHON = .venv/bin/python
 DATA ?=
 
+# Tests start hundreds of processes: compiled once is enough, whatever the machine says.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -13,14 +16,14 @@ demo: ## the whole loop on a living shop (DATA=DIR: on a workspace of real data;
 
 test: ## set-up and all tests
 	@scripts/setup test
-	$(PYTHON) -m pytest -n 2 --dist loadfile
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: ## a developer's loop: format, lint, types, import arrows, fast tests; under a minute
 	@scripts/setup test
 	$(PYTHON) -m ruff format --check -q src tests benchmarks examples
 	$(PYTHON) -m ruff check -q src tests benchmarks examples
 	$(PYTHON) -m mypy
-	SEGUE_PROFILE=quick $(PYTHON) -m pytest -q -n 2 -m "not slow and not service and not browser and not data"
+	SEGUE_PROFILE=quick $(PYTHON) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not service and not browser and not data"
 
 bench: ## speed, with the peer beside it in the same run
 	@scripts/setup bench
