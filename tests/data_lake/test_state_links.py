@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from segue.data.histories.state import UserState
 from segue.data.identity.settings import IdentitySettings
 from segue.data.journal.drain import drain
@@ -13,6 +15,7 @@ from segue.data.settings import EventSource
 from segue.domain.events import Event
 from tests.data_lake.world import START, moment
 
+TURNS = EventSource(identity=IdentitySettings(stitch=True, shared="last"))
 STITCHED = EventSource(identity=IdentitySettings(stitch=True))
 EVERYBODY = ("u:ann", "u:bob", "v:phone")
 
@@ -20,12 +23,13 @@ EVERYBODY = ("u:ann", "u:bob", "v:phone")
 class World:
     """A journal, a lake and what is read from both."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, source: EventSource = STITCHED) -> None:
         self.journal, self.lake = SQLiteJournal(folder / "journal"), Lake(folder / "lake")
-        self.state = UserState(folder, STITCHED, self.journal)
+        self.state = UserState(folder, source, self.journal)
 
-    def sent(self, number: int, user: str | None, visitor: str | None) -> None:
-        event = Event(id=f"e{number}", type="view", item=f"i{number}", user=user, visitor=visitor, time=moment(number))
+    def sent(self, number: int, user: str | None, visitor: str | None, *, timed: bool = True) -> None:
+        time = moment(number) if timed else None
+        event = Event(id=f"e{number}", type="view", item=f"i{number}", user=user, visitor=visitor, time=time)
         self.journal.append([event], moment(number))
 
     def indexed(self) -> None:
@@ -57,3 +61,38 @@ def test_a_new_visitor_is_the_user_it_is_met_with_until_another_comes(tmp_path: 
     assert world.items() == {"u:ann": ["i1", "i2"], "u:bob": [], "v:phone": ["i1", "i2"]}
     world.sent(3, "bob", "phone")
     assert world.items() == {"u:ann": ["i2"], "u:bob": ["i3"], "v:phone": ["i1"]}
+
+
+def test_a_visitor_of_several_users_is_by_turns_who_was_last_seen_with_it(tmp_path: Path) -> None:
+    world = World(tmp_path, TURNS)
+    world.sent(1, None, "phone")
+    world.sent(2, "ann", "phone")
+    world.sent(3, None, "phone")
+    assert world.items() == {"u:ann": ["i1", "i2", "i3"], "u:bob": [], "v:phone": ["i1", "i2", "i3"]}
+    world.sent(4, "bob", "phone")
+    world.sent(5, None, "phone")
+    assert world.items() == {"u:ann": ["i1", "i2", "i3"], "u:bob": ["i4", "i5"], "v:phone": ["i4", "i5"]}
+    world.sent(6, "ann", "phone")
+    world.sent(7, None, "phone")
+    world.sent(8, None, "phone", timed=False)
+    last = ["i1", "i2", "i3", "i6", "i7"]
+    assert world.items() == {"u:ann": last, "u:bob": ["i4", "i5"], "v:phone": last}, "i8 cannot be told"
+
+
+PHONE, ANN, BOB = (None, "phone"), ("ann", "phone"), ("bob", "phone")
+LOGINS = ([PHONE, ANN, PHONE, BOB], [ANN, PHONE, ANN, BOB], [BOB, PHONE, ANN, BOB], [ANN, BOB, PHONE, ANN])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", [STITCHED, TURNS], ids=["alone", "last"])
+@pytest.mark.parametrize("sent", LOGINS)
+def test_histories_by_links_are_the_same_wherever_the_index_ends(tmp_path: Path, source: EventSource, sent) -> None:
+    found = []
+    for indexed in range(len(sent) + 2):  # after so many events; 0: never
+        world = World(tmp_path / str(indexed), source)
+        for place, who in enumerate([*sent, PHONE], 1):
+            world.sent(place, *who)
+            if place == indexed:
+                world.indexed()
+        found.append(world.items())
+    assert all(each == found[0] for each in found)

@@ -139,7 +139,7 @@ def build(snapshot: Snapshot, source: EventSource, journal: str, state: Path, up
         write_texts(snapshot.dictionary("item_ids")[items], draft, "names")
         hashes = write_texts(snapshot.dictionary("person_ids")[people], draft, "people")
         if source.identity.stitch:
-            write_links(links(snapshot), snapshot.dictionary("person_ids"), draft)
+            write_links(links(snapshot, source.identity.shared), snapshot.dictionary("person_ids"), draft)
         order = np.argsort(hashes, kind="stable")
         np.save(draft / "hashes.npy", hashes[order])
         np.save(draft / "rows.npy", order.astype(np.int32))
@@ -174,7 +174,8 @@ def publish(state: Path, name: str) -> None:
 
 def weights_digest(source: EventSource) -> str:
     """A digest of what decides the weight of an event."""
-    stitched = ("stitch",) if source.identity.stitch else ()
+    told = source.identity
+    stitched = (("stitch",) if told.shared == "alone" else ("stitch", told.shared)) if told.stitch else ()
     return _digest((source.weight, sorted(source.types.items()), *stitched))
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +13,37 @@ import polars as pl
 
 from segue.data.histories.index import Texts, found_row, opened, write_texts
 from segue.data.identity.stitch import SHARED, Links
+from segue.domain.requests import NO_TIME
+
+Turn = tuple[int, str]  # from when on (microseconds since 1970 UTC) a visitor of several users was whose
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Who is one person: all that `names` did, and what visitors of several users did in that person's turns.
+
+    names  the user (or a visitor whom nobody knows) first
+    turns  by visitor, in the order of time
+    """
+
+    names: Sequence[str]
+    turns: Mapping[str, Sequence[Turn]] = field(default_factory=dict)
+
+    def counts(self, name: str, time: int) -> bool:
+        """Whether what one of these did at a time counts for the person."""
+        turns = self.turns.get(name)
+        return turns is None or whose(turns, time) == self.names[0]
+
+
+def whose(turns: Sequence[Turn], time: int) -> str | None:
+    """The user whose turn it was, before the first turn the user of that; nobody where there is no time.
+
+    >>> [whose([(10, "ann"), (20, "bob")], time) for time in (5, 19, 20, int(NO_TIME))]
+    ['ann', 'ann', 'bob', None]
+    """
+    if time == NO_TIME or not turns:
+        return None
+    return turns[max(bisect_right(turns, time, key=itemgetter(0)) - 1, 0)][1]
 
 
 class LinkedPeople:
@@ -19,10 +54,13 @@ class LinkedPeople:
         self._visitors, self._users = opened(folder / "linked-visitors.npy"), opened(folder / "linked-users.npy")
         self._by_user = opened(folder / "linked-by-user.npy")
         self._people = Texts(folder, "linked")
+        there = (folder / "linked-turn-times.npy").is_file()
+        names = ("visitors", "times", "users") if there else ()
+        self._turns = tuple(opened(folder / f"linked-turn-{name}.npy") for name in names)
 
     def alike(self, person: str) -> list[str]:
         """All the names that one person has: the user first, then the visitors who became that user."""
-        row = found_row(person, self._hashes, self._rows, self._people)
+        row = self._row(person)
         if row < 0:
             return [person]
         place = self._place(row)
@@ -33,8 +71,28 @@ class LinkedPeople:
 
     def holds(self, visitor: str) -> bool:
         """Whether the visitor was seen with a user, or with several."""
-        row = found_row(visitor, self._hashes, self._rows, self._people)
+        row = self._row(visitor)
         return row >= 0 and self._place(row) is not None
+
+    def turns(self, visitor: str) -> list[Turn]:
+        """Whose a visitor of several users was, and from when on; none where that was not asked for."""
+        row = self._row(visitor) if self._turns else -1
+        if row < 0:
+            return []
+        visitors, times, users = self._turns
+        first, last = np.searchsorted(visitors, [row, row + 1])
+        return list(zip(times[first:last].tolist(), self._people.texts(users[first:last]), strict=True))
+
+    def turned(self, user: str) -> list[str]:
+        """The visitors of several users who were this user's at some time."""
+        row = self._row(user) if self._turns else -1
+        if row < 0:
+            return []
+        visitors, _, users = self._turns
+        return self._people.texts(np.unique(visitors[users == row]))
+
+    def _row(self, person: str) -> int:
+        return found_row(person, self._hashes, self._rows, self._people)
 
     def _place(self, row: int) -> int | None:
         place = int(self._visitors.searchsorted(row))
@@ -47,9 +105,11 @@ def linked_people(folder: Path) -> LinkedPeople | None:
 
 
 def write_links(links: Links, people: pl.DataFrame, folder: Path) -> None:
-    """The people who are linked, with their names, and which visitor became which user; rows are places among them."""
+    """The people who are linked, with their names, which visitor became which user, and whose those of several were
+    when; rows are places among them."""
     became = links.users != SHARED
-    codes = np.unique(np.concatenate([links.visitors, links.users[became]]))
+    turned = () if links.turns is None else (links.turns.users,)
+    codes = np.unique(np.concatenate([links.visitors, links.users[became], *turned]))
     users = np.where(became, np.searchsorted(codes, links.users), SHARED).astype(np.int32)
     hashes = write_texts(people[codes], folder, "linked")
     order = np.argsort(hashes, kind="stable")
@@ -58,3 +118,7 @@ def write_links(links: Links, people: pl.DataFrame, folder: Path) -> None:
     np.save(folder / "linked-visitors.npy", np.searchsorted(codes, links.visitors).astype(np.int32))
     np.save(folder / "linked-users.npy", users)
     np.save(folder / "linked-by-user.npy", np.argsort(users, kind="stable").astype(np.int32))
+    if links.turns is not None:
+        np.save(folder / "linked-turn-visitors.npy", np.searchsorted(codes, links.turns.visitors).astype(np.int32))
+        np.save(folder / "linked-turn-times.npy", links.turns.times.astype(np.int64))
+        np.save(folder / "linked-turn-users.npy", np.searchsorted(codes, links.turns.users).astype(np.int32))

@@ -15,7 +15,7 @@ import numpy as np
 
 from segue.data.histories.index import KEPT, HistoryIndex, Past, build, publish, weights_digest
 from segue.data.histories.layers import upon
-from segue.data.histories.links import LinkedPeople, linked_people
+from segue.data.histories.links import Alike, LinkedPeople, linked_people
 from segue.data.histories.marks import foreign_mark
 from segue.data.histories.newest import NewestLinks
 from segue.data.journal.journal import Journal, Journaled, SQLiteJournal, Tail, microseconds
@@ -67,11 +67,13 @@ class UserState:
         while True:
             index = self._current()
             through = self._through(index)
-            names = self._names(person, index, through)
+            who = self._alike(person, index, through)
+            names = [*who.names, *who.turns]
             tails = [self.journal.tail(name, through) for name in names]
             if max(tail.trimmed for tail in tails) <= through:
-                pasts = [index.history(name) for name in names] if index else []
-                return _joined(_merged(pasts), self._weighed(_in_order(tails)))
+                pasts = [_counted(index.history(name), name, who) for name in names] if index else []
+                newest = [entry for entry in _in_order(tails) if who.counts(entry.event.person, _moment(entry.event))]
+                return _joined(_merged(pasts), self._weighed(newest))
             if time.monotonic() > until:
                 raise DataError(
                     f"the index of histories ends at place {through} of the journal, trimmed to {tails[0].trimmed}",
@@ -156,20 +158,21 @@ class UserState:
             self._opened = (stamp, index)
             return index
 
-    def _names(self, person: str, index: HistoryIndex | None, through: int) -> list[str]:
+    def _alike(self, person: str, index: HistoryIndex | None, through: int) -> Alike:
         """Who is one person, as index and journal say; nobody else where that is not declared."""
         if not self.source.identity.stitch:
-            return [person]
+            return Alike([person])
         links = self._links
         if links is None or links[0] is not index:
             linked = None if index is None else linked_people(index.folder)
-            links = self._links = (index, linked, NewestLinks(self.journal, through))
-        return links[2].names(person, links[1])
+            newest = NewestLinks(self.journal, through, self.source.identity.shared)
+            links = self._links = (index, linked, newest)
+        return links[2].alike(person, links[1])
 
     def _weighed(self, events: list[Journaled]) -> list[Past]:
         met = ((entry.event, self._weight(entry.event)) for entry in events)
         return [
-            Past(event.item, event.type, weight, NO_TIME if event.time is None else microseconds(event.time))
+            Past(event.item, event.type, weight, _moment(event))
             for event, weight in met
             if weight > 0 and event.item is not None
         ]
@@ -203,6 +206,11 @@ _log: Final = logging.getLogger("segue.state")
 _LARGEST: Final = float(np.finfo(np.float32).max)
 
 
+def _counted(past: list[Past], name: str, who: Alike) -> list[Past]:
+    """What of a name's past counts for the person; the very list where all does."""
+    return past if name not in who.turns else [event for event in past if who.counts(name, event.time)]
+
+
 def _merged(pasts: list[list[Past]]) -> list[Past]:
     """What several names did, oldest first; the very list where there is one."""
     told = [past for past in pasts if past]
@@ -226,6 +234,10 @@ def _joined(past: list[Past], tail: list[Past]) -> list[Past]:
 
 def _time(event: Past) -> int:
     return event.time
+
+
+def _moment(event: Event) -> int:
+    return int(NO_TIME) if event.time is None else microseconds(event.time)
 
 
 __all__ = ["HistoryIndex", "Past", "UserState"]

@@ -70,4 +70,4 @@ def links(snapshot: Snapshot, shared: Shared = "alone") -> Links:
     found = Links(met[columns.VISITOR].to_numpy(), met["user"].to_numpy(), snapshot.people_count)
     if shared == "alone" or not len(found.shared):
         return found
-    return replace(found, turns=turns(both, found.shared, snapshot.person_ids.ids))
+    return replace(found, turns=turns(both, found.shared, snapshot.dictionary("person_ids")[columns.ID]))

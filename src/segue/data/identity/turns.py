@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -63,7 +62,7 @@ class Turns:
         return np.asarray(people.astype(np.int64) * (len(self._moments) + 1) + places)
 
 
-def turns(both: pl.LazyFrame, visitors: npt.NDArray[np.int32], names: Sequence[str]) -> Turns:
+def turns(both: pl.LazyFrame, visitors: npt.NDArray[np.int32], names: pl.Series) -> Turns:
     """The turns of these visitors, from the coded events that name a user and a visitor.
 
     Of users who were seen at one and the same time, the first by name counts, so that no order of arrival matters. What
@@ -73,7 +72,7 @@ def turns(both: pl.LazyFrame, visitors: npt.NDArray[np.int32], names: Sequence[s
     seen = both.filter(pl.col(columns.TIME).is_not_null()).join(of, on=columns.VISITOR, how="semi")
     distinct = seen.select(columns.VISITOR, columns.TIME, columns.USER).unique().collect(engine="streaming")
     users = distinct[columns.USER].unique()
-    named = pl.DataFrame({columns.USER: users, _NAME: [names[code] for code in users.to_list()]})
+    named = pl.DataFrame({columns.USER: users, _NAME: names.gather(users)})
     ordered = distinct.join(named, on=columns.USER).sort(columns.VISITOR, columns.TIME, _NAME)
     each = ordered.unique([columns.VISITOR, columns.TIME], keep="first", maintain_order=True)
     began = (pl.col(columns.VISITOR) != pl.col(columns.VISITOR).shift(1)) | (
