@@ -17,8 +17,9 @@ from segue.domain.items import Items
 from segue.domain.recommender import Recommender
 from segue.domain.requests import NO_TIME, Requests
 from segue.engines.engine import Key
+from segue.learn.growing import State, growing
 from segue.learn.learner import Counted, refuse_empty
-from segue.learn.markov import FadingItems, added_up, kept
+from segue.learn.markov import FadingItems, Pairs, kept, pairs_together, pairs_without
 from segue.learn.ranges import Choice, Range, Real, Whole
 from segue.learn.rows import Rows, Weighting, weighed
 from segue.learn.sequences import COLUMNS, MINUTE_US, beginnings, faded, fading, last_of_histories, sequences_of_batch
@@ -28,7 +29,6 @@ FIXED_POINT = 2.0**16  # of what a pair counts for: sums are exact whatever the 
 LARGEST = 2.0**20  # that the weight of one event counts for at most
 
 Direction = Literal["both", "after"]
-State = dict[str, npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -83,19 +83,13 @@ class PairCounts:
                 cells.append((codes[first] << 32) | codes[second])
                 sums.append(np.maximum(np.rint(counts * worth[second] * FIXED_POINT), 1).astype(np.int64))
         part = _summed(np.concatenate(cells), np.concatenate(sums))
-        return self.merge(state, part | {"visits": np.bincount(codes)})
+        return growing(state, part | {"visits": np.bincount(codes)}, pairs_together)
 
     def merge(self, left: State, right: State) -> State:
-        return added_up(left, right) | {"visits": _added(left["visits"], right["visits"])}
+        return pairs_together(left, right)
 
     def subtract(self, state: State, part: State) -> State:
-        rest = self.merge(state, part | {name: -part[name] for name in ("sums", "visits")})
-        stays = rest["sums"] != 0
-        return {
-            "cells": rest["cells"][stays],
-            "sums": rest["sums"][stays],
-            "visits": np.trim_zeros(rest["visits"], "b"),
-        }
+        return pairs_without(state, part)
 
 
 class CoVisitation(Counted, frozen=True):
@@ -216,18 +210,13 @@ def _refuse_without_time(times: npt.NDArray[np.int64], half_life_minutes: float 
         )
 
 
-def _summed(cells: npt.NDArray[np.int64], sums: npt.NDArray[np.int64]) -> State:
+def _summed(cells: npt.NDArray[np.int64], sums: npt.NDArray[np.int64]) -> Pairs:
     order = np.argsort(cells, kind="stable")
     cells, sums = cells[order], sums[order]
     starts = np.flatnonzero(np.diff(cells, prepend=-1))
     if not len(starts):
         return {"cells": cells, "sums": sums}
     return {"cells": cells[starts], "sums": np.add.reduceat(sums, starts)}
-
-
-def _added(left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    longest = max(len(left), len(right))
-    return np.pad(left, (0, longest - len(left))) + np.pad(right, (0, longest - len(right)))
 
 
 __all__ = ["CoVisitation", "Nearness", "PairCounts", "VisitedTogether"]

@@ -15,6 +15,7 @@ from segue.domain.items import UNKNOWN, Items
 from segue.domain.recommender import Recommender
 from segue.domain.requests import Requests
 from segue.engines.engine import Key
+from segue.learn.growing import State, growing
 from segue.learn.item_knn import NeighbourItems
 from segue.learn.learner import Counted, refuse_empty
 from segue.learn.ranges import Range, Real, Whole
@@ -23,7 +24,7 @@ from segue.learn.sequences import COLUMNS, faded, fading, last_of_histories, seq
 
 FIXED_POINT = 2.0**16  # of what a transition counts for
 
-State = dict[str, npt.NDArray[np.int64]]
+Pairs = dict[str, npt.NDArray[np.int64]]
 
 
 class Transitions:
@@ -54,27 +55,18 @@ class Transitions:
     def update(self, state: State, batch: pa.RecordBatch) -> State:
         sequences = sequences_of_batch(batch, self.gap_minutes)
         codes = sequences.codes.astype(np.int64)
-        part = {"cells": np.zeros(0, np.int64), "sums": np.zeros(0, np.int64), "visits": np.bincount(codes)}
+        part: Pairs = {"cells": np.zeros(0, np.int64), "sums": np.zeros(0, np.int64), "visits": np.bincount(codes)}
         worth = np.maximum(np.rint(fading(self.decay, self.window) * FIXED_POINT), 1).astype(np.int64)
         for lag, earlier, later in sequences.pairs(self.window):
             cells, counts = np.unique((codes[earlier] << 32) | codes[later], return_counts=True)
             part |= added_up(part, {"cells": cells, "sums": counts * worth[lag - 1]})
-        return self.merge(state, part)
+        return growing(state, part, pairs_together)
 
     def merge(self, left: State, right: State) -> State:
-        longest = max(len(left["visits"]), len(right["visits"]))
-        visits = [np.pad(part["visits"], (0, longest - len(part["visits"]))) for part in (left, right)]
-        return added_up(left, right) | {"visits": visits[0] + visits[1]}
+        return pairs_together(left, right)
 
     def subtract(self, state: State, part: State) -> State:
-        less = part | {name: -part[name] for name in ("sums", "visits")}
-        rest = self.merge(state, less)
-        stays = rest["sums"] != 0
-        return {
-            "cells": rest["cells"][stays],
-            "sums": rest["sums"][stays],
-            "visits": np.trim_zeros(rest["visits"], "b"),
-        }
+        return pairs_without(state, part)
 
 
 class Markov(Counted, frozen=True):
@@ -193,7 +185,21 @@ class FadingItems(NeighbourItems):
 Markov.recommender = FadingItems
 
 
-def added_up(left: State, right: State) -> State:
+def pairs_together(left: State, right: State) -> Pairs:
+    """What `Transitions` and `PairCounts` hold of both together."""
+    longest = max(len(left["visits"]), len(right["visits"]))
+    visits = [np.pad(part["visits"], (0, longest - len(part["visits"]))) for part in (left, right)]
+    return added_up(left, right) | {"visits": visits[0] + visits[1]}
+
+
+def pairs_without(state: State, part: State) -> Pairs:
+    """What is left of the state without a part of it."""
+    rest = pairs_together(state, {**part, "sums": -part["sums"], "visits": -part["visits"]})
+    stays = rest["sums"] != 0
+    return {"cells": rest["cells"][stays], "sums": rest["sums"][stays], "visits": np.trim_zeros(rest["visits"], "b")}
+
+
+def added_up(left: State, right: State) -> Pairs:
     """The sums of both by cell, ascending; what is new in the smaller is let into the larger."""
     large, small = (left, right) if len(left["cells"]) >= len(right["cells"]) else (right, left)
     places = np.searchsorted(large["cells"], small["cells"])

@@ -10,9 +10,8 @@ import pyarrow as pa
 
 from segue.domain.items import Items
 from segue.engines.engine import Key
+from segue.learn.growing import State, growing
 from segue.learn.sequences import COLUMNS, Sequences, sequences_of_batch
-
-State = dict[str, npt.NDArray[np.int64]]
 
 
 class Sessions:
@@ -43,11 +42,11 @@ class Sessions:
         return {"lengths": nothing, "codes": nothing, "times": nothing, "events": np.zeros(1, np.int64)}
 
     def update(self, state: State, batch: pa.RecordBatch) -> State:
-        return self.merge(state, self._found(sequences_of_batch(batch, self.gap_minutes)))
+        found = in_order(self._found(sequences_of_batch(batch, self.gap_minutes)))
+        return growing(state, found, _together)
 
     def merge(self, left: State, right: State) -> State:
-        both = {name: np.concatenate([left[name], right[name]]) for name in ("lengths", "codes", "times")}
-        return in_order(both | {"events": left["events"] + right["events"]})
+        return _together(left, right)
 
     def subtract(self, state: State, part: State) -> State:
         """As many of each session fewer as the part has."""
@@ -60,7 +59,7 @@ class Sessions:
         for cell in zip(part["times"], _hashes(part), strict=True):
             gone[where[cell]] += 2  # once as it stands in `both` for the part, once for what it takes away
         rest = _selected(both, np.flatnonzero(np.arange(len(group)) - starts[group] >= gone[group]))
-        return rest | {"events": state["events"] - part["events"]}
+        return {**rest, "events": state["events"] - part["events"]}
 
     def _found(self, sequences: Sequences) -> State:
         numbers = sequences.numbers()
@@ -101,7 +100,7 @@ def past_sessions(state: State, items: Items, canonical: Items, most: int) -> Pa
     """The `most` newest sessions of the state; where there are no times, as many of them as a hash draws."""
     position = items.translation(canonical).astype(np.int64)
     codes = position[state["codes"]] if len(items) else state["codes"]
-    ordered = in_order(state | {"codes": codes})
+    ordered = in_order({**state, "codes": codes})
     newest = _selected(ordered, np.arange(max(0, len(ordered["lengths"]) - most), len(ordered["lengths"])))
     offsets = np.zeros(len(newest["lengths"]) + 1, np.int64)
     np.cumsum(newest["lengths"], out=offsets[1:])
@@ -111,6 +110,11 @@ def past_sessions(state: State, items: Items, canonical: Items, most: int) -> Pa
     return PastSessions(
         offsets, newest["codes"].astype(np.int32), newest["times"], starts, sessions[by_item].astype(np.int32)
     )
+
+
+def _together(left: State, right: State) -> State:
+    both = {name: np.concatenate([left[name], right[name]]) for name in ("lengths", "codes", "times")}
+    return in_order(both | {"events": left["events"] + right["events"]})
 
 
 def in_order(state: State) -> State:

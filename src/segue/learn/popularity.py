@@ -17,6 +17,7 @@ from segue.domain.items import Items
 from segue.domain.recommender import Contribution, Reasons, Recommender
 from segue.domain.requests import NO_TIME, Requests
 from segue.engines.engine import Key
+from segue.learn.growing import State, growing
 from segue.learn.learner import Counted, refuse_empty
 from segue.learn.rows import Rows, Weighting, weighed
 from segue.learn.scored import Scored
@@ -27,8 +28,6 @@ FIXED_POINT = 2.0**16  # of sums of weights: exact whatever the order of adding
 LARGEST = (
     2.0**20
 )  # that one event counts for at most, so that 2**27 of them in one cell stay below 2**63 in fixed point
-
-State = dict[str, npt.NDArray[np.int64]]
 
 
 class DailyWeights:
@@ -59,7 +58,7 @@ class DailyWeights:
         weights = batch[columns.WEIGHT].to_numpy().astype(np.float64)
         counted = np.minimum(weighed(weights, self.weighting), LARGEST)
         fixed = np.maximum(np.rint(counted * FIXED_POINT), 1) * (weights > 0)
-        return _summed(state, {"cells": cells, "sums": fixed.astype(np.int64)})
+        return growing(state, _summed(self.init(), {"cells": cells, "sums": fixed.astype(np.int64)}), _summed)
 
     def merge(self, left: State, right: State) -> State:
         return _summed(left, right)

@@ -16,9 +16,10 @@ from segue.domain.errors import MissingColumn
 from segue.domain.items import UNKNOWN, Items
 from segue.domain.recommender import Recommender
 from segue.domain.requests import NO_TIME, Requests
+from segue.learn.growing import State
 from segue.learn.kernels import worthwhile
 from segue.learn.learner import Counted, refuse_empty
-from segue.learn.past_sessions import Sessions, State, past_sessions
+from segue.learn.past_sessions import Sessions, past_sessions
 from segue.learn.ranges import Choice, Range, Real, Whole
 from segue.learn.rows import Rows
 from segue.learn.scored import Parts, ScoredByParts

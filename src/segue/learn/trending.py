@@ -14,8 +14,9 @@ import numpy.typing as npt
 from segue.domain.items import Items
 from segue.domain.recommender import Contribution, Reasons, Recommender
 from segue.domain.requests import Requests
+from segue.learn.growing import State
 from segue.learn.learner import Counted, refuse_empty
-from segue.learn.popularity import DAY_US, NO_DAY, DailyWeights, State, cells_of, refuse_without_times
+from segue.learn.popularity import DAY_US, NO_DAY, DailyWeights, cells_of, refuse_without_times
 from segue.learn.ranges import Choice, Range, Real, Whole
 from segue.learn.rows import Rows, Weighting
 from segue.learn.scored import Scored
