@@ -80,6 +80,23 @@ def content(dataset: Table) -> list[list[str]]:
     return dataset.content["categories"].to_pylist()  # type: ignore[no-any-return]
 
 
+def test_a_fold_in_has_what_is_there_where_it_lies_now_and_what_is_missing_where_its_people_put_it() -> None:
+    """Against the normal equations of Hu and others, written out over every item."""
+    dataset = with_new_items()
+    own = learner("als", {"factors": 6}).fit(LocalEngine(), dataset)
+    assert isinstance(own, FoldedItems)
+    assert own.inverse is not None
+    model = fitted(dataset)
+    learned, now = (each.white / np.sqrt(own.inverse.astype(np.float64)) for each in (own, model))
+    history = model.items.positions(["new lamp", *model.items.take(np.array([0, 3]))])
+    (scores,) = model.scores(Requests(Histories.of([history])))
+    extra = np.full(len(history), own.alpha)  # "log" of a weight of 1 is 1
+    ridge = own.regularization * ((len(learned) + extra.sum()) / len(learned)) ** own.scaling
+    normal = learned.T @ learned + now[history].T @ (extra[:, None] * now[history]) + ridge * np.eye(6)
+    expected = now @ np.linalg.solve(normal, now[history].T @ (1 + extra))
+    assert scores == pytest.approx(expected, abs=2e-5 * float(np.abs(expected).max()))
+
+
 def test_many_people_outweigh_content() -> None:
     dataset = with_new_items()
     own = learner("als", {"factors": 6}).fit(LocalEngine(), dataset)
