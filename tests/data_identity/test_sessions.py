@@ -9,7 +9,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.data.identity.sessions import sessions, with_sessions
+from segue.data.identity.sessions import session_sizes, sessions, with_sessions
 from segue.data.identity.settings import SessionSettings
 from segue.data.lake.lake import Lake
 from tests.data_lake.world import frame, moment
@@ -76,6 +76,17 @@ def test_sessions_are_what_walking_the_events_finds(rows, gap):
         expected += [(person, count) for count in counts]
     told = sessions(log(rows), SessionSettings(gap_minutes=gap)).collect()
     assert sorted(told.select("person", "events").rows()) == sorted(expected)
+    sizes = session_sizes(coded(log(rows)), 3, SessionSettings(gap_minutes=gap))
+    lengths = told.select("events", minutes=(pl.col("end") - pl.col("start")).dt.total_seconds() / 60)
+    order = ["events", "minutes"]
+    assert sizes.select(order).sort(order).rows() == lengths.sort(order).rows()
+    assert sizes["named"].sum() == len(named)
+
+
+def coded(events: pl.LazyFrame) -> pl.LazyFrame:
+    """The events as the lake keeps them: people are codes."""
+    user = pl.col("user").replace_strict({"a": 0, "b": 1}, default=None, return_dtype=pl.Int32)
+    return events.with_columns(user, pl.col("visitor").replace_strict({"a": 2}, default=None, return_dtype=pl.Int32))
 
 
 def test_no_event_is_lost_on_the_way():

@@ -122,7 +122,9 @@ def visits(profile: Profile) -> Section | None:
         "Most sessions have a single event" if found.events[0.5] == 1 else f"Half of all sessions have {half} or fewer"
     )
     lead += f"; one in ten has {found.events[0.9]:,} or more."
-    by = "by the log’s own names" if found.named else f"by silences of more than {found.gap_minutes:g} minutes"
+    ways = ["by the log’s own names"] if found.named else []
+    ways += [f"by silences of more than {found.gap_minutes:g} minutes"] if found.named < found.sessions else []
+    by = " and, where there are none, ".join(ways)
     alone = share(found.single / found.sessions)
     sentences = [
         f"There are {counted(found.sessions, 'session')}, told apart {by}; {alone} of them have a single event."

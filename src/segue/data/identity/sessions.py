@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from segue.data.identity.settings import SessionSettings
@@ -50,4 +51,39 @@ def sessions(events: pl.LazyFrame, settings: SessionSettings | None = None) -> p
     return made.sort(PERSON, START, columns.SESSION)
 
 
-__all__ = ["PERSON", "sessions", "with_sessions"]
+def session_sizes(coded: pl.LazyFrame, people: int, settings: SessionSettings | None = None) -> pl.DataFrame:
+    """One row for each of the `sessions` of coded events, in no order, for logs of many millions: `events`, `minutes`
+    from the first to the last (null without times), and whether it is `named` by the log.
+
+    `people` is how many person codes there are. Of each event two numbers are in memory, not its ids.
+    """
+    person = pl.coalesce(columns.USER, columns.VISITOR).alias(PERSON)
+    rows = coded.select(person, columns.TIME, columns.SESSION).drop_nulls(PERSON)
+    own, time = pl.col(columns.SESSION), pl.col(columns.TIME)
+    length = (time.max() - time.min()).dt.total_microseconds() / 60e6
+    hashed = rows.filter(own.is_not_null()).with_columns(own.hash())
+    counted = hashed.group_by(PERSON, columns.SESSION).agg(
+        pl.len().cast(pl.Int64).alias("events"), length.alias("minutes")
+    )
+    named = counted.select("events", "minutes", named=True).collect(engine="streaming")
+    alone = rows.filter(own.is_null()).select(PERSON, time.dt.epoch("us")).drop_nulls().collect(engine="streaming")
+    parted = _parted(alone, people, (settings or SessionSettings()).gap_minutes) if alone.height else alone.clear()
+    return pl.concat([named, parted.with_columns(named=False)]) if parted.height else named
+
+
+def _parted(known: pl.DataFrame, people: int, gap_minutes: float) -> pl.DataFrame:
+    """Sessions by gaps. Person and time are packed into one integer each: sorting those is what takes time."""
+    times = known[columns.TIME].to_numpy()
+    first, bits = int(times.min()), 63 - people.bit_length()
+    unit = max(1, -(-(int(times.max()) - first + 1) >> bits))  # microseconds; more only for many people and many years
+    keys = known[PERSON].to_numpy().astype(np.int64) << bits
+    keys |= (times - first) // unit
+    keys.sort()
+    begins = np.diff(keys) > gap_minutes * 60e6 / unit
+    begins |= np.diff(keys >> bits) != 0
+    starts = np.concatenate([[0], np.flatnonzero(begins) + 1])
+    ends = np.concatenate([starts[1:], [len(keys)]])
+    return pl.DataFrame({"events": ends - starts, "minutes": (keys[ends - 1] - keys[starts]) * (unit / 60e6)})
+
+
+__all__ = ["PERSON", "session_sizes", "sessions", "with_sessions"]
