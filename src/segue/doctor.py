@@ -182,7 +182,9 @@ def _kernels() -> Finding:
 
 def _declaration(project: Project, here: str) -> Iterator[Finding]:
     said = project.declaration
-    yield Finding("declaration", "ok", f"{project.folder / FILE}: {said.workspace.name}, {len(said.models)} models")
+    yield Finding(
+        "declaration", "ok", f"{project.folder / FILE}: {said.workspace.name}, {_many(len(said.models), 'model')}"
+    )
     for table, source in project._sources().items():
         try:
             found = project._paths(source.files)
@@ -221,13 +223,18 @@ def _table(lake: Lake, name: str, here: str) -> Iterator[Finding]:
         yield Finding("lake", "broken", str(gone), mend)
         return
     rows = opened.count()
-    lake_rows = f"{name}: {rows:,} rows in {len(opened.file_uris()):,} files, version {opened.version()}"
+    held = f"{_many(rows, 'row')} in {_many(len(opened.file_uris()), 'file')}"
+    lake_rows = f"{name}: {held}, version {opened.version()}"
     yield Finding("lake", "ok", lake_rows)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def _dictionaries(snapshot: Snapshot) -> Iterator[Finding]:
     items, people = snapshot.dictionary("item_ids").height, snapshot.dictionary("person_ids").height
-    yield Finding("lake", "ok", f"the dictionaries are whole: {items:,} items, {people:,} people")
+    yield Finding("lake", "ok", f"the dictionaries are whole: {_many(items, 'item')}, {people:,} people")
 
 
 def _quarantine(snapshot: Snapshot, here: str) -> Iterator[Finding]:
@@ -240,7 +247,7 @@ def _quarantine(snapshot: Snapshot, here: str) -> Iterator[Finding]:
     share = held / (held + snapshot.events_count)
     state: State = "warning" if share >= QUARANTINED else "note"
     yield Finding(
-        "quarantine", state, f"{held:,} rows wait in quarantine, {share:.1%} of what came", f"{here} quarantine"
+        "quarantine", state, f"{_many(held, 'row')} in quarantine, {share:.1%} of what came", f"{here} quarantine"
     )
 
 
@@ -256,7 +263,7 @@ def _clock(snapshot: Snapshot, here: str) -> Iterator[Finding]:
         what = f"it is {now:%Y-%m-%d %H:%M} UTC here, and the lake has rows received at {received:%Y-%m-%d %H:%M}"
         yield Finding("clock", "broken", f"{what}: one of the clocks is wrong", "date -u")
     if ahead:
-        what = f"{ahead:,} events have a time that has not come yet"
+        what = f"{_many(ahead, 'event')} with a time that has not come yet"
         yield Finding("clock", "warning", what, f"{here} check")
     if not ahead and received is not None and received <= now + CLOCK:
         yield Finding("clock", "ok", f"{now:%Y-%m-%d %H:%M} UTC, behind all that was received")
@@ -266,7 +273,7 @@ def _journal(project: Project, here: str) -> Iterator[Finding]:
     if not (project.folder / "journal").is_dir():
         return
     pending = project.journal.pending()
-    waiting = f"{pending.events:,} events and {pending.decisions:,} decisions wait to be drained"
+    waiting = f"to be drained: {_many(pending.events, 'event')} and {_many(pending.decisions, 'decision')}"
     if pending.events + pending.decisions >= BACKLOG:
         yield Finding("journal", "warning", waiting, f"{here} drain")
     else:
@@ -301,7 +308,7 @@ def _models(project: Project, snapshot: Snapshot, here: str) -> Iterator[Finding
             yield _broken("models", error, train)
             continue
         days = (datetime.now(UTC) - made.trained).days
-        told = f"{name}: {made.learner}, {made.rows:,} rows, trained {days} days ago"
+        told = f"{name}: {made.learner}, {_many(made.rows, 'row')}, trained {_many(days, 'day')} ago"
         if made.fingerprint != snapshot.fingerprint:
             yield Finding("models", "note", f"{told}; the lake has changed since", train)
         else:

@@ -50,4 +50,5 @@ def test_an_unknown_name_offers_the_nearest():
     assert isinstance(error, UnknownName)
     assert "did you mean 'home'? known: home, search" in str(error)
     assert "did you mean" not in str(unknown("surface", "zzzz", ["home"]))
-    assert "known: none yet" in str(unknown("surface", "home", []))
+    assert "there is no surface yet" in str(unknown("surface", "home", []))
+    assert "run `segue train` first" in str(unknown("trained model", "ease", []))

@@ -86,6 +86,12 @@ def test_check_passes_on_what_was_quarantined_and_fails_on_a_declared_rule(shop:
     assert json.loads(broken.stdout)[0]["broken"] > 0
 
 
+def test_check_shows_one_thing_at_a_time(shop: Path) -> None:
+    done = segue("-C", shop, "check", "--propose", "--history")
+    assert done.exit_code == 2
+    assert "give one of them" in done.output
+
+
 def test_evaluate_compares_every_model_with_the_baseline(shop: Path) -> None:
     told_ = told("-C", shop, "evaluate", "ease")
     models = {model["model"]: model for model in told_["evaluation"]["models"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,9 @@ def test_a_sound_workspace_is_healthy(made):
         "machine", "installation", "declaration", "lake", "clock", "journal", "index", "models", "release",
     }  # fmt: skip
     assert not [finding for finding in diagnosis.findings if finding.state == "warning"], diagnosis.rows()
+    said = [finding.told for finding in diagnosis.findings]
+    assert any(" in 1 file, version" in each for each in said)
+    assert not [each for each in said if re.search(r"\b1 (rows|files|items|models|events|decisions|days)\b", each)]
 
 
 def test_where_there_is_no_workspace_it_says_how_to_make_one(tmp_path):

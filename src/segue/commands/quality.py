@@ -31,6 +31,8 @@ def check(place: Place, propose: bool, write: bool, history: bool, as_json: bool
     """Hold the lake against the declared rules (a sensible set where none are); exits with 1 on an error."""
     if write and not propose:
         raise click.UsageError("--write says where proposals go: give --propose as well")
+    if propose and history:
+        raise click.UsageError("--propose and --history show two different things: give one of them")
     if propose:
         return _propose(place, write=write, as_json=as_json)
     if history:

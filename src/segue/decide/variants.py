@@ -59,7 +59,8 @@ class Variants:
         for place, surface in self.forms().items():
             where = f"{place} sources"
             if not surface.sources:
-                mend = f"name one or more of: {', '.join(sorted(trained)) or 'none yet'}"
+                named = f"name one or more of: {', '.join(sorted(trained))}"
+                mend = named if trained else "nothing is trained yet: run `segue train`, and name what it trained"
                 raise DeclarationError("the surface names no model", where=where, mend=mend)
             for source in surface.sources:
                 if source not in trained:

@@ -91,11 +91,14 @@ def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "") -> U
       → did you mean 'ease'? known: ease, popularity
     """
     names = sorted(known)
+    if not names:
+        mend = (
+            "nothing is trained yet: run `segue train` first" if kind == "trained model" else f"there is no {kind} yet"
+        )
+        return UnknownName(f"no {kind} is called '{name}'", where=where, mend=mend)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     guess = f"did you mean '{near[0]}'? " if near else ""
-    return UnknownName(
-        f"no {kind} is called '{name}'", where=where, mend=f"{guess}known: {', '.join(names) or 'none yet'}"
-    )
+    return UnknownName(f"no {kind} is called '{name}'", where=where, mend=f"{guess}known: {', '.join(names)}")
 
 
 def _rebuild(kind: type[SegueError], fields: dict[str, object]) -> SegueError:

@@ -163,7 +163,9 @@ class Registry:
                 raise UnknownName(
                     f"no release was in service before {current or 'the first'}",
                     where=str(self.folder),
-                    mend=f"`segue release switch` goes to any of: {', '.join(self.names()) or 'none yet'}",
+                    mend=f"`segue release switch` goes to any of: {', '.join(self.names())}"
+                    if self.names()
+                    else "run `segue release` first",
                 )
             self.load(earlier[0]).rehearse()
             self._point(earlier)

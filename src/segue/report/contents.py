@@ -45,7 +45,7 @@ def intake(profile: Profile) -> Section | None:
         column = f" (column {first.column})" if first.column else ""
         sentences.append(
             f"{most} for one reason: {cut(first.reason, 120)}{column}. "
-            "“segue quarantine” shows them whole; here is only their shape, with letters as a and digits as 9."
+            "“segue quarantine” shows them whole; below, each letter of theirs is shown as a, each digit as 9."
         )
     rows = Figure(
         "Where the rows are",

@@ -261,7 +261,9 @@ class EventRoles:
         counts: dict[str, int] = dict(self.values[column].cast(pl.String).value_counts(sort=True).head(TYPES).rows())
         known = {kind: weight for kind in counts if (weight := type_weight(kind)) is not None}
         types = {kind: known.get(kind, 1.0) for kind in counts}
-        said = [f"{kind} {types[kind]:g} ({count:,} rows)" for kind, count in counts.items()]
+        said = [
+            f"{kind} {types[kind]:g} ({count:,} {'row' if count == 1 else 'rows'})" for kind, count in counts.items()
+        ]
         if said:
             self.reasons.append("types: " + ", ".join(said[:30]) + (f", {len(said) - 30} more" if said[30:] else ""))
         unknown = [kind for kind in counts if kind not in known]

@@ -201,7 +201,7 @@ class _Look:
         seen = {kind: counts[kind] for kind in counts if kind is not None}
         guessed = {kind: weight for kind in seen if (weight := source.types.get(kind, type_weight(kind))) is not None}
         types = {kind: guessed.get(kind, 1.0) for kind in seen}
-        said = [f"{kind} {types[kind]:g} ({count:,} rows)" for kind, count in seen.items()]
+        said = [f"{kind} {types[kind]:g} ({count:,} {'row' if count == 1 else 'rows'})" for kind, count in seen.items()]
         self.look.reasons.append("types: " + (", ".join(said[:30]) or "none yet"))
         if strange := [kind for kind in seen if kind not in guessed]:
             self.look.doubts.append(f"what {quoted(strange[:30])} should weigh for learning is not known: 1, as a view")

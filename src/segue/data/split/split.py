@@ -192,9 +192,11 @@ def _held(
 
 
 def _nobody(test_rows: int, left_out: dict[str, int]) -> DataError:
-    reasons = ", ".join(f"{reason}: {count:,}" for reason, count in left_out.items()) or "no event was held back"
+    reasons = ", ".join(f"{reason}: {count:,}" for reason, count in left_out.items())
+    held = "1 event that is" if test_rows == 1 else f"{test_rows:,} events that are"
+    why = f"none of the {held} held back is left ({reasons})" if test_rows else "no event is held back"
     return DataError(
-        f"nobody can be judged by this split: of {test_rows} events held back none is left ({reasons})",
+        f"nobody can be judged by this split: {why}",
         mend="hold back more or less, or split in another way; people with two items or more are needed",
     )
 
