@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -18,16 +20,17 @@ from hypothesis import strategies as st
 
 from segue.domain.errors import DataError, DeclarationError, MissingExtra, UnknownName
 from segue.learn.ease import EASE
-from segue.learn.learner import learner, learners
+from segue.learn.learner import Learner, learner, learners
 from segue.learn.popularity import Popularity
 from segue.learn.ranges import Choice, Range, Real, Whole
+from segue.operate.tune.abandon import OutOfTime, within
 from segue.operate.tune.choose import as_good, chosen, out_of_bag_gain
 from segue.operate.tune.cost import predicted
 from segue.operate.tune.effects import effects
 from segue.operate.tune.result import Tuned, TunedModel
 from segue.operate.tune.search import SHARES, Halving, Job, RandomSearch
 from segue.operate.tune.settings import Between
-from segue.operate.tune.space import Space, place, readable
+from segue.operate.tune.space import DEFAULTS, Space, place, readable
 from segue.operate.tune.study import Trial, packed, unpacked
 from segue.operate.tune.tpe import OptunaSearch
 from segue.operate.tune.tune import refuse_method
@@ -116,6 +119,19 @@ def test_a_draw_depends_on_seed_and_number_alone() -> None:
     assert changed(EASE(min_people=7), settings[0]).min_people == 7
 
 
+def test_a_parameter_without_a_default_keeps_what_is_declared() -> None:
+    class Demanding(Learner, frozen=True):
+        """A learner of which something has to be said."""
+
+        power: float
+        steps: tuple[int, ...] = msgspec.field(default_factory=lambda: (1, 2))
+
+    ranges: dict[str, Range] = {"power": Real(0, 1), "steps": Choice(((1, 2), (3,)))}
+    space = Space(Demanding(power=0.25, steps=(3,)), ranges)
+    assert space.setting(DEFAULTS) == {"power": 0.25, "steps": [1, 2]}
+    assert space.defaults_count
+
+
 def test_defaults_outside_of_what_is_declared_are_no_trial() -> None:
     assert Space(EASE(regularization=5), RANGES).defaults_count
     assert not Space(EASE(), RANGES).defaults_count  # they are what is declared
@@ -197,6 +213,30 @@ def test_at_random_each_setting_is_met_once() -> None:
     assert [job.number for job in jobs] == list(range(30))
 
 
+# time
+
+
+def test_whatever_happens_the_alarm_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where time is over while the timer is taken back, or the timer cannot be set."""
+    before = signal.getsignal(signal.SIGALRM)
+    late = signal.setitimer
+
+    def over(which: int, seconds: float) -> tuple[float, float]:
+        if seconds == 0:
+            late(which, 0)
+            raise OutOfTime
+        return late(which, seconds)
+
+    monkeypatch.setattr(signal, "setitimer", over)
+    with pytest.raises(OutOfTime), within(60):
+        pass
+    assert signal.getsignal(signal.SIGALRM) is before
+    monkeypatch.undo()
+    with pytest.raises((OverflowError, OSError, ValueError)), within(float("inf")):
+        pass
+    assert signal.getsignal(signal.SIGALRM) is before
+
+
 # optuna
 
 
@@ -210,6 +250,15 @@ def test_optuna_comes_near_to_what_is_good() -> None:
         trials.append(trial(job.number, float(value), parameters=job.parameters))
     late = [abs(np.log10(each.parameters["regularization"] / 100)) for each in trials[20:]]
     assert np.median(late) < 0.5
+
+
+@pytest.mark.parametrize("seed", [5_000, 2**63, 2**200])
+def test_optuna_takes_any_seed(seed: int) -> None:
+    """The seed of one question to optuna's sampler is made of it, and that has 32 bits."""
+    search = OptunaSearch(Space(EASE(), RANGES, seed))
+    job = search.next([trial(0, 0.1), trial(1, 0.1)], 1.0)
+    assert job is not None
+    assert job == search.next([trial(0, 0.1), trial(1, 0.1)], 1.0)
 
 
 def test_optuna_takes_choices_that_are_lists() -> None:

@@ -57,9 +57,17 @@ class Space:
             return {name: getattr(self.learner, name) for name in sorted(self.ranges)}
         if number == DEFAULTS:
             fields = {each.name: each for each in msgspec.structs.fields(type(self.learner))}
-            return {name: fields[name].default for name in sorted(self.ranges)}
+            return {name: self._default(fields[name]) for name in sorted(self.ranges)}
         values = drawn(dict(self.ranges), np.random.default_rng([self.seed, number]))
         return {name: readable(value, self.ranges[name]) for name, value in values.items()}
+
+    def _default(self, parameter: msgspec.structs.FieldInfo) -> Any:
+        """What the learner takes where nothing is said; a parameter that has to be said stays as it is declared."""
+        if parameter.default is not msgspec.NODEFAULT:
+            return parameter.default
+        if parameter.default_factory is not msgspec.NODEFAULT:
+            return parameter.default_factory()
+        return getattr(self.learner, parameter.name)
 
 
 def readable(value: Any, each: Range) -> Any:

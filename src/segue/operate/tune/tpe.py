@@ -12,6 +12,8 @@ from segue.operate.tune.search import REPEATS, Job, new_draw, opening
 from segue.operate.tune.space import DEFAULTS, Space, place, plain, readable
 from segue.operate.tune.study import Trial
 
+SEEDS = 2**32  # that NumPy's RandomState takes, which optuna's sampler draws from
+
 
 @dataclass(frozen=True)
 class OptunaSearch:
@@ -38,7 +40,7 @@ class OptunaSearch:
     def _asked(self, trials: Sequence[Trial], number: int) -> dict[str, Any]:
         optuna = installed()
         kinds = {name: _distribution(optuna, each) for name, each in self.space.ranges.items()}
-        seed = 1_000_003 * self.space.seed + number
+        seed = (1_000_003 * self.space.seed + number) % SEEDS
         study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
         for trial in trials:
             places = {name: _told(each, trial.parameters[name]) for name, each in self.space.ranges.items()}
