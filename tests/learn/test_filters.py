@@ -55,6 +55,13 @@ def assert_full(found: np.ndarray, left: np.ndarray, k: int) -> None:
 
 
 @pytest.mark.parametrize("stranger", [-1, ITEMS])
+def test_candidates_are_of_the_vocabulary(stranger: int) -> None:
+    model = learner("ease", {}).fit(LocalEngine(), mixed())
+    with pytest.raises(DataError, match=rf"candidates: expected positions from 0 to {ITEMS - 1}, found"):
+        model.scores(Requests(Histories.of([[0]])), np.array([0, stranger], np.int32))
+
+
+@pytest.mark.parametrize("stranger", [-1, ITEMS])
 def test_what_was_seen_is_of_the_vocabulary(stranger: int) -> None:
     model = learner("ease", {}).fit(LocalEngine(), mixed())
     with pytest.raises(DataError, match=r"seen.items: expected positions from 0 to 24"):

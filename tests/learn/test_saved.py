@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from segue.domain.errors import ModelError
+from segue.domain.items import Items
 from segue.domain.requests import Histories, Requests
 from segue.engines.local import LocalEngine
 from segue.learn import saved
@@ -20,10 +22,16 @@ from segue.learn.popularity import Popularity
 from segue.testing.datasets import mixed
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("saved") / "run"
+    save_model(EASE().fit(LocalEngine(), mixed()), run, {"params": {"regularization": 300}})
+    return run
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    save_model(EASE().fit(LocalEngine(), mixed()), tmp_path / "run", {"params": {"regularization": 300}})
-    return tmp_path / "run"
+def folder(kept: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(kept, tmp_path / "run")
 
 
 def test_the_manifest_describes_every_file(folder: Path) -> None:
@@ -100,6 +108,16 @@ def test_a_path_out_of_the_folder_is_refused(folder: Path) -> None:
     changed(folder, files=manifest["files"] | {"../../secret": {"bytes": 1, "blake2b": ""}})
     with pytest.raises(ModelError, match="names a file outside of its folder"):
         load_model(folder)
+
+
+@pytest.mark.parametrize("name", ["../weights", "/etc/weights", "titles"])
+def test_arrays_of_another_name_are_refused(folder: Path, name: str) -> None:
+    """Of a folder that is there: `np.load` would read it, and what is in it is no part of the model."""
+    np.save(folder.parent / "weights.npy", np.zeros(1, np.float32))
+    path = folder / "model.json"
+    path.write_text(json.dumps({"arrays": ["learned", name], "values": {}}))
+    with pytest.raises(ModelError, match=rf"arrays that this model does not have: '{name}'"):
+        LinearItems.load(folder, Items(["x"]))
 
 
 def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:

@@ -52,7 +52,9 @@ class Scored:
         raise NotImplementedError(f"{type(self).__name__} has no reasons")
 
     def scores(self, requests: Requests, candidates: npt.NDArray[np.int32] | None = None) -> npt.NDArray[np.float32]:
-        """float32[rows, items], or float32[rows, len(candidates)]."""
+        """float32[rows, items], or float32[rows, len(candidates)]; a `DataError` where one of these is of no item."""
+        if candidates is not None:
+            _refuse_strangers(candidates, len(self.items), "candidates")
         every = self.score_rows(self.rows(requests), requests)
         return every if candidates is None else np.ascontiguousarray(every[:, candidates])
 
@@ -124,6 +126,7 @@ class Scored:
         """What `save` wrote, the arrays memory-mapped."""
         try:
             described = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+            _refuse_other_arrays(described["arrays"], {field.name for field in dataclasses.fields(cls)})
             arrays = {name: mapped(folder / f"{name}.npy") for name in described["arrays"]}
             return cls(items, **arrays, **described["values"])
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -168,13 +171,19 @@ def _reasons(item: int, history: npt.NDArray[np.int32], parts: npt.NDArray[np.fl
     return Reasons(item, float(parts.sum()), contributions)
 
 
+def _refuse_other_arrays(names: list[str], fields: set[str]) -> None:
+    """A `ValueError` where an array is no field of the recommender: its name would lead out of the folder."""
+    if strange := [name for name in names if name not in fields]:
+        raise ValueError(f"it names arrays that this model does not have: {', '.join(map(repr, strange))}")
+
+
 def _refuse_strangers(positions: npt.NDArray[np.int32], items: int, where: str) -> None:
     """A `DataError` where a position is of no item: a negative one would be taken for one counted from behind."""
     if len(positions) and (positions.min() < 0 or positions.max() >= items):
         raise DataError(
             f"expected positions from 0 to {items - 1}, found {positions.min()} to {positions.max()}",
             where=where,
-            mend="translate histories into the recommender's vocabulary first: Histories.translated",
+            mend="positions are those of the recommender's items: Histories.translated, Items.positions",
         )
 
 
