@@ -58,6 +58,11 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """Whoever counts at the end what was left behind may see it go."""
+    gc.unfreeze()
+
+
 def _fewer_examples(items: list[pytest.Item], most: int) -> None:
     """Also where a test names a number of its own, which wins over that of a profile."""
     for item in items:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -75,28 +76,42 @@ def test_a_whole_event_is_kept_exactly(lake: Lake, take: Callable[..., FileRepor
     assert [event[name] for name in rest] == ["e1", "v1", "x", "click", 1.5, 2.0, "s", "d", 3]
 
 
-@pytest.mark.parametrize(
-    ("row", "reason", "column"),
-    [
-        (",,x,click,2024-01-01,1,1,0", "neither user nor visitor", "user"),
-        ("NULL,nan,x,click,2024-01-01,1,1,0", "neither user nor visitor", "user"),
-        ("a,,,click,2024-01-01,1,1,0", "no item", "item"),
-        ("a,,x,,2024-01-01,1,1,0", "no type", "type"),
-        ("a,,x,click,,1,1,0", "no time", "time"),
-        ("a,,x,click,2026-02-31,1,1,0", "no time of the format iso", "time"),
-        ("a,,x,click,2026-06-03,1,1,0", "the time is in the future", "time"),
-        ("a,,x,click,2024-01-01,NaN,1,0", "the value is not finite", "value"),
-        ("a,,x,click,2024-01-01,inf,1,0", "the value is not finite", "value"),
-        ("a,,x,click,2024-01-01,1e999,1,0", "the value is not finite", "value"),
-        ("a,,x,click,2024-01-01,EUR 12,1,0", "the value is no number", "value"),
-        ("a,,x,click,2024-01-01,-1,1,0", "negative value", "value"),
-        ("a,,x,click,2024-01-01,1,-2,0", "negative quantity", "quantity"),
-        ("a,,x,click,2024-01-01,1,1,1.5", "the position is no whole number from 0 to 100,000", "position"),
-        ("a,,x,click,2024-01-01,1,1,-1", "the position is no whole number from 0 to 100,000", "position"),
-        (f"{'a' * 257},,x,click,2024-01-01,1,1,0", "the user is longer than 256 characters", "user"),
-        ("a,,x,click,2024-01-01,1,1", "8 columns were expected, 7 found", None),
-    ],
-)
+REFUSED = [
+    (",,x,click,2024-01-01,1,1,0", "neither user nor visitor", "user"),
+    ("NULL,nan,x,click,2024-01-01,1,1,0", "neither user nor visitor", "user"),
+    ("a,,,click,2024-01-01,1,1,0", "no item", "item"),
+    ("a,,x,,2024-01-01,1,1,0", "no type", "type"),
+    ("a,,x,click,,1,1,0", "no time", "time"),
+    ("a,,x,click,2026-02-31,1,1,0", "no time of the format iso", "time"),
+    ("a,,x,click,2026-06-03,1,1,0", "the time is in the future", "time"),
+    ("a,,x,click,2024-01-01,NaN,1,0", "the value is not finite", "value"),
+    ("a,,x,click,2024-01-01,inf,1,0", "the value is not finite", "value"),
+    ("a,,x,click,2024-01-01,1e999,1,0", "the value is not finite", "value"),
+    ("a,,x,click,2024-01-01,EUR 12,1,0", "the value is no number", "value"),
+    ("a,,x,click,2024-01-01,-1,1,0", "negative value", "value"),
+    ("a,,x,click,2024-01-01,1,-2,0", "negative quantity", "quantity"),
+    ("a,,x,click,2024-01-01,1,1,1.5", "the position is no whole number from 0 to 100,000", "position"),
+    ("a,,x,click,2024-01-01,1,1,-1", "the position is no whole number from 0 to 100,000", "position"),
+    (f"{'a' * 257},,x,click,2024-01-01,1,1,0", "the user is longer than 256 characters", "user"),
+    ("a,,x,click,2024-01-01,1,1", "8 columns were expected, 7 found", None),
+]
+
+
+def test_what_cannot_be_kept_is_quarantined_row_by_row(lake: Lake, take: Callable[..., FileReport]) -> None:
+    source = EventSource(columns=msgspec.structs.replace(FULL, id=None, session=None, decision=None))
+    rows = "".join(f"{row}\n" for row, *_ in REFUSED)
+    report = take(f"user,visitor,item,type,time,value,quantity,position\n{rows}b,,x,view,1890-01-01,,NA,\n", source)
+    assert (report.rows, report.kept) == (len(REFUSED) + 1, 1)
+    assert report.quarantined == Counter(reason for _, reason, _ in REFUSED)
+    assert quarantined(lake) == [
+        ("a.csv", at, reason, column, row) for at, (row, reason, column) in enumerate(REFUSED, 2)
+    ]
+    (event,) = events(lake)
+    assert (event["user"], event["time"], event["value"]) == ("b", datetime(1890, 1, 1, tzinfo=UTC), None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("row", "reason", "column"), REFUSED)
 def test_what_cannot_be_kept_is_quarantined(
     lake: Lake, take: Callable[..., FileReport], row: str, reason: str, column: str | None
 ) -> None:

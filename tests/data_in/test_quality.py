@@ -17,9 +17,9 @@ from segue.domain.errors import DeclarationError, MissingColumn
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
-@pytest.fixture
-def snapshot(tmp_path: Path) -> Snapshot:
-    lake = Lake(tmp_path / "lake")
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    lake = Lake(tmp_path_factory.mktemp("checked") / "lake")
     days = [datetime(1969, 1, 1, tzinfo=UTC), NOW - timedelta(days=1), NOW + timedelta(hours=6), None]
     lake.append_events(
         pl.DataFrame(

@@ -65,8 +65,8 @@ def test_each_refused_row_is_held_once_whichever_way_its_file_was_read(
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.jsonl", '{"user":"a","item":"x"}\n{"user":"b"}\n'),
-        ("a-0", '{"user":"a","item":"x"}\ngarbage\n{"user":"b"}\n'),
+        pytest.param("a.jsonl", '{"user":"a","item":"x"}\n{"user":"b"}\n', marks=pytest.mark.slow),
+        pytest.param("a-0", '{"user":"a","item":"x"}\ngarbage\n{"user":"b"}\n', marks=pytest.mark.slow),
         ("a.json", '[{"user":"a","item":"x"},\n{"user":\n"b"},{"user":"c"}]'),
     ],
 )
@@ -111,7 +111,10 @@ def test_a_row_of_a_file_without_a_header_is_held_to_the_width_of_the_file(tmp_p
     assert [row["bytes"] for row in held(project)] == [b"alone"]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "latin-1"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-16", *(pytest.param(name, marks=pytest.mark.slow) for name in ("utf-8-sig", "utf-16-be", "latin-1"))],
+)
 def test_mended_rows_are_written_as_their_file_is(tmp_path: Path, encoding: str) -> None:
     said = PLAIN.replace("[events]\n", f'[events]\nencoding = "{encoding}"\n')
     project = workspace(tmp_path, {"a.csv": "user,item\nann,x\n,\xe9\n".encode(encoding)}, said)

@@ -66,7 +66,9 @@ def test_quarantine_has_the_bytes_and_where_they_stand(tmp_path: Path) -> None:
     assert rows[2]["length"] == 100_006
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-16", *(pytest.param(name, marks=pytest.mark.slow) for name in ("utf-8", "utf-8-sig", "latin-1"))]
+)
 def test_bytes_in_every_encoding(tmp_path: Path, encoding: str) -> None:
     content = "user,item,time\nänn,x,4.1.2024\nbob,y,03/01/2024\ncäd,z,5.1.2024\n".encode(encoding)
     said = SAID.replace("[events.columns]", f'encoding = "{encoding}"\n[events.columns]')

@@ -78,8 +78,8 @@ def test_init_writes_the_folder_so_that_new_days_come_in(tmp_path: Path) -> None
     "frame",
     [
         FRAME,
-        FRAME.lazy(),
-        FRAME.to_arrow(),
+        pytest.param(FRAME.lazy(), marks=pytest.mark.slow),
+        pytest.param(FRAME.to_arrow(), marks=pytest.mark.slow),
         pa.RecordBatchReader.from_stream(FRAME),
         FRAME.with_columns(pl.col("user").cast(pl.Categorical), pl.col("item").cast(pl.Int16)),
     ],

@@ -30,9 +30,14 @@ from tests.operate.shop import HOME, NOW, Lake, released, shop, trained
 TRIAL = {"trial": Experiment("home", {"A": Variant(), "B": Variant(surface={"sources": ["popularity"]})}, {})}
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shop(tmp_path_factory.mktemp("made")).folder.parent
+
+
 @pytest.fixture
-def registry(tmp_path: Path) -> Registry:
-    return shop(tmp_path)
+def registry(made: Path, tmp_path: Path) -> Registry:
+    return Registry(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
 
 
 def ask(request_id: str = "r", **named: Any) -> Ask:
