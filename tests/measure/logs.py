@@ -58,39 +58,34 @@ def events_of(*rows: dict) -> pl.LazyFrame:
 
 def many_decisions(variants: Sequence[str]) -> pl.LazyFrame:
     """One decision a unit: unit `p<i>` met `variants[i]` in decision `d<i>`."""
-    count = len(variants)
-    number = pl.int_range(count, eager=True).cast(pl.String)
-    return pl.LazyFrame(
-        {
-            "id": "d" + number,
-            "time": [START] * count,
-            "surface": ["home"] * count,
-            "user": "p" + number,
-            "visitor": [None] * count,
-            "assignments": [[{"experiment": "x", "variant": variant}] for variant in variants],
-        },
-        DECISIONS,
+    number = pl.int_range(pl.len()).cast(pl.String)
+    met = pl.struct(pl.lit("x").alias("experiment"), pl.col("variant"))
+    made = pl.DataFrame({"variant": variants}, {"variant": pl.String}).select(
+        id=pl.lit("d") + number,
+        time=pl.lit(START),
+        surface=pl.lit("home"),
+        user=pl.lit("p") + number,
+        visitor=pl.lit(None),
+        assignments=pl.concat_list(met),
     )
+    return made.cast(DECISIONS).lazy()
 
 
 def many_events(kind: str, counts: np.ndarray, value: np.ndarray | None = None) -> pl.LazyFrame:
     """`counts[i]` events of unit `p<i>`, answers to its decision `d<i>`, each of `value[i]`."""
     unit = np.repeat(np.arange(len(counts)), counts.astype(int))
-    number = pl.Series(unit).cast(pl.String)
-    amount = np.ones(len(unit)) if value is None else value[unit]
-    return pl.LazyFrame(
-        {
-            "id": kind + pl.int_range(len(unit), eager=True).cast(pl.String),
-            "user": "p" + number,
-            "visitor": pl.Series([None] * len(unit), dtype=pl.String),
-            "item": pl.Series(["i"] * len(unit), dtype=pl.String),
-            "type": pl.Series([kind] * len(unit), dtype=pl.String),
-            "time": pl.Series([START + timedelta(hours=1)] * len(unit), dtype=MOMENT),
-            "received": pl.Series([START + timedelta(hours=1)] * len(unit), dtype=MOMENT),
-            "value": amount,
-            "quantity": np.ones(len(unit)),
-            "decision": "d" + number,
-            "position": pl.Series([0] * len(unit), dtype=pl.Int64),
-        },
-        EVENTS,
+    number, later = pl.col("unit").cast(pl.String), START + timedelta(hours=1)
+    made = pl.DataFrame({"unit": unit, "value": np.ones(len(unit)) if value is None else value[unit]}).select(
+        id=pl.lit(kind) + pl.int_range(pl.len()).cast(pl.String),
+        user=pl.lit("p") + number,
+        visitor=pl.lit(None),
+        item=pl.lit("i"),
+        type=pl.lit(kind),
+        time=pl.lit(later),
+        received=pl.lit(later),
+        value="value",
+        quantity=pl.lit(1.0),
+        decision=pl.lit("d") + number,
+        position=pl.lit(0),
     )
+    return made.cast(EVENTS).lazy()
