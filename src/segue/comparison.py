@@ -22,10 +22,13 @@ class Comparison:
         return f"<{' and '.join(self.models)} for {len(self.lists)} people>"
 
     def overlap(self, user: str) -> float:
-        """The share of items that two models' lists of this person have in common, as a mean over pairs of models."""
+        """The share of items that two models' lists of this person have in common, as a mean over pairs of models.
+
+        Two empty lists are the same list: 1.0. An empty one and one with items have nothing in common: 0.0.
+        """
         sets = [set(self.lists[user][model]) for model in self.models]
         pairs = [(one, two) for place, one in enumerate(sets) for two in sets[place + 1 :]]
-        shares = [len(one & two) / max(len(one | two), 1) for one, two in pairs]
+        shares = [len(one & two) / len(one | two) if one | two else 1.0 for one, two in pairs]
         return sum(shares) / len(shares) if shares else 1.0
 
     def notes(self) -> list[str]:

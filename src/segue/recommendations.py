@@ -35,7 +35,7 @@ class Recommendations:
 
     def __str__(self) -> str:
         """One line an item, as `print` shows it."""
-        lines = [f"{row['position'] + 1:>3}  {row['title']}  ({row['reason']})" for row in self.rows()]
+        lines = [f"{row['position']:>3}  {row['title']}  ({row['reason']})" for row in self.rows()]
         return "\n".join([self.title, *([self.fallback] if self.fallback else []), *lines])
 
     def __repr__(self) -> str:
@@ -57,11 +57,14 @@ class Recommendations:
         return " and ".join(dict.fromkeys(shown.source for shown in self.decision.shown))
 
     def rows(self, *, explain: bool = True) -> list[dict[str, Any]]:
-        """One row an item: position, item, title, score, source and, where asked for, the reason."""
+        """One row an item: position, item, title, score, source and, where asked for, the reason.
+
+        Positions are those that people count, from 1; of `decision`, and of events that answer it, they are from 0.
+        """
         rows = []
         for shown in self.decision.shown:
-            row: dict[str, Any] = {"position": shown.position, "item": shown.item, "title": self._title(shown.item)}
-            row |= {"score": shown.score, "source": shown.source}
+            row: dict[str, Any] = {"position": shown.position + 1, "item": shown.item}
+            row |= {"title": self._title(shown.item), "score": shown.score, "source": shown.source}
             rows.append(row | {"reason": shown.reason.text} if explain else row)
         return rows
 

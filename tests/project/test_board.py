@@ -13,6 +13,7 @@ from segue.report.page import page
 from segue.report.section import Report
 
 BY = "miscalibration@10"
+TIMED = (("near", 0.2, 3.0), ("loaded", 0.1, None))
 
 
 def of(**values: float) -> Report:
@@ -32,6 +33,17 @@ def lead(report: Report, name: str) -> str:
 def test_what_is_dearer_and_worse_is_not_called_the_best_where_less_is_better() -> None:
     assert lead(of(near=0.2, far=2.0), "costs") == "None beats near at any cost."
     assert lead(of(far=2.0, near=0.2), "costs") == "From the cheapest on, the best are far, then near."
+
+
+def test_models_whose_fit_was_not_timed_are_named_where_costs_are_told() -> None:
+    models = [ModelResult(name, {BY: Estimate(value)}, {}, 1.0, 100, seconds) for name, value, seconds in TIMED]
+    evaluation = Evaluation(tuple(models), 10, 10, 0, 0, None, EvaluationSettings())
+    report = board(leaderboard(evaluation, BY), {}, "shop", datetime(2026, 1, 1))
+    (costs,) = (section for section in report.sections if section.key == "costs")
+    assert costs.lead == "None beats near at any cost."
+    assert costs.sentences == ("That leaves out loaded: how long it took to fit was not measured.",)
+    (every,) = (section for section in of(near=0.2, far=2.0).sections if section.key == "costs")
+    assert every.sentences == ()
 
 
 def test_a_model_without_a_value_has_no_place_in_a_plot() -> None:

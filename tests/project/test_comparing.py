@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 
 from segue import Project
+from segue.comparison import Comparison
 from segue.domain.errors import DataError, DeclarationError, MissingColumn, ModelError, UnknownName
 from segue.learn.learner import learner
 from segue.operate.curve import learning_curve
@@ -40,6 +42,24 @@ def test_every_person_has_the_list_of_every_model(project):
     rows = comparison.rows(explain=True)
     assert {row["position"] for row in rows} == {1, 2, 3, 4, 5}
     assert any(row[f"{comparison.models[0]}, why"] for row in rows)
+
+
+def test_positions_are_counted_from_1_wherever_lists_are_told(project, tmp_path):
+    listed = project.recommend("u00001", k=3)
+    assert [row["position"] for row in listed.rows()] == [1, 2, 3]
+    assert [row["position"] for row in listed.as_dict()["items"]] == [1, 2, 3]
+    assert [line.split()[0] for line in str(listed).splitlines()[-3:]] == ["1", "2", "3"]
+    listed.write(tmp_path / "list.parquet")
+    assert pl.read_parquet(tmp_path / "list.parquet")["position"].to_list() == [1, 2, 3]
+    assert [row["position"] for row in project.compare(users=["u00001"], k=3).rows()] == [1, 2, 3]
+
+
+def test_lists_without_items_are_the_same_and_share_nothing_with_others(project):
+    listed = project.recommend("u00001", k=2)
+    empty = replace(listed, decision=msgspec.structs.replace(listed.decision, shown=()))
+    told = {"ann": {"a": empty, "b": empty}, "bob": {"a": empty, "b": listed}, "cid": {"a": listed, "b": listed}}
+    comparison = Comparison(("a", "b"), told, {})
+    assert [comparison.overlap(user) for user in told] == [1.0, 0.0, 1.0]
 
 
 def test_a_notebook_shows_what_only_one_model_has(project):

@@ -101,7 +101,9 @@ def _costs(told: Leaderboard) -> Section | None:
     cheapest = unbeaten(timed or by_bytes, _better(told))
     names = ", then ".join(point.name for point in cheapest)
     lead = f"From the cheapest on, the best are {names}." if len(cheapest) > 1 else f"None beats {names} at any cost."
-    return Section("costs", "Quality and cost", lead, (), tuple(figures))
+    untimed = [model.model for model in models if not model.fit_seconds] if timed else []
+    left_out = f"That leaves out {', '.join(untimed)}: how long it took to fit was not measured."
+    return Section("costs", "Quality and cost", lead, (left_out,) if untimed else (), tuple(figures))
 
 
 def _cost_figure(told: Leaderboard, points: Sequence[Point], unit: str, what: str) -> Figure:
