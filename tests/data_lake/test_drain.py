@@ -19,6 +19,7 @@ from segue.data.histories import state as histories
 from segue.data.histories.state import UserState
 from segue.data.interactions import interactions
 from segue.data.journal import drain as draining
+from segue.data.journal import journal as journaling
 from segue.data.journal.drain import Drained, drain
 from segue.data.journal.journal import Pending, Places, SQLiteJournal
 from segue.data.journal.log import Log
@@ -430,6 +431,7 @@ def test_decisions_are_synced_before_they_go_into_the_lake(place: Place, monkeyp
     order: list[str] = []
     sync, commit = place.journal.sync, place.lake.commit_decisions
     monkeypatch.setattr(draining, "DECISIONS_AT_ONCE", 3)
+    monkeypatch.setattr(journaling, "SYNC_DECISIONS_S", 3_600)  # the journal's own thread syncs in no slow test
 
     def synced() -> None:
         sync()
