@@ -7,6 +7,9 @@ DATA ?=
 # Tests start hundreds of processes: compiled once is enough, whatever the machine says.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Two workers on two cores: threads that wait in linear algebra for each other take the other worker's core.
+test check: export OPENBLAS_NUM_THREADS = 1
+
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
