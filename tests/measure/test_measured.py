@@ -146,9 +146,45 @@ def test_many_models_are_corrected_for_their_number():
     assert "m0 beats popularity" in alone.sentence()
     assert alone.corrected()["m0"] == pytest.approx(2 / 2**7, rel=0.5)
     many = leaderboard(evaluate(models, held([[]] * 40, truth), ITEMS, settings))
-    assert "m0 is not told apart from popularity: +0.1750" in many.sentence()
-    assert "corrected for 20 (Holm)" in many.sentence()
+    every = ", ".join(sorted(f"m{number}" for number in range(20)))
+    assert f"Not told apart from popularity: {every}." in many.sentence()
+    assert "corrected for 20 (Holm)." in many.sentence()
     assert many.rows()[0]["p"] == pytest.approx(20 * 2 / 2**7, rel=0.5)
+
+
+def test_many_models_are_told_by_what_is_said_of_them():
+    models = {"popularity": Fixed.of(c=0, a=1, b=0.5), "even": Fixed.of(a=1, b=0.5)}
+    models |= {f"better{number}": Fixed.of(b=2, c=1) for number in range(3)}
+    models |= {f"worse{number}": Fixed.of(c=2) for number in range(2)}
+    people = held([[]] * 80, [[1]] * 70 + [[0]] * 10)
+    settings = asked("recall", k=(1,), permutations=2000)
+    board = leaderboard(evaluate(models, people, ITEMS, settings))
+    told = board.sentence()
+    assert told.startswith("better0 leads with recall@1 0.8750. popularity is beaten by better0, better1, better2. ")
+    assert "Not told apart from popularity: even. Behind popularity: worse0, worse1. " in told
+    assert len(told) < 400
+
+
+def test_the_short_table_has_what_was_asked_for_and_how_long_it_took():
+    models = {"popularity": Fixed.of(c=0, a=1), "other": Fixed.of(b=2, c=1)}
+    people = held([[]] * 40, [[1]] * 40)
+    usual = leaderboard(evaluate(models, people, ITEMS, asked(k=(1,)), familiarity=KNOWN))
+    brief = ["model", "recall@1", "ndcg@1", "interval", "against popularity", "fit_seconds"]
+    assert list(usual.brief_rows()[0]) == brief
+    assert set(brief) < set(usual.rows()[0])
+    named = leaderboard(evaluate(models, people, ITEMS, asked("mrr", "hit_rate", k=(1,))), "mrr@1")
+    assert [name for name in named.brief_rows()[0] if "@" in name] == [name for name in named.rows()[0] if "@" in name]
+
+
+def test_a_model_that_lists_nothing_says_why():
+    models = {"popularity": Fixed.of(c=1, a=2), "again": Fixed.of(a=2)}
+    people = held([[0]] * 40, [[1]] * 40)
+    board = leaderboard(evaluate(models, people, ITEMS, asked("recall", k=(1,))))
+    (note,) = board.notes()
+    assert note.startswith("again: every list is empty, so nothing is found: what people had is left out")
+    people = held([[0]] * 40, [[0]] * 40)
+    ranked = leaderboard(evaluate(models, people, ITEMS, asked("recall", k=(1,), seen="ranked")))
+    assert ranked.notes() == []
 
 
 def test_the_sentence_says_what_these_people_show():

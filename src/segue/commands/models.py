@@ -40,6 +40,7 @@ def train(place: Place, models: tuple[str, ...], resume: bool, as_of: datetime |
 @click.argument("models", nargs=-1)
 @click.option("--split", type=click.Choice(["time", "last", "random", "files"]), help="Instead of the declared one.")
 @click.option("--slice", "slices", multiple=True, metavar="NAME", help="Tell its parts too; may be given again.")
+@click.option("--wide", is_flag=True, help="Show every column: all metrics, p, and what lists and models cost.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a .html page, or all to .parquet.")
 @as_of
 @as_json
@@ -50,6 +51,7 @@ def evaluate(
     split: str | None,
     out: Path | None,
     slices: tuple[str, ...],
+    wide: bool,  # noqa: FBT001
     as_of: datetime | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
@@ -66,12 +68,18 @@ def evaluate(
     if out is not None:
         write_board(project, board, out)
     if as_json:
-        told = {"title": board.title, "sentence": board.sentence(), "evaluation": board.evaluation}
+        words = {"title": board.title, "sentence": board.sentence(), "notes": board.notes()}
+        told: dict[str, Any] = {**words, "evaluation": board.evaluation}
         return show_json(told | ({} if as_of is None else {"as_of": as_of}))
-    show(board.rows(), as_json, title=board.title + ("" if as_of is None else f", as of {as_of.isoformat()}"))
-    if rows := board.slice_rows():
-        show(rows, as_json, title="slices: each by itself, intervals not corrected for their number")
+    rows = board.rows() if wide else board.brief_rows()
+    show(rows, as_json, title=board.title + ("" if as_of is None else f", as of {as_of.isoformat()}"))
+    if parts := board.slice_rows():
+        show(parts, as_json, title="slices: each by itself, intervals not corrected for their number")
     click.echo(board.sentence())
+    for note in board.notes():
+        click.echo(note)
+    if not wide:
+        click.echo("--wide shows every column, --out board.html a page of them")
     _say_robots(project, as_of)
     return None
 

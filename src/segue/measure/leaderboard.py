@@ -13,6 +13,8 @@ from segue.measure.offline import Evaluation, ModelResult
 from segue.measure.significance import holm
 
 Row = dict[str, Any]
+MANY = 5  # models beside the baseline; so many are told group by group
+BRIEF = ("recall",)  # beside the metric that the table is sorted by
 USUAL = ("recall", "precision", "ndcg", "map", "mrr", "hit_rate", "novelty", "coverage", "new_item_recall")
 LESS_IS_BETTER = ("miscalibration", "gini")
 
@@ -46,6 +48,30 @@ class Leaderboard(msgspec.Struct, frozen=True):
         measured = self.models()[0].metrics if self.models() else {}
         names = [name for name in measured if name.endswith(self._length) and name.partition("@")[0] in asked]
         return [self._row(model, names) for model in self.models()]
+
+    def brief_rows(self) -> list[Row]:
+        """The columns of `rows` that a narrow terminal has room for: what was asked for, and how long it took to fit.
+
+        Recall and the metric to sort by, where [evaluation] names no metrics; neither p nor the other costs.
+        """
+        asked = self.evaluation.settings.metrics or BRIEF
+        cells = (self.by, "model", "interval", "fit_seconds")
+
+        def told(name: str) -> bool:
+            return name in cells or name.startswith("against ") or name.partition("@")[0] in asked
+
+        return [{name: value for name, value in row.items() if told(name)} for row in self.rows()]
+
+    def notes(self) -> list[str]:
+        """What a number of the table does not tell by itself: why a model found nothing at all."""
+        people = self.evaluation.people
+        silent = [model.model for model in self.models() if people and model.unlisted == people]
+        if not silent:
+            return []
+        why = "nothing is known of what comes in question"
+        if self.evaluation.settings.seen == "excluded":
+            why = 'what people had is left out, and nothing else is known of; [evaluation] seen = "ranked" ranks it'
+        return [f"{', '.join(silent)}: every list is empty, so nothing is found: {why}."]
 
     def slice_rows(self) -> list[Row]:
         """One row for every part of a slice and model, best first in each: people, the metric, and the difference."""
@@ -94,7 +120,8 @@ class Leaderboard(msgspec.Struct, frozen=True):
             return "No model was evaluated."
         best = models[0]
         lead = f"{best.model} leads with {self.by} {best.metrics[self.by].value:.4f}."
-        against = [self._against(model) for model in models if self.by in model.differences]
+        compared = [model for model in models if self.by in model.differences]
+        against = self._groups(compared) if len(compared) > MANY else [self._against(model) for model in compared]
         return " ".join([lead, *against, *self._power()])
 
     def corrected(self) -> dict[str, float]:
@@ -108,9 +135,9 @@ class Leaderboard(msgspec.Struct, frozen=True):
         seen = [value for value in smallest if value == value]
         if not p_values or not seen:
             return []
-        said = ", ".join(f"{model} {p:.2g}" for model, p in p_values.items())
+        said = ": " + ", ".join(f"{model} {p:.2g}" for model, p in p_values.items()) if len(p_values) <= MANY else ""
         return [
-            f"p by paired permutation, corrected for {len(p_values)} (Holm): {said}.",
+            f"p by paired permutation, corrected for {len(p_values)} (Holm){said}.",
             f"{self.evaluation.people:,} people show a difference of {max(seen):.4f} 8 times in 10; most smaller ones "
             "they do not.",
         ]
@@ -150,13 +177,35 @@ class Leaderboard(msgspec.Struct, frozen=True):
         gap, base = model.differences[self.by], self.evaluation.baseline
         if gap.low is None or gap.high is None:
             return f"{model.model} against {base}: too few people for an interval."
-        by_chance = self.corrected().get(model.model, 0.0) > 1 - self.evaluation.settings.confidence
-        if by_chance or gap.low <= 0 <= gap.high:
+        verdict = self._verdict(model)
+        if verdict == "even":
             return f"{model.model} is not told apart from {base}: {signed(gap)}."
         low, high = sorted((abs(gap.low), abs(gap.high)))
-        said = "beats" if self._better * gap.value > 0 else "is behind"
+        said = "beats" if verdict == "ahead" else "is behind"
         by = f"{abs(gap.value):.4f} ({low:.4f} to {high:.4f})"
         return f"{model.model} {said} {base} by {by}."
+
+    def _groups(self, models: list[ModelResult]) -> list[str]:
+        """The same of many models, by what is said of them; the differences are in the table."""
+        base = self.evaluation.baseline
+        said = {
+            "ahead": f"{base} is beaten by",
+            "even": f"Not told apart from {base}:",
+            "behind": f"Behind {base}:",
+            "unknown": f"Too few people for an interval against {base}:",
+        }
+        of_each = {verdict: [model.model for model in models if self._verdict(model) == verdict] for verdict in said}
+        return [f"{said[verdict]} {', '.join(names)}." for verdict, names in of_each.items() if names]
+
+    def _verdict(self, model: ModelResult) -> str:
+        """Whether a model is "ahead" of the baseline, "behind" it, "even" with it, or "unknown"."""
+        gap = model.differences[self.by]
+        if gap.low is None or gap.high is None:
+            return "unknown"
+        by_chance = self.corrected().get(model.model, 0.0) > 1 - self.evaluation.settings.confidence
+        if by_chance or gap.low <= 0 <= gap.high:
+            return "even"
+        return "ahead" if self._better * gap.value > 0 else "behind"
 
 
 def leaderboard(evaluation: Evaluation, by: str | None = None) -> Leaderboard:

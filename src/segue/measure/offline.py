@@ -31,7 +31,7 @@ class ModelResult(msgspec.Struct, frozen=True):
 
     `differences` are to the baseline, over the same people, `p_values` theirs by paired permutation, not yet corrected
     for their number, and `detectable` the smallest difference that these people would show 8 times in 10. All three are
-    empty for the baseline.
+    empty for the baseline. `unlisted` is how many people got an empty list.
     """
 
     model: str
@@ -42,6 +42,7 @@ class ModelResult(msgspec.Struct, frozen=True):
     fit_seconds: float | None = None
     p_values: dict[str, float] = {}
     detectable: dict[str, float] = {}
+    unlisted: int = 0
 
 
 class SlicedModel(msgspec.Struct, frozen=True):
@@ -128,6 +129,7 @@ def evaluate(
                 (fit_seconds or {}).get(name),
                 found.p_values,
                 found.detectable,
+                measured[name].unlisted,
             )
             for name, found in results.items()
         ),
@@ -150,6 +152,7 @@ class _OfModel:
     whole: Measured
     parts: list[Measured]
     microseconds: float
+    unlisted: int
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,8 @@ class _Held:
             else whole.of(part.people)
             for part in self.sliced
         ]
-        return _OfModel(whole, found, ranking.microseconds_per_person)
+        unlisted = int((ranking.lists < 0).all(axis=1).sum())
+        return _OfModel(whole, found, ranking.microseconds_per_person, unlisted)
 
 
 def _slice(

@@ -85,7 +85,7 @@ def _models(told: Leaderboard) -> Section:
     points = [_point(told, model, 0.0) for model in _valued(told)]
     drawn = intervals(points, told.by, f"{told.by} of {counted(len(points), 'model')}, best first") if points else ""
     figure = Figure(f"{told.by}, with its interval", Markup(drawn), told.rows(), "project.evaluate().rows()", None)
-    return Section("models", "Models", f"{lead.removesuffix('.')}.", (f"{held}.", *sentences), (figure,))
+    return Section("models", "Models", f"{lead.removesuffix('.')}.", (f"{held}.", *sentences, *told.notes()), (figure,))
 
 
 def _costs(told: Leaderboard) -> Section | None:
