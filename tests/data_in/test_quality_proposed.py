@@ -83,6 +83,7 @@ def test_of_a_log_that_has_ended_no_freshness_is_asked(tmp_path: Path) -> None:
     assert asked[0] - asked[1] == {"freshness"}
 
 
+@pytest.mark.slow
 def test_a_few_times_that_were_read_wrong_do_not_bend_what_is_proposed(tmp_path: Path) -> None:
     times = [NOW - timedelta(hours=6 * step) for step in range(4 * 60)] + [datetime(1970, 1, 21, tzinfo=UTC)] * 2
     count = len(times)

@@ -124,6 +124,7 @@ def test_a_mended_declaration_brings_rows_back_once(tmp_path: Path) -> None:
     assert {row["line"] for row in held(project)} == {5, 6, 7}
 
 
+@pytest.mark.slow
 def test_a_file_that_is_read_anew_replaces_what_came_back(tmp_path: Path) -> None:
     project = workspace(tmp_path, {"a.csv": ROWS.encode()})
     project.replay(settings={"time_format": "%Y-%m-%d"})
@@ -166,6 +167,7 @@ def test_what_no_row_is_held_for_is_answered_with_what_there_is(tmp_path: Path) 
     assert project.export_quarantine(path, reason) > 0
 
 
+@pytest.mark.slow
 def test_json_lines_items_and_other_columns(tmp_path: Path) -> None:
     said = SAID.replace("*.csv", "*.jsonl") + '[items]\nfiles = ["items.csv"]\n[items.columns]\nprice = "price"\n'
     lines = (

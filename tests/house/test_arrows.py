@@ -1,4 +1,4 @@
-"""The house holds together: imports point one way, third parties stay in their rooms, names say what things are."""
+"""The house holds together: imports point one way, third parties stay in their rooms, what is public is typed."""
 
 from __future__ import annotations
 
@@ -141,4 +141,19 @@ def test_nothing_is_pickled_evaluated_or_left_to_do() -> None:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("eval", "exec")
         ]
         wrong += [f"{path}: {word}" for word in ("allow_pickle=True", "TODO", "FIXME", "XXX") if word in text]
+    assert not wrong
+
+
+def test_what_can_be_called_from_outside_is_typed() -> None:
+    wrong = []
+    for path in FILES:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+                said = node.args
+                given = [*said.posonlyargs, *said.args, *said.kwonlyargs, *filter(None, (said.vararg, said.kwarg))]
+                bare = [each.arg for each in given if each.annotation is None and each.arg not in ("self", "cls")]
+                if bare:
+                    wrong.append(f"{path}:{node.lineno}: {node.name}({', '.join(bare)}) lacks types")
+                if node.returns is None:
+                    wrong.append(f"{path}:{node.lineno}: {node.name} does not say what it returns")
     assert not wrong

@@ -108,6 +108,7 @@ def test_a_model_that_knows_nothing_of_what_people_do_weighs_nothing() -> None:
     assert np.isfinite(Blend(parts=parts).fit(LocalEngine(), noise).weights).all()
 
 
+@pytest.mark.slow
 def test_each_segment_of_activity_has_weights_of_its_own() -> None:
     parts = ({"learner": "item_knn", "k": 5, "shrinkage": 0}, "popularity")
     model = Blend(parts=parts, segments=2).fit(LocalEngine(), two_worlds(1400))
@@ -137,6 +138,7 @@ def test_a_person_of_a_segment_is_scored_by_its_weights() -> None:
     assert few[3] > 0 > many[3]
 
 
+@pytest.mark.slow
 def test_the_same_whoever_is_asked_and_however_often() -> None:
     first, second = (Blend(parts=("ease", "popularity")).fit(LocalEngine(), two_worlds()) for _ in range(2))
     np.testing.assert_array_equal(first.weights, second.weights)

@@ -55,6 +55,7 @@ def test_a_killed_training_goes_on_with_what_is_missing(shop: Path) -> None:
         assert runs(shop / "models" / name) == before, "what was trained is not trained again"
 
 
+@pytest.mark.slow
 def test_other_parameters_other_data_or_another_catalog_are_trained_anew(shop: Path) -> None:
     project = Project.open(shop)
     first = project.train(["popularity"])[0]

@@ -108,7 +108,14 @@ def test_every_split_that_the_data_allow_works(shop: Path, split: str) -> None:
     assert told("-C", shop, "evaluate", "popularity", "--split", split)
 
 
-@pytest.mark.parametrize("spelled", ["{name}", "{folder}/./{base}", "{folder}/../{parent}/{base}"])
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "{folder}/../{parent}/{base}",
+        pytest.param("{name}", marks=pytest.mark.slow),
+        pytest.param("{folder}/./{base}", marks=pytest.mark.slow),
+    ],
+)
 def test_a_split_by_files_holds_back_those_files(shop: Path, files: Path, spelled: str) -> None:
     name = sorted(files.glob("events-*.csv"))[-1]
     last = spelled.format(name=name, folder=name.parent, base=name.name, parent=name.parent.name)

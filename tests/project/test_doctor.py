@@ -165,6 +165,7 @@ def damage(folder):
     array.write_bytes(data)
 
 
+@pytest.mark.slow
 def test_a_damaged_model_is_broken_and_trained_again(shop):
     damage(shop / "models" / "ease" / (shop / "models" / "ease" / "current").read_text().strip())
     assert [finding.next for finding in found(shop, "models", "broken")] == [f"segue -C {shop} train ease"]

@@ -56,6 +56,7 @@ def test_position_bias_measured_over_visits_is_the_one_declared():
     assert (np.abs(measured - declared) <= 4.5 * np.sqrt(declared * (1 - declared) / len(looked)) + 1e-12).all()
 
 
+@pytest.mark.slow
 def test_how_often_people_open_is_what_their_liking_says():
     people = np.repeat(np.arange(400), 20)
     opened = sum(len(respond(WORLD, person, 0, IDS[start : start + 1]).opened) for person, start in _pairs())

@@ -88,6 +88,7 @@ def test_popularity_has_a_long_tail():
     assert (looks > 0).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_nothing_is_opened_by_people_before_its_release_or_after_its_end():
     world = World("shop", seed=1)
     history, catalog = world.history, world.catalog
