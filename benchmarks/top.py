@@ -27,7 +27,7 @@ from segue.domain.items import Items
 from segue.domain.requests import Histories, Requests
 from segue.learn.rows import Rows
 from segue.learn.scored import Scored
-from segue.learn.top import PRODUCT_ROWS, Best, Left, best_of_products
+from segue.learn.top import PRODUCT_ROWS, Best, Left, Vectors, best_of_products
 
 sys.path.insert(0, str(Path(__file__).parent))
 from environment import ROOT, environment

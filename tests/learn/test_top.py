@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from segue.domain.requests import Histories
 from segue.learn import top
-from segue.learn.top import Left, best, best_of_products
+from segue.learn.top import Left, Vectors, best, best_of_products
 from segue.learn.top_kernels import select
 
 levels = st.sampled_from([-np.inf, -2.0, -0.0, 0.0, 1.0, 1.5, 3e38])
@@ -69,15 +69,18 @@ def test_what_has_no_score_has_no_place(monkeypatch: pytest.MonkeyPatch, tiny: i
 def test_products_taken_block_by_block_are_those_of_the_whole(
     seed: int, rows: int, items: int, factors: int, k: int
 ) -> None:
-    """Whole numbers, so that sums are exact and there are ties; masks for all, for each, and what was seen."""
+    """Whole numbers, so that sums are exact and there are ties; masks for all, for each, and what was seen.
+
+    Some items are much longer than others, so that the short ones are not looked at."""
     random = np.random.default_rng(seed)
     queries, vectors = (random.integers(-3, 4, (count, factors)).astype(np.float32) for count in (rows, items))
+    vectors *= 2.0 ** random.integers(0, 6, (items, 1))
     seen = Histories.of([random.integers(0, items, random.integers(0, 9)) for _ in range(rows)])
     for_all, for_each = random.random(items) < 0.7, random.random((rows, items)) < 0.3
     lefts = [Left(), Left(seen=seen), Left(for_all, for_each, seen), Left(~for_each, for_all), Left(for_all & False)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(top, "PRODUCTS", -1)
-        found = [best_of_products(queries, vectors, k, left) for left in lefts]
+        found = [best_of_products(queries, Vectors(vectors), k, left) for left in lefts]
     for left, (positions, values) in zip(lefts, found, strict=True):
         scores = left.among(queries @ vectors.T)
         assert (positions.tolist(), values.tolist()) == oracle(scores, k)
@@ -88,10 +91,10 @@ def test_a_product_does_not_hang_on_what_else_is_in_the_batch(monkeypatch: pytes
     monkeypatch.setattr(top, "FEW", -1)
     random = np.random.default_rng(3)
     queries, vectors = (random.standard_normal((count, 13)).astype(np.float32) for count in (9, 150))
-    whole = best_of_products(queries, vectors, 150, Left())
+    whole = best_of_products(queries, Vectors(vectors), 150, Left())
     assert np.allclose(whole[1], -np.sort(-(queries @ vectors.T)), atol=1e-5)
     for row in range(9):
-        alone = best_of_products(queries[row : row + 1], vectors, 150, Left())
+        alone = best_of_products(queries[row : row + 1], Vectors(vectors), 150, Left())
         assert all(np.array_equal(one[0], every[row]) for one, every in zip(alone, whole, strict=True))
 
 
@@ -101,4 +104,4 @@ def test_what_is_no_number_is_in_no_product_list(monkeypatch: pytest.MonkeyPatch
     for most in (-1, 10**9):
         monkeypatch.setattr(top, "PRODUCTS", most)
         monkeypatch.setattr(top, "worthwhile", lambda _, work, tiny: work >= tiny)
-        assert best_of_products(queries, vectors, 3, Left())[0].tolist() == [[2, 1, -1]]
+        assert best_of_products(queries, Vectors(vectors), 3, Left())[0].tolist() == [[2, 1, -1]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from segue.domain.requests import Requests
 from segue.learn.rows import Rows, Weighting, weighed
 from segue.learn.scored import Parts, ScoredByParts
-from segue.learn.top import PRODUCT_ROWS, Best, Left, best_of_products
+from segue.learn.top import PRODUCT_ROWS, Best, Left, Vectors, best_of_products
 from segue.learn.whitened import Gradients, Ridge, Systems, Whitened, system, worthwhile
 
 FEW = 32  # requests that are solved one by one in float64; above, by the kernel to float32 accuracy
@@ -48,10 +49,14 @@ class FoldedItems(ScoredByParts):
         return scores
 
     def best_rows(self, requests: Requests, k: int, left: Left) -> Best:
-        return best_of_products(self.solutions(self.rows(requests)), self.white, k, left)
+        return best_of_products(self.solutions(self.rows(requests)), self._vectors, k, left)
 
     def rows_at_once(self) -> int:
         return PRODUCT_ROWS
+
+    @cached_property
+    def _vectors(self) -> Vectors:
+        return Vectors(self.white)
 
     def solutions(self, rows: Rows) -> npt.NDArray[np.float32]:
         """float32[rows, factors]: z of each row."""

@@ -13,6 +13,7 @@ from segue.learn.top_kernels import offer, sort_best_first
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
+ROUNDING = 1e-3  # more than the sums of any number of factors that a model has are off
 TOGETHER = 16  # scores that are held against the bar at once: a vector of them
 
 
@@ -43,7 +44,7 @@ def is_left(
 @compiled(
     void(
         array(float32, 2), int64, int64, array(boolean, 2), array(boolean, 2), array(int64, 1), array(int32, 1),
-        int64[::1], float32[::1], int32[:, ::1], float32[:, ::1], int64, int64,
+        int64[::1], float32[::1], int32[:, ::1], float32[:, ::1], int32[::1],
     )
 )  # fmt: skip
 def take_best(
@@ -58,36 +59,54 @@ def take_best(
     bars: Floats,
     positions: npt.NDArray[np.int32],
     values: Floats,
-    start: int,
-    width: int,
+    items: npt.NDArray[np.int32],
 ) -> None:
-    """Take what is above its row's bar into the row's heap: scores of `count` rows from `row` on, of `width` items."""
+    """Take what reaches its row's bar into the row's heap: scores of `count` rows from `row` on, of `items`.
+
+    Items come in any order, so one that equals the worst of a full heap may be before it.
+    """
     for line in range(count):
         heap, held, bar = values[row + line], positions[row + line], bars[row + line]
         for first in range(0, WIDTH, TOGETHER):
             over = 0
             for at in range(first, first + TOGETHER):
-                over += scores[line, at] > bar
+                over += scores[line, at] >= bar
             if over == 0:
                 continue
-            for at in range(first, min(first + TOGETHER, width)):
+            for at in range(first, min(first + TOGETHER, len(items))):
                 score = scores[line, at]
-                if score > bar and is_left(row + line, start + at, allow, deny, offsets, seen):
-                    sizes[row + line] = offer(heap, held, sizes[row + line], score, np.int32(start + at))
+                if score == bar and (bar == -np.inf or items[at] > held[0]):
+                    continue
+                if score >= bar and is_left(row + line, items[at], allow, deny, offsets, seen):
+                    sizes[row + line] = offer(heap, held, sizes[row + line], score, items[at])
                     if sizes[row + line] == len(heap):
                         bar = heap[0]
         bars[row + line] = bar
 
 
+@compiled(float32[::1](float32[:, ::1], int64))
+def needed_lengths(queries: Floats, rows: int) -> Floats:
+    """float32[rows]: how long an item is at least whose product with the row is 1, less what rounding may add."""
+    found = np.empty(rows, np.float32)
+    for row in range(rows):
+        square = 0.0
+        for factor in range(queries.shape[1]):
+            square += np.float64(queries[row, factor]) ** 2
+        found[row] = np.float32((1 - ROUNDING) / np.sqrt(square)) if square > 0 else np.float32(0)
+    return found
+
+
 @compiled(
     void(
-        float32[:, ::1], array(float32, 2), array(boolean, 2), array(boolean, 2), array(int64, 1), array(int32, 1),
-        int32[:, ::1], float32[:, ::1],
+        float32[:, ::1], array(float32, 2), int32[::1], float32[::1], array(boolean, 2), array(boolean, 2),
+        array(int64, 1), array(int32, 1), int32[:, ::1], float32[:, ::1],
     )
 )  # fmt: skip
 def best_products(
     queries: Floats,
     items: Floats,
+    order: npt.NDArray[np.int32],
+    lengths: Floats,
     allow: Mask,
     deny: Mask,
     offsets: npt.NDArray[np.int64],
@@ -99,23 +118,34 @@ def best_products(
 
     queries  float32[rows filled up to fours, factors]
     items    float32[items, factors]
+    order    the items, longest first, and their lengths: no product is above those of the two lengths, so a row whose
+             bar is above that is done (Cauchy and Schwarz; Teflioudi, Gemulla, "Exact and Approximate Maximum Inner
+             Product Search with LEMP", 2016)
     seen     the items that are out, ascending in each row `offsets[r]:offsets[r + 1]`
     """
-    rows = len(positions)
-    block = np.zeros((items.shape[1], WIDTH), np.float32)
+    rows, factors = len(positions), items.shape[1]
+    block = np.zeros((factors, WIDTH), np.float32)
     scores = np.empty((ROWS, WIDTH), np.float32)
     sizes = np.zeros(rows, np.int64)
     bars = np.full(rows, -np.inf, np.float32)
+    least = needed_lengths(queries, rows)  # of what cannot be left out, times the bar
     for start in range(0, len(items), WIDTH):
-        width = min(WIDTH, len(items) - start)
-        for item in range(width):
-            for factor in range(items.shape[1]):
-                block[factor, item] = items[start + item, factor]
+        here = order[start : start + WIDTH]
+        for item in range(len(here)):
+            for factor in range(factors):
+                block[factor, item] = items[here[item], factor]
+        going_on = False
         for row in range(0, rows, ROWS):
-            multiply_tile(queries, row, block, scores)  # type: ignore[call-arg]  # numba gives the first itself
             count = min(ROWS, rows - row)
-            take_best(
-                scores, row, count, allow, deny, offsets, seen, sizes, bars, positions, values, start, width
-            )  # fmt: skip
+            done = True
+            for line in range(row, row + count):
+                done &= lengths[start] < bars[line] * least[line]
+            if done:
+                continue
+            going_on = True
+            multiply_tile(queries, row, block, scores)  # type: ignore[call-arg]  # numba gives the first itself
+            take_best(scores, row, count, allow, deny, offsets, seen, sizes, bars, positions, values, here)
+        if not going_on:
+            break
     for row in range(rows):
         sort_best_first(values[row], positions[row], sizes[row])

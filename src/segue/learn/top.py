@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -103,15 +104,34 @@ def _best_of_row(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.inte
     return np.asarray(chosen[np.lexsort((chosen, -scores[chosen]))])
 
 
-def best_of_products(queries: npt.NDArray[np.float32], items: npt.NDArray[np.float32], k: int, left: Left) -> Best:
-    """The best k of queries times items, float32[rows, factors] and float32[items, factors]: see `best`.
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Vectors of items, float32[items, factors], that the best products are looked for among.
 
-    The scores of many rows are never all there: a tile of them is made, and what passes the bar is taken.
+    >>> Vectors(np.array([[0, 1], [3, 4]], np.float32)).longest[0].tolist()
+    [1, 0]
+    """
+
+    matrix: npt.NDArray[np.float32]
+
+    @cached_property
+    def longest(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        """int32[items] positions, the longest first, and float32[items] lengths in this order."""
+        lengths = np.sqrt(np.einsum("ij,ij->i", self.matrix, self.matrix, dtype=np.float64)).astype(np.float32)
+        order = np.argsort(np.where(np.isnan(lengths), -np.inf, -lengths), kind="stable").astype(np.int32)
+        return order, lengths[order]
+
+
+def best_of_products(queries: npt.NDArray[np.float32], items: Vectors, k: int, left: Left) -> Best:
+    """The best k of queries, float32[rows, factors], times the vectors of items: see `best`.
+
+    The scores of many rows are never all there: a tile of them is made, and what passes the bar is taken; what cannot
+    reach it, for its length, is not made.
     """
     rows, factors = queries.shape
-    work = queries.size * len(items)
+    work = queries.size * len(items.matrix)
     if rows <= FEW or k == 0 or factors == 0 or not worthwhile("product_kernels", work, PRODUCTS):
-        return best(left.among(queries @ items.T), k)
+        return best(left.among(queries @ items.matrix.T), k)
     from segue.learn.product_kernels import best_products
     from segue.learn.product_tile import ROWS
 
@@ -119,6 +139,6 @@ def best_of_products(queries: npt.NDArray[np.float32], items: npt.NDArray[np.flo
     filled[:rows] = queries
     positions = np.full((rows, k), UNKNOWN, np.int32)
     values = np.full((rows, k), -np.inf, np.float32)
-    masks = left.for_kernels(rows, len(items))
-    best_products(filled, np.ascontiguousarray(items), *masks, positions, values)
+    masks = left.for_kernels(rows, len(items.matrix))
+    best_products(filled, np.ascontiguousarray(items.matrix), *items.longest, *masks, positions, values)
     return positions, values
