@@ -227,6 +227,28 @@ def test_order_within_a_batch(tmp_path_factory: pytest.TempPathFactory, rows: li
         assert verdicts(check(snapshot, [rule], NOW)) == verdicts([whole])
 
 
+@pytest.mark.parametrize("together", [1, 4, 100], ids=["alone", "fours", "all"])
+def test_order_within_an_arrival_that_does_not_fit_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    """So many rows were received at each moment of one arrival."""
+    hours = random.Random(together).choices(range(200), k=90)
+    rows = pl.DataFrame({"user": "ann", "item": "x", "type": "view", "order": range(90), "hour": hours})
+    time, moment = pl.lit(FIRST) + pl.duration(hours="hour"), pl.col("order") // together
+    received = pl.lit(NOW - timedelta(days=2)) + pl.duration(seconds=moment)
+    ids = pl.format("e{}", "order").alias("id")
+    lake = Lake(tmp_path)
+    lake.append_events(rows.select(ids, pl.exclude("hour"), time=time, received=received), "journal-1")
+    (whole,) = check(lake.snapshot(), [Rule(table="events", rule="out_of_order", within="2h")], NOW)
+    late = sum(before - after > 2 for before, after in pairwise(hours))
+    assert (whole.checked, whole.broken) == (89, late)
+    for held in (1, 7, 30):
+        monkeypatch.setattr(table, "BATCH", 10)
+        monkeypatch.setattr(arrival, "IN_MEMORY", held)
+        parted = check(lake.snapshot(), [Rule(table="events", rule="out_of_order", within="2h")], NOW)
+        assert verdicts(parted) == verdicts([whole])
+
+
 def test_statistics_are_those_of_the_books() -> None:
     before, later = np.array([30.0, 50.0, 20.0]), np.array([10.0, 50.0, 40.0])
     p, q = before / 100, later / 100

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from segue.data.quality.kinds import EXAMPLES, Finding
@@ -14,8 +15,9 @@ from segue.data.quality.table import CheckedTable, span
 from segue.data.settings import Rule
 from segue.domain import columns
 
-IN_MEMORY = 1 << 23  # rows whose places are held in memory (32 bytes each); more are parted into files by arrival
+IN_MEMORY = 1 << 21  # rows that are held and sorted in memory (110 bytes each); more are parted into files by arrival
 PARTS = 64
+SAMPLED = 1_000  # rows of a file that say when its rows were received
 _OF, _RECEIVED, _PLACE, _TIME = "of", "received", "place", "time"
 _ID_PREFIX = 16  # digits of the batch that the id of an event without one begins with; its line follows
 
@@ -56,7 +58,8 @@ class OutOfOrder:
     Rows came one after the other within a batch (a file, or the drain of a journal) and a day of arrival: by when they
     were received, then by the place in the source. Where neither tells two rows apart, their times are in order.
 
-    What one arrival brought is sorted in memory: about 110 bytes for each of its rows, however many arrivals there are.
+    Rows are sorted in bounded runs, by arrival, and what one arrival brought by when it was received; only what was
+    received at one and the same moment is sorted at once, however much it is.
     """
 
     def __init__(self, rule: Rule, table: CheckedTable) -> None:
@@ -100,7 +103,7 @@ class OutOfOrder:
         return Finding(checked, broken, tuple(sorted(examples)[:EXAMPLES]))
 
     def _groups(self) -> Iterator[pl.DataFrame]:
-        """All rows, those of one arrival together."""
+        """All rows, those of one arrival together, or in runs one after the other."""
         if self._folder is None:
             if self._held:
                 yield pl.concat(self._held)
@@ -108,9 +111,7 @@ class OutOfOrder:
         self._part()
         with self._folder as folder:
             for part in range(PARTS):
-                paths = sorted(Path(folder).glob(f"{part:02d}-*.arrow"))
-                if paths:
-                    yield pl.concat(pl.read_ipc(path) for path in paths)
+                yield from _runs(sorted(Path(folder).glob(f"{part:02d}-*.arrow")))
 
     def _part(self) -> None:
         if self._folder is None:
@@ -122,6 +123,53 @@ class OutOfOrder:
         parts = rows.with_columns(part=pl.col(_OF) % PARTS).partition_by("part", as_dict=True, include_key=False)
         for (number,), part in parts.items():
             part.write_ipc(Path(self._folder.name) / f"{number:02d}-{self._files:06d}.arrow")
+
+
+def _runs(paths: list[Path]) -> Iterator[pl.DataFrame]:
+    """The rows of files together; where they are many, in runs by when they were received. A run begins with the last
+    row that each of its arrivals had before."""
+    held = [pl.read_ipc(path) for path in paths[: _fitting(paths)]]
+    if len(held) == len(paths):
+        if held:
+            yield pl.concat(held)
+        return
+    del held
+    last = None
+    for run in _cut(paths):
+        rows = pl.concat([pl.read_ipc(path) for path in run])
+        rows = rows if last is None else pl.concat([last, rows])
+        yield rows
+        last = rows.sort(_OF, columns.RECEIVED, _PLACE, "moment").unique(_OF, keep="last")
+
+
+def _fitting(paths: list[Path]) -> int:
+    """How many of the files, from the first on, fit in memory together."""
+    rows = np.cumsum([_height(path) for path in paths])
+    return int((rows <= IN_MEMORY).sum())
+
+
+def _height(path: Path) -> int:
+    return int(pl.scan_ipc(path).select(pl.len()).collect().item())
+
+
+def _cut(paths: list[Path]) -> Iterator[list[Path]]:
+    """Files of the same rows by when they were received, those of a run together, the first received first."""
+    rows = sum(map(_height, paths))
+    met = pl.concat(
+        pl.read_ipc(path)[columns.RECEIVED].gather_every(max(_height(path) // SAMPLED, 1)) for path in paths
+    )
+    met = met.sort()
+    runs = -(-rows // IN_MEMORY)
+    cuts = met.gather([len(met) * run // runs for run in range(1, runs)]).drop_nulls().unique().sort()
+    made: list[list[Path]] = [[] for _ in range(len(cuts) + 1)]
+    for path in paths:
+        whole = pl.read_ipc(path)
+        run = cuts.search_sorted(whole[columns.RECEIVED], "right").alias("run")
+        for (number,), part in whole.with_columns(run).partition_by("run", as_dict=True, include_key=False).items():
+            made[number].append(path.with_name(f"run-{number}-{path.name}"))
+            part.write_ipc(made[number][-1])
+        path.unlink()
+    return iter(each for each in made if each)
 
 
 def freshness(rule: Rule, table: CheckedTable) -> Freshness:
