@@ -13,6 +13,19 @@ from hypothesis import settings
 DATA = Path(os.environ.get("SEGUE_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 REQUIRE_ALL = "SEGUE_REQUIRE_ALL"  # set by .ci/run: whatever was left out is a failure
 LEFT_OUT = pytest.StashKey[set[str]]()
+LONGEST = (  # files of half a minute and more: a worker that took one last would leave the other without work
+    "learn/test_contract.py",
+    "demo/test_examples.py",
+    "serve/test_durability.py",
+    "docs/test_pages.py",
+    "demo/test_shop.py",
+    "data_lake/test_drain.py",
+    "project/test_report_real.py",
+    "learn/test_threads.py",
+    "data_lake/test_upkeep.py",
+    "data_in/test_quality_quarantine.py",
+    "data_in/test_ingest_fast.py",
+)
 
 # Machines are shared and noisy: how long one example takes says nothing.
 settings.register_profile("house", deadline=None, print_blob=True)
@@ -35,13 +48,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests that read real data where there are none; run those with a service first, one at a time."""
+    """Leave out the tests that read real data where there are none; begin with the longest files and with services."""
     if not DATA.is_dir():
         left_out = [item for item in items if item.get_closest_marker("data")]
         items[:] = [item for item in items if not item.get_closest_marker("data")]
         config.hook.pytest_deselected(items=left_out)
         config.stash[LEFT_OUT] |= {item.nodeid for item in left_out}
-    items.sort(key=lambda item: not _serves(item))
+    ranks = {Path(__file__).parent / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (ranks.get(item.path, len(ranks)), not _serves(item)))
     if QUICK:
         _fewer_examples(items, QUICK)
 
