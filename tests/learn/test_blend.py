@@ -202,6 +202,21 @@ parts = ["best", "round"]
         project.learner("round")
 
 
+def test_a_part_of_no_name_is_told_the_models_that_are_declared_too(tmp_path: Path) -> None:
+    models = '[models.nearest]\nlearner = "item_knn"\n[models.best]\nlearner = "blend"\nparts = ["neares", "ease"]\n'
+    (tmp_path / "segue.toml").write_text(f'[workspace]\nname = "shop"\n{models}')
+    with pytest.raises(
+        UnknownName, match=r"(?s)models\.best.*no model or learner is called 'neares'.*'nearest'.*ease, "
+    ) as told:
+        Project.open(tmp_path).learner("best")
+    assert "best" not in told.value.mend.partition("known: ")[2].split(", ")
+
+
+def test_a_blend_of_one_part_is_refused() -> None:
+    with pytest.raises(DeclarationError, match=r"parts: Expected `array` of length >= 2, found \['ease'\]"):
+        learner("blend", {"parts": ["ease"]})
+
+
 def test_holding_the_last_item_back_needs_an_order() -> None:
     shuffled = mixed()
     nowhere = pa.array(np.full(shuffled.rows, NO_ORDER, np.int64))

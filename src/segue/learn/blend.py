@@ -62,7 +62,7 @@ class Blend(Learner, frozen=True):
         "segments": Choice((1, 3)),
     }
 
-    parts: Annotated[tuple[str | dict[str, Any], ...], msgspec.Meta(min_length=1)] = ("ease", "popularity")
+    parts: Annotated[tuple[str | dict[str, Any], ...], msgspec.Meta(min_length=2)] = ("ease", "popularity")
     fusion: Fusion = "scores"
     segments: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
     validation: Literal["random", "last"] = "random"

@@ -50,12 +50,10 @@ class Leaderboard(msgspec.Struct, frozen=True):
         return [self._row(model, names) for model in self.models()]
 
     def brief_rows(self) -> list[Row]:
-        """The columns of `rows` that a narrow terminal has room for: what was asked for, and how long it took to fit.
-
-        Recall and the metric to sort by, where [evaluation] names no metrics; neither p nor the other costs.
-        """
+        """The columns of `rows` that a terminal of 100 characters has room for: the metrics that [evaluation] names, or
+        recall and the one to sort by, the difference with its interval, and how long it took to fit."""
         asked = self.evaluation.settings.metrics or BRIEF
-        cells = (self.by, "model", "interval", "fit_seconds")
+        cells = (self.by, "model", "fit_seconds", *(["interval"] if self.evaluation.baseline is None else []))
 
         def told(name: str) -> bool:
             return name in cells or name.startswith("against ") or name.partition("@")[0] in asked

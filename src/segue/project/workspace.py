@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from segue.declaration import FILE, Declaration, Loaded, Origin, load
-from segue.domain.errors import DataError, DeclarationError, SegueError
+from segue.domain.errors import DataError, DeclarationError, SegueError, unknown
 
 if TYPE_CHECKING:
     from segue.data.histories.state import UserState
@@ -176,12 +176,15 @@ def with_models(said: Declaration, name: str, within: Sequence[str] = ()) -> dic
             where=f"{FILE} [models.{name}]",
             mend="take it out of `parts`",
         )
-    told = [
-        {"learner": said.model(part).learner, **with_models(said, part, path)} if _declared(said, part) else part
-        for part in parts
-    ]
-    return {**parameters, "parts": told}
+    return {**parameters, "parts": [_part(said, part, path) for part in parts]}
 
 
-def _declared(said: Declaration, part: object) -> bool:
-    return isinstance(part, str) and part in said.models
+def _part(said: Declaration, part: Any, path: Sequence[str]) -> Any:
+    """A declared model as a table; all else is left for the learner to read, but for a blend's names of nothing."""
+    from segue.learn.registry import offered
+
+    if isinstance(part, str) and part in said.models:
+        return {"learner": said.model(part).learner, **with_models(said, part, path)}
+    if isinstance(part, str) and part not in offered() and said.model(path[-1]).learner == "blend":
+        raise unknown("model or learner", part, {*said.models, *offered()} - {*path})
+    return part
