@@ -101,8 +101,12 @@ def test_similar_items_are_of_the_model_and_never_the_item_itself(project):
     assert 0 < len(found) <= 5
     assert item not in {row["item"] for row in found}
     assert [row["likeness"] for row in found] == sorted((row["likeness"] for row in found), reverse=True)
-    with pytest.raises(UnknownName, match="no item is called"):
+    with pytest.raises(
+        UnknownName, match=r"no item is called 'nothing like it'\n  → for example: p0001, p0002, p0003; "
+    ):
         project.similar("nothing like it")
+    with pytest.raises(UnknownName, match=rf"did you mean '{item}'\? for example.*SELECT id, title FROM items"):
+        project.similar(f"{item}x")
     assert project.similar(item, model="popularity") == []
 
 

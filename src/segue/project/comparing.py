@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segue.domain.errors import DataError, ModelError, unknown
+from segue.domain.errors import DataError, ModelError, UnknownName
 from segue.project.learning import Learning
 from segue.project.workspace import Advance, silent
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from segue.operate.curve import Along, CurvePoint
     from segue.report.section import Report
 
+EXAMPLES = 3  # of the items of a model, told who asks for one that it does not know
 LATELY = 8  # of what a person did that a comparison shows
 
 
@@ -45,8 +47,7 @@ class Comparing(Learning):
         loaded: Any = self._load(name)
         place = loaded.items.position(item)
         if place < 0:
-            near = [each for each in loaded.items.ids if each.startswith(item[:2])][:200]
-            raise unknown("item", item, near or loaded.items.ids[:5], where=f"model {name}")
+            raise _unknown_item(item, loaded.items.ids, name)
         if not hasattr(loaded, "similar"):
             raise ModelError(f"model {name} does not say what is similar", mend="name another with --model")
         found, likeness = loaded.similar(np.array([place], np.int32), k)
@@ -121,3 +122,13 @@ class Comparing(Learning):
         items = [event.item for event in events if event.item]
         newest = list(dict.fromkeys(reversed(items)))[:LATELY]
         return [catalog[item].title or item if item in catalog else item for item in newest]
+
+
+def _unknown_item(item: str, known: Sequence[str], model: str) -> UnknownName:
+    """An `UnknownName` that offers the nearest id, some as examples, and where all of them are."""
+    alike = [each for each in known if each[:2] == item[:2]]
+    near = get_close_matches(item, alike, n=1, cutoff=0.5)
+    guess = f"did you mean '{near[0]}'? " if near else ""
+    examples = f"for example: {', '.join(known[:EXAMPLES])}; " if known else ""
+    where = '`segue sql "SELECT id, title FROM items"`, or project.items, lists all'
+    return UnknownName(f"no item is called '{item}'", where=f"model {model}", mend=f"{guess}{examples}{where}")
