@@ -15,12 +15,9 @@ from segue.data.ingest.ingest import ingest_events
 from segue.data.interactions import interactions
 from segue.data.lake.lake import Lake, Snapshot
 from segue.data.settings import EventColumns, EventSource
-from segue.demo.real import copy_workspace
-from segue.project import Project
 from segue.simulate.world import World
 from tests.data_lake.world import frame, moment
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 HEAVY = RobotSettings()
 
 
@@ -91,15 +88,3 @@ def test_the_robots_of_a_world_are_found_and_nobody_else(seed: int, lake: Lake, 
     told = {name[2:] for name in found(lake.snapshot())}
     precision, recall = len(told & set(truth.robots)) / len(told), len(told & set(truth.robots)) / len(truth.robots)
     assert (precision, recall) == (1.0, 1.0)
-
-
-@pytest.mark.data
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["online-retail", "lastfm-2k", "ml-1m"])
-def test_nobody_of_the_real_data_is_taken_for_a_robot(name: str, tmp_path: Path) -> None:
-    """Their heavy users are people: shops that order 300 lines at once, raters of 2,000 films."""
-    copy_workspace(EXAMPLES / name, tmp_path / name)
-    project = Project.open(tmp_path / name)
-    project.ingest()
-    assert project.robots() == []
-    assert project.people().changes_nothing

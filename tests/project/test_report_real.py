@@ -1,4 +1,4 @@
-"""What docs/reports.md says of the real data sets is what their reports say."""
+"""The real data sets, each ingested once: docs/reports.md says what their reports say, and their people are people."""
 
 from __future__ import annotations
 
@@ -64,6 +64,14 @@ EXPECTED = {  # as the data sets' own descriptions say, where they do
 def test_the_numbers_are_those_that_others_count(project):
     name = project.declaration.workspace.name
     assert NUMBERS[name](project.profile()) == EXPECTED[name]
+
+
+def test_nobody_of_them_is_taken_for_a_robot(project):
+    """Their heavy users are people: shops that order 300 lines at once, raters of 2,000 films."""
+    if project.declaration.workspace.name not in ("online-retail", "lastfm-2k", "ml-1m"):
+        return
+    assert project.robots() == []
+    assert project.people().changes_nothing
 
 
 def test_the_two_policies_of_open_bandit_can_be_told_apart(project):
