@@ -30,9 +30,11 @@ def test_what_was_trained_is_told_and_found_again(tmp_path: Path) -> None:
     assert made.dataset == table().fingerprint
     assert made.fit_seconds > 0
     assert made.row()["run"] == made.run
+    assert made.note.startswith("dense: ")
     model = load_model(tmp_path / "models" / "ease" / made.run)
     assert len(model.items) == made.items
     assert model.nbytes == made.nbytes
+    assert model.note == made.note
 
 
 def test_the_newest_run_is_current_and_old_ones_go(tmp_path: Path) -> None:

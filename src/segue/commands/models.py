@@ -30,8 +30,11 @@ def train(place: Place, models: tuple[str, ...], resume: bool, as_of: datetime |
     with progress("training") as advance:
         project = place.project()
         trained = project.train(models, as_of=as_of, resume=resume, progress=advance)
-    show([each.row() for each in trained], as_json, title="trained")
+    show([each.row() | ({"note": each.note} if as_json else {}) for each in trained], as_json, title="trained")
     if not as_json:
+        for each in trained:
+            if each.note:
+                click.echo(f"{each.model}: {each.note}")
         _say_robots(project, as_of)
         place.say_next("evaluate", "recommend --user ID --explain", "release")
 

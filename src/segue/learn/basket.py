@@ -23,7 +23,7 @@ from segue.learn.gram import Chosen, choose
 from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.ranges import Range, Real, Whole
 from segue.learn.rows import Rows
-from segue.learn.scored import Parts, ScoredByParts
+from segue.learn.scored import Parts, ScoredByParts, left_out
 from segue.learn.sequences import last_of_histories
 from segue.learn.top import best
 
@@ -148,6 +148,13 @@ class BasketItems(ScoredByParts):
     support: npt.NDArray[np.int32]
     ratios: npt.NDArray[np.float32]
     gap_minutes: float | None
+
+    @property
+    def note(self) -> str:
+        """How many items were counted in pairs, and how many were not (`max_items`, `min_baskets`)."""
+        size, kept = self.near.shape[1:]
+        told = f"counted densely, {size:,} x {size:,} pairs; kept sparse, {kept:,} of each item and kind at most"
+        return told + left_out(size, len(self.items))
 
     def goes_with(self, item: str, k: int = 10) -> list[Pair]:
         """What is in one basket with it more often than chance; empty where nothing is sure. Surest first."""

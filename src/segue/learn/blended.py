@@ -94,6 +94,12 @@ class BlendedItems(Scored):
         return [_together(item, parts) for item, parts in zip(items.tolist(), added, strict=True)]
 
     @property
+    def note(self) -> str:
+        """What each model says of itself."""
+        told = ((title, getattr(model, "note", "")) for title, model in zip(self.titles, self.models, strict=True))
+        return "; ".join(f"{title} {note}" for title, note in told if note)
+
+    @property
     def nbytes(self) -> int:
         return self.bounds.nbytes + self.weights.nbytes + sum(model.nbytes for model in self.models)
 

@@ -22,7 +22,7 @@ from segue.learn.kernels import worthwhile
 from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.ranges import Range, Real
 from segue.learn.rows import Rows
-from segue.learn.scored import Parts, ScoredByParts
+from segue.learn.scored import Parts, ScoredByParts, left_out
 from segue.learn.sparse_items import largest_weights
 
 MOST_ITEMS = 45_000  # LAPACK counts the numbers of a matrix in 32 bits
@@ -177,6 +177,12 @@ class LinearItems(ScoredByParts):
 
     learned: npt.NDArray[np.int32]
     weights: npt.NDArray[np.float32]
+
+    @property
+    def note(self) -> str:
+        """What the square of the items is, and how many have no part in it (`max_items`, `min_people`)."""
+        size = len(self.learned)
+        return f"dense: {size:,} x {size:,} weights" + left_out(size, len(self.items))
 
     def score_rows(self, rows: Rows, requests: Requests) -> npt.NDArray[np.float32]:  # noqa: ARG002
         places = self._places(rows.codes)

@@ -137,6 +137,11 @@ class NeighbourItems(ScoredByParts):
     likeness: npt.NDArray[np.float32]
     weighting: Literal["none", "log"]
 
+    @property
+    def note(self) -> str:
+        """How many neighbours are kept."""
+        return f"sparse: {self.neighbours.shape[1]:,} neighbours of each item at most"
+
     def score_rows(self, rows: Rows, requests: Requests) -> npt.NDArray[np.float32]:  # noqa: ARG002
         worth = weighed(rows.weights, self.weighting)
         scores = np.zeros((len(rows), len(self.items)), np.float32)

@@ -109,6 +109,11 @@ class Scored:
         return np.where(told, found, np.int32(UNKNOWN)), np.where(told, scores, np.float32(-np.inf))
 
     @property
+    def note(self) -> str:
+        """Which form the model took, and what it leaves out, in words; "" where there is nothing to say."""
+        return ""
+
+    @property
     def nbytes(self) -> int:
         """The size of the arrays in bytes."""
         return sum(array.nbytes for array in self._arrays().values())
@@ -163,6 +168,15 @@ class ScoredByParts(Scored):
         """The parts that are not 0, item by item; they sum to the score."""
         history, parts = self.parts(requests, items)
         return [_reasons(item, history, column) for item, column in zip(items.tolist(), parts.T, strict=True)]
+
+
+def left_out(taken: int, items: int) -> str:
+    """The end of a `note`: how many items a model does not know.
+
+    >>> left_out(3, 5), left_out(5, 5)
+    ('; 2 of 5 items are left out and score 0', '')
+    """
+    return f"; {items - taken:,} of {items:,} items are left out and score 0" if taken < items else ""
 
 
 def _reasons(item: int, history: npt.NDArray[np.int32], parts: npt.NDArray[np.float64]) -> Reasons:

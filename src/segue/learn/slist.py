@@ -24,7 +24,7 @@ from segue.learn.kernels import worthwhile
 from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.ranges import Choice, Range, Real
 from segue.learn.rows import Rows
-from segue.learn.scored import Parts, ScoredByParts
+from segue.learn.scored import Parts, ScoredByParts, left_out
 from segue.learn.sequences import COLUMNS, Sequences, faded, fading, last_of_histories, sequences_of_batch
 
 FIXED_POINT = 2.0**16  # of what a pair of events counts for: sums are exact whatever the order of adding
@@ -194,6 +194,12 @@ class FadingWeights(ScoredByParts):
     weights: npt.NDArray[np.float32]
     decays: list[float]
     window: int
+
+    @property
+    def note(self) -> str:
+        """What the square of the items is, and how many have no part in it (`max_items`, `min_people`)."""
+        size = " x ".join(f"{length:,}" for length in self.weights.shape)
+        return f"dense: {size} weights" + left_out(len(self.learned), len(self.items))
 
     def rows(self, requests: Requests) -> Rows:
         """What the model knows of each history, in canonical positions."""

@@ -12,7 +12,7 @@ from segue.domain.items import UNKNOWN, Items
 from segue.domain.requests import Requests
 from segue.learn.kernels import worthwhile
 from segue.learn.rows import Rows
-from segue.learn.scored import Parts, ScoredByParts
+from segue.learn.scored import Parts, ScoredByParts, left_out
 
 TINY = 200_000  # weights of the items of the histories together; below, NumPy need not wait for a kernel
 LINES = 256  # columns of dense weights at a time: they stay in a near cache
@@ -36,6 +36,11 @@ class SparseItems(ScoredByParts):
     starts: npt.NDArray[np.int64]
     targets: npt.NDArray[np.int32]
     weights: npt.NDArray[np.float32]
+
+    @property
+    def note(self) -> str:
+        """How many weights there are, and how many items none leads to."""
+        return f"sparse: {len(self.weights):,} weights" + left_out(len(np.unique(self.targets)), len(self.items))
 
     def score_rows(self, rows: Rows, requests: Requests) -> npt.NDArray[np.float32]:  # noqa: ARG002
         scores = np.zeros((len(rows), len(self.items)), np.float32)

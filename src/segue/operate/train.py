@@ -30,6 +30,7 @@ class TrainedModel(msgspec.Struct, frozen=True):
     fingerprint  of the lake that it learned from
     dataset      fingerprint of the interactions
     catalog      version of the items' table; None where there is none, or the model is older than this is remembered
+    note         which form the model took and what it leaves out, such as "dense: 900 x 900 weights"
     """
 
     model: str
@@ -47,6 +48,7 @@ class TrainedModel(msgspec.Struct, frozen=True):
     items: int
     nbytes: int
     catalog: int | None = None
+    note: str = ""
 
     def row(self) -> dict[str, Any]:
         """What a table of trained models shows."""
@@ -101,6 +103,7 @@ def train(
         items=len(recommender.items),
         nbytes=recommender.nbytes,
         catalog=catalog,
+        note=getattr(recommender, "note", ""),
     )
     with draft(folder) as drafted:
         save_model(recommender, drafted / trained.run, msgspec.to_builtins(trained))
