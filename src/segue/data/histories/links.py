@@ -54,8 +54,8 @@ class LinkedPeople:
         self._visitors, self._users = opened(folder / "linked-visitors.npy"), opened(folder / "linked-users.npy")
         self._by_user = opened(folder / "linked-by-user.npy")
         self._people = Texts(folder, "linked")
-        there = (folder / "linked-turn-times.npy").is_file()
-        names = ("visitors", "times", "users") if there else ()
+        there = (folder / "linked-turn-by-user.npy").is_file()
+        names = ("visitors", "times", "users", "by-user") if there else ()
         self._turns = tuple(opened(folder / f"linked-turn-{name}.npy") for name in names)
 
     def alike(self, person: str) -> list[str]:
@@ -79,7 +79,7 @@ class LinkedPeople:
         row = self._row(visitor) if self._turns else -1
         if row < 0:
             return []
-        visitors, times, users = self._turns
+        visitors, times, users, _ = self._turns
         first, last = np.searchsorted(visitors, [row, row + 1])
         return list(zip(times[first:last].tolist(), self._people.texts(users[first:last]), strict=True))
 
@@ -88,8 +88,9 @@ class LinkedPeople:
         row = self._row(user) if self._turns else -1
         if row < 0:
             return []
-        visitors, _, users = self._turns
-        return self._people.texts(np.unique(visitors[users == row]))
+        visitors, _, users, by_user = self._turns
+        first, last = np.searchsorted(users, [row, row + 1], sorter=by_user)
+        return self._people.texts(np.unique(visitors[by_user[first:last]]))
 
     def _row(self, person: str) -> int:
         return found_row(person, self._hashes, self._rows, self._people)
@@ -121,4 +122,6 @@ def write_links(links: Links, people: pl.DataFrame, folder: Path) -> None:
     if links.turns is not None:
         np.save(folder / "linked-turn-visitors.npy", np.searchsorted(codes, links.turns.visitors).astype(np.int32))
         np.save(folder / "linked-turn-times.npy", links.turns.times.astype(np.int64))
-        np.save(folder / "linked-turn-users.npy", np.searchsorted(codes, links.turns.users).astype(np.int32))
+        turned_to = np.searchsorted(codes, links.turns.users).astype(np.int32)
+        np.save(folder / "linked-turn-users.npy", turned_to)
+        np.save(folder / "linked-turn-by-user.npy", np.argsort(turned_to, kind="stable").astype(np.int32))
