@@ -75,10 +75,9 @@ class Histories:
 
     def select(self, rows: npt.NDArray[np.integer]) -> Histories:
         """A copy of the given rows, in the given order."""
-        lengths = np.diff(self.offsets)[rows]
         offsets = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        index = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
+        np.cumsum(np.diff(self.offsets)[rows], out=offsets[1:])
+        index = places_of(self.offsets, rows)
         return Histories(offsets, self.items[index], self.weights[index], self.times[index], self.types[index])
 
     def translated(self, translation: npt.NDArray[np.int32]) -> Histories:
@@ -94,6 +93,17 @@ class Histories:
     def row_numbers(self) -> npt.NDArray[np.int64]:
         """int64[events]: the row of each event."""
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+
+def places_of(offsets: npt.NDArray[np.int64], rows: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """int64[events]: where the events of these ragged rows are, one row after the other.
+
+    >>> places_of(np.array([0, 2, 2, 5]), np.array([2, 0])).tolist()
+    [2, 3, 4, 0, 1]
+    """
+    lengths = np.diff(offsets)[rows]
+    before = np.cumsum(lengths) - lengths
+    return np.asarray(np.arange(lengths.sum()) + np.repeat(offsets[:-1][rows] - before, lengths), np.int64)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segue.data.split.view import Rows
 from segue.domain.errors import DataError
 from segue.domain.recommender import Recommender
-from segue.engines.engine import Dataset, Engine, Key
-from segue.engines.local import Prepared, histories
+from segue.domain.requests import places_of
+from segue.engines.engine import INTERACTIONS, Dataset, Engine, Key
+from segue.engines.local import Prepared
 from segue.learn.learner import Counted, refuse_empty
 
 People = npt.NDArray[np.integer]
@@ -73,7 +75,7 @@ def whose_rows_differ(before: Dataset, after: Dataset) -> npt.NDArray[np.int64]:
     lengths = [np.diff(each.offsets) for each in (old, new)]
     same = lengths[0][:shared] == lengths[1][:shared]
     kept = np.flatnonzero(same & (lengths[0][:shared] > 0))
-    places = [_places(each.offsets, kept) for each in (old, new)]
+    places = [places_of(each.offsets, kept) for each in (old, new)]
     equal = np.ones(len(places[0]), np.bool_)
     for name in old.arrays:
         equal &= old.arrays[name][places[0]] == new.arrays[name][places[1]]
@@ -92,33 +94,19 @@ def only(dataset: Dataset, people: People) -> Prepared:
     counts[chosen] = np.diff(whole.offsets)[chosen]
     offsets = np.zeros(users + 1, np.int64)
     np.cumsum(counts, out=offsets[1:])
-    places = _places(whole.offsets, np.sort(chosen))
+    places = places_of(whole.offsets, np.sort(chosen))
     arrays = {name: column[places] for name, column in whole.arrays.items()}
     name = f"{whole.fingerprint} of {len(chosen)}"
     return Prepared(offsets, arrays, Key.USER, whole.items, users, whole.types, name, whole.source)
-
-
-def _places(offsets: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The rows of these keys, one key after the other."""
-    lengths = np.diff(offsets)[keys]
-    before = np.cumsum(lengths) - lengths
-    return np.asarray(np.arange(lengths.sum()) + np.repeat(offsets[keys] - before, lengths))
 
 
 def _prepared(dataset: Dataset) -> Prepared:
     """The dataset with its arrays; one that is prepared but has none, such as a split's view, is gone through."""
     if isinstance(dataset, Prepared):
         return dataset
-    rows = [batch for part in dataset.partitions(1) for batch in part]
-    offsets = histories(dataset).offsets
-    names = dataset.schema.names
-    arrays = {
-        name: np.concatenate([batch[name].to_numpy() for batch in rows])
-        if rows
-        else np.empty(0, dataset.schema.field(name).type.to_pandas_dtype())
-        for name in names
-    }
-    return Prepared(offsets, arrays, Key.USER, dataset.items, dataset.users, dataset.types, dataset.fingerprint)
+    rows = Rows.of(dataset)
+    arrays = {name: getattr(rows, name) for name in INTERACTIONS.names}
+    return Prepared(rows.offsets, arrays, Key.USER, dataset.items, dataset.users, dataset.types, dataset.fingerprint)
 
 
 def _refuse_other_codes(before: Dataset, after: Dataset) -> None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from segue.domain.items import Items
+from segue.domain.requests import places_of
 from segue.engines.engine import Key
 from segue.learn.growing import State, growing
 from segue.learn.sequences import COLUMNS, Sequences, sequences_of_batch
@@ -123,13 +124,10 @@ def in_order(state: State) -> State:
 
 
 def _selected(state: State, sessions: npt.NDArray[np.int64]) -> State:
-    starts = np.cumsum(state["lengths"]) - state["lengths"]
-    lengths = state["lengths"][sessions]
-    ends = np.cumsum(lengths)
-    index = np.arange(int(lengths.sum())) + np.repeat(starts[sessions] - (ends - lengths), lengths)
+    offsets = np.append(0, np.cumsum(state["lengths"]))
     return {
-        "lengths": lengths,
-        "codes": state["codes"][index],
+        "lengths": state["lengths"][sessions],
+        "codes": state["codes"][places_of(offsets, sessions)],
         "times": state["times"][sessions],
         "events": state["events"],
     }
