@@ -171,3 +171,11 @@ def test_the_counts_of_every_thread_need_room(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("SEGUE_MEMORY_LIMIT", str(24 * 17 * 6**2 - 1))
     with pytest.raises(DataError, match="set max_items = 5"):
         Basket().fit(LocalEngine(threads=1), table(a_shop()))
+
+
+def test_without_times_all_that_a_person_did_is_one_basket() -> None:
+    people = [f"person {number}" for number in range(40)]
+    timeless = Table.of(people * 2, ["bread", "milk"] * 20 + ["knife", "soap"] * 20)
+    model = Basket(min_baskets=1).fit(LocalEngine(), timeless)
+    assert [pair.item for pair in model.goes_with("bread")] == ["knife"]
+    assert model.substitutes("bread") == []

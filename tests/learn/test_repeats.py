@@ -69,3 +69,8 @@ def test_scores(shop: Shop) -> None:
 @pytest.mark.parametrize("gap", [None, 60 * 24 * 3.0])
 def test_counts_add_up_and_can_be_taken_away(gap: float | None) -> None:
     check_aggregate(ReturnCounts(gap))
+
+
+def test_without_times_all_that_a_person_did_is_one_basket() -> None:
+    model = Repeats().fit(LocalEngine(), Table.of(["ann"] * 4 + ["bob"] * 2, ["x", "y", "x", "z", "x", "y"]))
+    assert model.scores(Requests(Histories.of([[0, 1, 0], [2]]))).tolist() == [[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
