@@ -50,7 +50,7 @@ def evaluated(project: Project, teller: Teller) -> None:
 
 
 def narrow(rows: Sequence[Row]) -> list[Row]:
-    """The columns of a leaderboard that fit beside each other; `segue evaluate` shows all."""
+    """The columns of a leaderboard that fit beside each other; `segue evaluate --wide` shows all."""
     return [
         {name: value for name, value in row.items() if name in BOARD or name.startswith(BOARD_METRICS)} for row in rows
     ]
