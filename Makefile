@@ -10,6 +10,10 @@ unexport PYTHONDONTWRITEBYTECODE
 # Two workers on two cores: threads that wait in linear algebra for each other take the other worker's core.
 test check: export OPENBLAS_NUM_THREADS = 1
 
+# Fast tests sync thousands of small files: in memory, where a gigabyte of it may hold files.
+MEMORY := $(shell test "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 1000000 2>/dev/null && echo /dev/shm)
+check: export TMPDIR := $(or $(MEMORY),$(TMPDIR),/tmp)
+
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -26,7 +30,7 @@ check: ## a developer's loop: format, lint, types, import arrows, fast tests; un
 	$(PYTHON) -m ruff format --check -q src tests benchmarks examples
 	$(PYTHON) -m ruff check -q src tests benchmarks examples
 	$(PYTHON) -m mypy
-	SEGUE_PROFILE=quick $(PYTHON) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not service and not browser and not data"
+	SEGUE_PROFILE=quick $(PYTHON) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -o tmp_path_retention_count=1 -m "not slow and not service and not browser and not data"
 
 bench: ## speed, with the peer beside it in the same run
 	@scripts/setup bench
