@@ -35,8 +35,14 @@ def powers(matrix: Matrix, axis: int, power: float) -> Matrix:
     return np.where(counts > 0, np.maximum(counts, 1) ** power, 0)
 
 
+def normalised(interactions: Matrix, person: float) -> Matrix:
+    """D_I^-1/2 X' D_U^-person X D_I^-1/2."""
+    one = powers(interactions, 1, -person / 2)[:, None] * interactions * powers(interactions, 0, -0.5)
+    return np.asarray(one.T @ one)
+
+
 def fitted(dataset: Table | None = None, **params: Any) -> SpectralItems:
-    learner = Spectral(**{"weighting": "none", "min_people": 1, **params})
+    learner = Spectral(**{"weighting": "none", "min_people": 1, "alpha": 0, **params})
     model = learner.fit(LocalEngine(), mixed() if dataset is None else dataset)
     assert isinstance(model, SpectralItems)
     return model
@@ -61,17 +67,42 @@ def test_gf_cf() -> None:
 def test_sharpened_eigenvalues(powers_of: tuple[float, float, float]) -> None:
     person, source, target = powers_of
     interactions = has(mixed())
-    normal = powers(interactions, 1, -person / 2)[:, None] * interactions * powers(interactions, 0, -0.5)
-    values, vectors = np.linalg.eigh(normal.T @ normal)
-    values[-6:] *= 1 - 0.7 * values[-6:] / values[-1]
-    filtered = vectors @ np.diag(values) @ vectors.T
-    expected = powers(interactions, 0, 0.5 - source)[:, None] * filtered * powers(interactions, 0, 0.5 - target)
+    step = normalised(interactions, person)
+    values, vectors = np.linalg.eigh(step)
+    passed = np.exp(-0.7 * values / values[-1])
+    passed[:-6] = (1 + passed[-6]) / 2  # what is below the six that are known
+    expected = powers(interactions, 0, 0.5 - source)[:, None] * (vectors @ np.diag(values * passed) @ vectors.T)
+    expected *= powers(interactions, 0, 0.5 - target)
     model = fitted(person_power=person, source_power=source, target_power=target, sharpness=0.7, factors=6)
-    found = off_diagonal(model.scores(EACH))
-    unsharpened = powers(interactions, 0, 0.5 - source)[:, None] * (normal.T @ normal)
-    unsharpened = unsharpened * powers(interactions, 0, 0.5 - target)
-    taken = expected - unsharpened
-    assert np.allclose(found, off_diagonal(unsharpened) + off_diagonal(taken), atol=1e-4 * expected.max())
+    unsharpened = powers(interactions, 0, 0.5 - source)[:, None] * step * powers(interactions, 0, 0.5 - target)
+    own = np.diag(np.diag(unsharpened)) * passed[0]  # neighbours leave out an item's likeness to itself
+    assert np.allclose(model.scores(EACH), expected - own, atol=1e-4 * expected.max())
+
+
+def test_blurring_and_sharpening() -> None:
+    """Choi et al., 2023, section 4: r B + alpha r D^-1/2 V V' D^1/2 goes through d/dt y = -y B for as long as 2.5."""
+    interactions = has(mixed())
+    step = normalised(interactions, 1)
+    _, vectors = np.linalg.eigh(step)
+    ideal = powers(interactions, 0, -0.5)[:, None] * (vectors @ vectors.T) * powers(interactions, 0, 0.5)
+    blurred = step + 0.3 * ideal
+    for _ in range(1000):
+        blurred = blurred - blurred @ step * (2.5 / 1000)
+    model = fitted(person_power=1, source_power=0.5, target_power=0.5, sharpness=2.5, alpha=0.3, factors=25)
+    own = np.diag(np.diag(step))
+    assert np.allclose(model.scores(EACH), blurred - own, atol=2e-3 * blurred.max())
+
+
+def test_the_low_pass_is_sharpened_along_all_eigenvectors() -> None:
+    interactions = has(mixed())
+    step = normalised(interactions, 1)
+    values, vectors = np.linalg.eigh(step)
+    leading = vectors[:, -12:]
+    heat = vectors @ np.diag(np.exp(-2 * values / values[-1])) @ vectors.T
+    ideal = powers(interactions, 0, -0.5)[:, None] * ((leading @ leading.T) * powers(interactions, 0, 0.5)) @ heat
+    models = [fitted(person_power=1, target_power=0.5, sharpness=2, alpha=alpha, factors=12) for alpha in (0, 0.4)]
+    without, including = (model.scores(EACH) for model in models)
+    assert np.allclose(including - without, 0.4 * ideal, atol=1e-3 * ideal.max())
 
 
 def test_without_a_filter_the_eigenvectors_take_nothing_away() -> None:
@@ -122,7 +153,7 @@ def test_a_large_catalog_takes_the_same_way_on_any_partition(monkeypatch: pytest
 
 def test_memory_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGUE_MEMORY_LIMIT", "1000")
-    with pytest.raises(DataError, match=r"128 factors and 23 neighbours of 24 items needs.*\n.*set factors = \d+"):
+    with pytest.raises(DataError, match=r"256 factors and 23 neighbours of 24 items needs.*\n.*set factors = \d+"):
         fitted()
 
 

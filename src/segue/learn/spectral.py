@@ -19,7 +19,7 @@ from segue.domain.requests import Requests
 from segue.engines.engine import Dataset, Engine, Key
 from segue.engines.mapped import Mapped
 from segue.engines.memory import available_bytes, refuse_beyond_memory
-from segue.learn.eigen import leading, space
+from segue.learn.eigen import Product, leading, space
 from segue.learn.gram import Chosen, ItemCounts, choose
 from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.neighbours import Pairs, Worth, neighbours, pairs_of
@@ -32,6 +32,7 @@ START, STOP, SUMS = "start", "stop", "sums"
 NUMBERS = 4_000_000  # gathered at a time
 BATCHES = 32  # of rows of about the same number of pairs
 NARROW = 2**31
+TERMS = 4  # of the series of the exponential, for what the leading eigenvectors leave
 
 Floats = npt.NDArray[np.float32]
 Lists = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], Floats]
@@ -40,12 +41,15 @@ Lists = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], Floats]
 class Spectral(Learner, frozen=True):
     """A filter of a history h by the graph of who has what: scores h D^-source A D^-target, A = X' L^-person X.
 
-    X is what people have, L how many items each person has, D how many people have each item. The larger eigenvalues of
-    D^-1/2 A D^-1/2, which say what everybody has in common, are taken down: lambda becomes lambda (1 - sharpness
-    lambda / lambda_max), as the sharpening of Choi, Hong, Park, Cho, "Blurring-Sharpening Process Models", 2023.
-    `alpha` adds the ideal low pass of Shen et al., "How Powerful is Graph Convolution for Recommendation?", 2021
-    (GF-CF), where each of the `factors` leading eigenvectors counts the same; GF-CF itself is person_power = 1,
-    source_power = target_power = 0.5, sharpness = 0, alpha = 0.3, factors = 256.
+    X is what people have, L how many items each person has, D how many people have each item. What is large in the
+    spectrum of F = D^-1/2 A D^-1/2 is what everybody has in common; it is taken down: scores, before the power of the
+    target, go through exp(-sharpness F / lambda_max), heat that runs backwards, as the sharpening of Choi, Hong, Park,
+    Cho, "Blurring-Sharpening Process Models for Collaborative Filtering", 2023 (BSPM). `alpha` adds the ideal low pass
+    of Shen et al., "How Powerful is Graph Convolution for Recommendation?", 2021 (GF-CF), D^-1/2 V V' D^1/2 of the
+    `factors` leading eigenvectors. GF-CF itself is person_power = 1, source_power = target_power = 0.5, sharpness = 0,
+    alpha = 0.3, factors = 256; BSPM the same with sharpness = 2.5 and factors = 448.
+
+    The leading eigenvalues go through the filter one by one, all that is below them by the mean of its two ends.
 
     factors    eigenvectors that are filtered
     k          neighbours of each item of which A is kept as it is; of the others, what the eigenvectors say
@@ -53,7 +57,7 @@ class Spectral(Learner, frozen=True):
     source_power  how much is taken from items of the history that many people have
     target_power  the same of the items that are scored; smaller recommends what is popular
     sharpness  how much of what everybody has in common is taken away
-    alpha      the share of the ideal low pass
+    alpha      the share of the ideal low pass, in units of lambda_max
     weighting  what several events of a person on one item are worth: "none" (1) or "log" (log2(1 + weight))
     min_people, max_history  as of item_knn
     seed       of the vectors that the eigenvectors are looked for from
@@ -75,17 +79,18 @@ class Spectral(Learner, frozen=True):
         "person_power": Real(0.3, 1.0),
         "source_power": Real(0.3, 0.7),
         "target_power": Real(0.0, 0.5),
-        "sharpness": Real(0.0, 1.0),
+        "sharpness": Real(0.0, 4.0),
+        "alpha": Real(0.0, 0.3),
         "weighting": Choice(("none", "log")),
     }
 
-    factors: Annotated[int, msgspec.Meta(ge=1, le=2048)] = 128
+    factors: Annotated[int, msgspec.Meta(ge=1, le=2048)] = 256
     k: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 400
     person_power: Annotated[float, msgspec.Meta(ge=0)] = 0.6
     source_power: Annotated[float, msgspec.Meta(ge=0)] = 0.5
     target_power: Annotated[float, msgspec.Meta(ge=0)] = 0.25
-    sharpness: Annotated[float, msgspec.Meta(ge=0)] = 0.9
-    alpha: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    sharpness: Annotated[float, msgspec.Meta(ge=0, le=10)] = 2.5
+    alpha: Annotated[float, msgspec.Meta(ge=0)] = 0.06
     weighting: Literal["none", "log"] = "log"
     min_people: Annotated[int, msgspec.Meta(ge=1)] = 2
     max_history: Annotated[int, msgspec.Meta(ge=1)] = 10_000
@@ -102,50 +107,93 @@ class Spectral(Learner, frozen=True):
         worth = engine.map(Worth(chosen, graph, self.max_history), engine.prepare(dataset, Key.USER))
         pairs = pairs_of(worth, len(chosen))
         places, likeness = neighbours(engine, dataset, pairs, graph, k)
-        values, vectors = _spectrum(engine, dataset, pairs, self)
+        step = _step(engine, dataset, pairs)
+        filtered = Filter(*leading(step, len(pairs), self.factors, self.seed), self.sharpness)
         cut = (places != UNKNOWN).all(axis=1) & (len(chosen) - 1 > k)
-        sources, targets = self._sides(chosen, vectors)
-        _take_away(likeness, places, sources * np.where(cut[:, None], values, 0).astype(np.float32), targets)
-        near = _placed(chosen, len(canonical), places, likeness)
-        filtered = self._filtered(chosen, len(canonical), values, vectors, cut)
-        return SpectralItems(canonical, *near, self.weighting, *filtered)
+        sources, targets = self._sides(chosen, filtered.vectors)
+        _take_away(likeness, places, sources * np.where(cut[:, None], filtered.values, 0).astype(np.float32), targets)
+        near = _placed(chosen, len(canonical), places, likeness * np.float32(filtered.rest))
+        return SpectralItems(
+            canonical, *near, self.weighting, *self._products(chosen, len(canonical), filtered, cut, step)
+        )
 
-    def _sides(self, chosen: Chosen, vectors: Floats, shift: float = 0.0) -> tuple[Floats, Floats]:
-        """D^(1/2 - source_power - shift) V and D^(1/2 - target_power + shift) V."""
-        people = chosen.people.astype(np.float64)[:, None]
-        source, target = 0.5 - self.source_power - shift, 0.5 - self.target_power + shift
-        return (people**source * vectors).astype(np.float32), (people**target * vectors).astype(np.float32)
+    def _sides(self, chosen: Chosen, vectors: Floats) -> tuple[Floats, Floats]:
+        """D^(1/2 - source_power) V and D^(1/2 - target_power) V."""
+        source, target = (_powers(chosen, 0.5 - power) for power in (self.source_power, self.target_power))
+        return (source * vectors).astype(np.float32), (target * vectors).astype(np.float32)
 
-    def _filtered(
-        self,
-        chosen: Chosen,
-        items: int,
-        values: npt.NDArray[np.float64],
-        vectors: Floats,
-        cut: npt.NDArray[np.bool_],
+    def _products(
+        self, chosen: Chosen, items: int, filtered: Filter, cut: npt.NDArray[np.bool_], step: Product
     ) -> tuple[Floats, Floats]:
-        """Two float32[items, n] whose product is the filter of the leading eigenvectors.
+        """Two float32[items, n] whose product is what the filter makes of the leading eigenvectors, and the low pass.
 
-        Where neighbours were `cut` off it has the eigenvalues themselves as well, for the neighbours have them not.
+        Where neighbours were `cut` off it is all of that; where not, what they do not say already.
         """
-        sources, targets = self._sides(chosen, vectors)
-        taken = self.sharpness * values * values / values.max(initial=1e-300)
-        sources *= np.where(cut[:, None], values - taken, -taken).astype(np.float32)
-        if self.alpha > 0:  # Shen et al., equation 12: D^-1/2 V V' D^1/2
-            more = self._sides(chosen, vectors * np.float32(self.alpha), 0.5)[0], self._sides(chosen, vectors, 0.5)[1]
-            sources, targets = np.hstack([sources, more[0]]), np.hstack([targets, more[1]])
+        sources, targets = self._sides(chosen, filtered.vectors)
+        sharp = filtered.values * filtered.passed
+        sources *= np.where(cut[:, None], sharp, sharp - filtered.rest * filtered.values).astype(np.float32)
+        if self.alpha > 0 and len(filtered.values):  # Shen et al., equation 12: D^-1/2 V V' D^1/2
+            low = _powers(chosen, -0.5) * filtered.vectors * (self.alpha * filtered.values.max(initial=0))
+            high = filtered.sharpened((_powers(chosen, 0.5) * filtered.vectors).astype(np.float32), step)
+            sources = np.hstack([sources, low.astype(np.float32)])
+            targets = np.hstack([targets, (_powers(chosen, 0.5 - self.target_power) * high).astype(np.float32)])
         both = np.zeros((2, items, sources.shape[1]), np.float32)
         both[0, chosen.positions], both[1, chosen.positions] = sources, targets
         return both[0], both[1]
 
     def _refuse_beyond_memory(self, items: int, k: int) -> None:
-        needed = items * (24 * k + 12 * space(items, self.factors))
+        products = 24 if self.alpha > 0 else 12  # bytes a factor, of which each is there twice or four times
+        needed = items * (24 * k + 12 * space(items, self.factors) + products * self.factors)
         less = max(1, int(self.factors * available_bytes() / (2 * needed + 1)))
         refuse_beyond_memory(
             needed,
             f"a filter by {self.factors} factors and {k} neighbours of {items:,} items",
             f"set factors = {less} and k = {max(1, k * less // self.factors)}, or raise min_people",
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Filter:
+    """exp(-sharpness F / lambda_max) of a matrix F whose leading eigenvalues and vectors are known.
+
+    values   float64[n]         the leading eigenvalues, the largest first
+    vectors  float32[items, n]
+
+    >>> Filter(np.array([2.0, 1.0]), np.eye(3, 2, dtype=np.float32), 1.0).passed.round(3).tolist()
+    [0.368, 0.607]
+    """
+
+    values: npt.NDArray[np.float64]
+    vectors: Floats
+    sharpness: float
+
+    @property
+    def passed(self) -> npt.NDArray[np.float64]:
+        """float64[n]: what is left of each leading eigenvalue."""
+        return np.asarray(np.exp(-self.sharpness * self.values / self.values.max(initial=1e-300)))
+
+    @property
+    def rest(self) -> float:
+        """What is left of all the others: between nothing taken, at 0, and what is taken of the last that is known."""
+        if len(self.values) == len(self.vectors):
+            return 1.0
+        return (1 + float(self.passed.max(initial=0))) / 2
+
+    def sharpened(self, block: Floats, step: Product) -> Floats:
+        """float32[items, m]: the filter of a block of columns; `step` is F times a block.
+
+        What lies along the eigenvectors exactly, what is left by the series of the exponential, which is short there.
+        """
+        along = self.vectors.T.astype(np.float64) @ block
+        found = self.vectors @ (self.passed[:, None] * along).astype(np.float32)
+        term = block - self.vectors @ along.astype(np.float32)
+        found += term
+        for power in range(1, TERMS + 1):
+            scale = -self.sharpness / (power * self.values.max(initial=1e-300))
+            term = step(np.ascontiguousarray(term)) * np.float32(scale)
+            term -= self.vectors @ (self.vectors.T @ term)  # what rounding brings back
+            found += term
+        return found
 
 
 @dataclass(frozen=True)
@@ -242,8 +290,8 @@ class RowSums:
         return pa.record_batch({SUMS: pa.LargeListArray.from_arrays(offsets, pa.concat_arrays(sums))})
 
 
-def _spectrum(engine: Engine, dataset: Dataset, pairs: Pairs, said: Spectral) -> tuple[npt.NDArray[np.float64], Floats]:
-    """The leading eigenvalues and vectors of D^-1/2 X' L^-person X D^-1/2."""
+def _step(engine: Engine, dataset: Dataset, pairs: Pairs) -> Product:
+    """From a block to D^-1/2 X' L^-person X D^-1/2 times it."""
     by_user, by_item = _normalised(pairs)
     of_users, of_items = (_runs(side.indptr, dataset) for side in (by_user, by_item))
 
@@ -252,10 +300,12 @@ def _spectrum(engine: Engine, dataset: Dataset, pairs: Pairs, said: Spectral) ->
         sums = [batch[SUMS].flatten().to_numpy() for part in found.partitions(1) for batch in part]
         return np.concatenate(sums).reshape(-1, dense.shape[1])
 
-    def product(block: Floats) -> Floats:
-        return times(by_item, of_items, times(by_user, of_users, block))
+    return lambda block: times(by_item, of_items, times(by_user, of_users, block))
 
-    return leading(product, len(pairs), said.factors, said.seed)
+
+def _powers(chosen: Chosen, power: float) -> npt.NDArray[np.float64]:
+    """float64[items, 1]: how many people have each item, to a power."""
+    return np.asarray(chosen.people.astype(np.float64)[:, None] ** power)
 
 
 def _normalised(pairs: Pairs) -> tuple[Any, Any]:
