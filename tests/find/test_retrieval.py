@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +15,7 @@ from segue.domain.decisions import CANDIDATES_KEPT, DROPS_KEPT
 from segue.engines.local import LocalEngine, Table
 from segue.find.filters import Filter
 from segue.find.past import Named
-from segue.find.retrieval import CATALOG, Candidates, retrieve
+from segue.find.retrieval import CATALOG, Candidates, Wanted, retrieve
 from segue.find.sources import Sources
 from segue.learn.popularity import Popularity
 from tests.decide.world import sources
@@ -32,8 +35,14 @@ def thousand():
 
 
 def every(shop: Sources, *names: str, history: tuple[str, ...] = ("i01",), k: int = 20) -> Candidates:
-    trail = shop.trail([Named(item) for item in history])
-    return retrieve(shop, names, trail, np.ones(len(shop.items), np.bool_), k)
+    return one(shop, names, np.ones(len(shop.items), np.bool_), k, history)
+
+
+def one(
+    shop: Sources, names: Sequence[str], allowed: npt.NDArray[np.bool_], k: int, history: Sequence[str] = ()
+) -> Candidates:
+    [found] = retrieve(shop, [Wanted(names, shop.trail([Named(item) for item in history]), allowed, k)])
+    return found
 
 
 def test_no_more_than_200_come_in_and_they_are_the_best(thousand) -> None:
@@ -48,7 +57,7 @@ def test_masks_come_before_the_best_are_taken(thousand) -> None:
     shop = Sources({"popularity": thousand}, {})
     allowed = np.zeros(len(shop.items), np.bool_)
     allowed[-30:] = True  # the least popular
-    found = retrieve(shop, ("popularity",), shop.trail([]), allowed, 20)
+    found = one(shop, ("popularity",), allowed, 20)
     assert sorted(found.positions.tolist()) == list(range(970, 1000))
 
 
@@ -63,7 +72,7 @@ def test_groups_are_enough_for_the_list_even_if_one_group_fills_the_best(thousan
     """The 300 most popular are one shirt in 300 sizes; ten other things must still be found."""
     catalog = {item: Item(item, group="shirt" if place < 300 else None) for place, item in enumerate(MANY)}
     shop = Sources({"popularity": thousand}, catalog)
-    found = retrieve(shop, ("popularity",), shop.trail([]), np.ones(1000, np.bool_), 10)
+    found = every(shop, "popularity", history=(), k=10)
     assert len(np.unique(shop.groups[found.positions])) >= 10
     assert (np.diff(found.scores) <= 0).all()
     assert found.scores[0] == thousand.scores(found.requests["popularity"]).max()
@@ -75,7 +84,7 @@ def test_a_source_of_one_group_leaves_room_for_the_next(thousand) -> None:
     shirts = Popularity().fit(LocalEngine(), Table.of(users, MANY[:190]))
     catalog = {item: Item(item, group="shirt") for item in MANY[:190]}
     shop = Sources({"shirts": shirts, "popularity": thousand}, catalog)
-    found = retrieve(shop, ("shirts", "popularity"), shop.trail([]), np.ones(1000, np.bool_), 20)
+    found = every(shop, "shirts", "popularity", history=())
     assert found.origins[0] == 0
     assert len(np.unique(shop.groups[found.positions])) >= 20
 
@@ -92,7 +101,7 @@ def test_k_groups_are_found_wherever_k_are_allowed(
 ) -> None:
     shop = sources(**{f"i{place:02}": {"group": str(group)} for place, group in enumerate(groups)})
     mask = np.array(allowed)
-    found = retrieve(shop, names, shop.trail([Named(item) for item in history]), mask, k)
+    found = one(shop, names, mask, k, history)
     assert mask[found.positions].all()
     assert len(set(found.positions.tolist())) == len(found)
     assert len(set(shop.groups[found.positions].tolist())) >= min(k, len(set(shop.groups[mask].tolist())))
@@ -102,16 +111,16 @@ def test_k_groups_are_found_wherever_k_are_allowed(
 
 def test_nothing_allowed_is_nothing_found() -> None:
     shop = sources()
-    found = retrieve(shop, ("ease",), shop.trail([Named("i01")]), np.zeros(len(shop.items), np.bool_), 5)
+    found = one(shop, ("ease",), np.zeros(len(shop.items), np.bool_), 5, ("i01",))
     assert len(found) == 0
     empty = Sources({}, {})
-    assert len(retrieve(empty, (), empty.trail([]), np.empty(0, np.bool_), 5)) == 0
+    assert len(one(empty, (), np.empty(0, np.bool_), 5)) == 0
 
 
 def test_the_allowed_mask_of_the_caller_is_left_as_it_was() -> None:
     shop = sources()
     allowed = np.ones(len(shop.items), np.bool_)
-    retrieve(shop, ("ease",), shop.trail([Named("i01")]), allowed, 5)
+    one(shop, ("ease",), allowed, 5, ("i01",))
     assert allowed.all()
 
 

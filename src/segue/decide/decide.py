@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from segue.decide.ask import Ask
 from segue.decide.evidence import evidence
 from segue.decide.fallback import fallback_of
@@ -14,7 +17,7 @@ from segue.domain.decisions import CANDIDATES_KEPT, Candidate, Decision, Drop, R
 from segue.domain.errors import RequestError
 from segue.find.filters import Filter
 from segue.find.past import Past
-from segue.find.retrieval import Candidates, retrieve
+from segue.find.retrieval import Candidates, Wanted, people_at_once, retrieve
 from segue.find.sources import Sources, Trail, microseconds
 
 
@@ -24,15 +27,33 @@ def decide(surface: Surface, sources: Sources, ask: Ask) -> Decision:
     Deterministic: the same ask to the same release is the same decision. `UnknownName` where the surface names a model
     that the release does not hold, `RequestError` (422) where `k` is not from 1 to 200.
     """
-    k, events, now = _length(surface, ask), ask.events, microseconds(ask.now)
-    trail = sources.trail(events)
-    barred = _barred(surface, sources, events, now)
-    found = retrieve(sources, _usable(surface, sources, trail), trail, barred.allowed, k, now, ask.context)
-    seed, top = seed_of(ask.surface, ask.request_id), surface.exploration.top
+    return decide_all(surface, sources, [ask])[0]
+
+
+def decide_all(surface: Surface, sources: Sources, asks: Sequence[Ask]) -> list[Decision]:
+    """What this surface shows to each of these people: each model is asked once for all who need it, if they ask at
+    the same `now`. `people_at_once` says how many to bring, for memory grows with people x items.
+    """
+    barred = [_barred(surface, sources, ask.events, microseconds(ask.now)) for ask in asks]
+    wanted = [_wanted(surface, sources, ask, each.allowed) for ask, each in zip(asks, barred, strict=True)]
+    found = retrieve(sources, wanted)
+    return [_decided(surface, sources, *each) for each in zip(asks, barred, wanted, found, strict=True)]
+
+
+def _wanted(surface: Surface, sources: Sources, ask: Ask, allowed: npt.NDArray[np.bool_]) -> Wanted:
+    trail = sources.trail(ask.events)
+    names = _usable(surface, sources, trail)
+    return Wanted(names, trail, allowed, _length(surface, ask), microseconds(ask.now), ask.context)
+
+
+def _decided(
+    surface: Surface, sources: Sources, ask: Ask, barred: Filter, wanted: Wanted, found: Candidates
+) -> Decision:
+    seed, top, k = seed_of(ask.surface, ask.request_id), surface.exploration.top, wanted.k
     scores = standardised(found.scores, found.origins, top)
     drawn = draw(policy_of(surface.exploration), scores, sources.groups[found.positions], k, seed, top)
-    reasons = evidence(sources, found, drawn.order, events)
-    fallback = fallback_of(surface, sources, trail, ask, found)
+    reasons = evidence(sources, found, drawn.order, ask.events)
+    fallback = fallback_of(surface, sources, wanted.trail, ask, found)
     return _decision(surface, ask, seed, _candidates(sources, found), barred.drops, drawn, reasons, fallback)
 
 
@@ -111,4 +132,4 @@ def _decision(
     )
 
 
-__all__ = ["Ask", "decide"]
+__all__ = ["Ask", "decide", "decide_all", "people_at_once"]

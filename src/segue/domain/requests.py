@@ -124,3 +124,27 @@ class Requests:
     def rows(self, start: int, stop: int) -> Requests:
         """The requests from `start` to `stop`."""
         return Requests(self.histories.rows(start, stop), self.now, self.contexts[start:stop])
+
+
+def together(requests: Sequence[Requests]) -> Requests:
+    """One batch of all the rows of these, which are asked at the same moment.
+
+    >>> one, other = (Requests(Histories.of([[item]]), 7, ({},)) for item in (3, 1))
+    >>> both = together([one, other])
+    >>> both.histories.items.tolist(), both.histories.offsets.tolist(), both.now, both.contexts
+    ([3, 1], [0, 1, 2], 7, ({}, {}))
+    """
+    first, *others = requests
+    if not others:
+        return first
+    rows = [each.histories for each in requests]
+    offsets = np.zeros(sum(map(len, rows)) + 1, np.int64)
+    np.cumsum(np.concatenate([np.diff(each.offsets) for each in rows]), out=offsets[1:])
+    histories = Histories(
+        offsets,
+        np.concatenate([each.items for each in rows]),
+        np.concatenate([each.weights for each in rows]),
+        np.concatenate([each.times for each in rows]),
+        np.concatenate([each.types for each in rows]),
+    )
+    return Requests(histories, first.now, tuple(context for each in requests for context in each.contexts))
