@@ -105,3 +105,25 @@ def test_what_is_no_number_is_in_no_product_list(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(top, "PRODUCTS", most)
         monkeypatch.setattr(top, "worthwhile", lambda _, work, tiny: work >= tiny)
         assert best_of_products(queries, Vectors(vectors), 3, Left())[0].tolist() == [[2, 1, -1]]
+
+
+@pytest.mark.parametrize(("longer", "shorter"), [(1e30, 1e-42), (1e20, 1e19)])
+def test_products_beyond_what_floats_hold_are_looked_at_as_all(
+    monkeypatch: pytest.MonkeyPatch, longer: float, shorter: float
+) -> None:
+    """Lengths say nothing where scores are infinite, and what they have to be is more than a float32 holds."""
+    monkeypatch.setattr(top, "PRODUCTS", -1)
+    random = np.random.default_rng(0)
+    queries = (random.standard_normal((20, 13)) * shorter).astype(np.float32)
+    lengths = random.lognormal(0, 1.5, (500, 1)) * longer
+    vectors = (random.standard_normal((500, 13)) * lengths).astype(np.float32)
+    everything = best_of_products(queries, Vectors(vectors), 500, Left())
+    few = best_of_products(queries, Vectors(vectors), 9, Left())
+    assert all(np.array_equal(found, whole[:, :9]) for found, whole in zip(few, everything, strict=True))
+
+
+def test_products_that_are_rounded_up_to_the_least_float_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(top, "PRODUCTS", -1)
+    queries, vectors = np.full((20, 1), 2.0**-70, np.float32), np.full((65, 1), 2.0**-79, np.float32)
+    vectors[0] *= np.float32(0.6)
+    assert (best_of_products(queries, Vectors(vectors), 1, Left())[0] == 0).all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import boolean, float32, int32, int64, void
+from numba import boolean, float32, float64, int32, int64, void
 
 from segue.engines.compiled import array, compiled
 from segue.learn.product_tile import ROWS, WIDTH, multiply_tile
@@ -14,6 +14,7 @@ Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 ROUNDING = 1e-3  # more than the sums of any number of factors that a model has are off
+SURE = 1e-30  # of a bar below this, what is rounded may be more than that
 TOGETHER = 16  # scores that are held against the bar at once: a vector of them
 
 
@@ -84,15 +85,15 @@ def take_best(
         bars[row + line] = bar
 
 
-@compiled(float32[::1](float32[:, ::1], int64))
-def needed_lengths(queries: Floats, rows: int) -> Floats:
-    """float32[rows]: how long an item is at least whose product with the row is 1, less what rounding may add."""
-    found = np.empty(rows, np.float32)
+@compiled(float64[::1](float32[:, ::1], int64))
+def needed_lengths(queries: Floats, rows: int) -> npt.NDArray[np.float64]:
+    """float64[rows]: how long an item is at least whose product with the row is 1, less what rounding may add."""
+    found = np.empty(rows, np.float64)
     for row in range(rows):
         square = 0.0
         for factor in range(queries.shape[1]):
             square += np.float64(queries[row, factor]) ** 2
-        found[row] = np.float32((1 - ROUNDING) / np.sqrt(square)) if square > 0 else np.float32(0)
+        found[row] = (1 - ROUNDING) / np.sqrt(square) if square > 0 else 0.0
     return found
 
 
@@ -139,7 +140,7 @@ def best_products(
             count = min(ROWS, rows - row)
             done = True
             for line in range(row, row + count):
-                done &= lengths[start] < bars[line] * least[line]
+                done &= SURE < bars[line] < np.inf and lengths[start] < bars[line] * least[line]
             if done:
                 continue
             going_on = True
