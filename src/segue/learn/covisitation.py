@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -19,10 +19,31 @@ from segue.domain.requests import NO_TIME, Requests
 from segue.engines.engine import Key
 from segue.learn.growing import State, growing
 from segue.learn.learner import Counted, refuse_empty
-from segue.learn.markov import FadingItems, Pairs, kept, pairs_together, pairs_without
+from segue.learn.markov import FadingItems
+from segue.learn.pair_sums import (
+    HALF,
+    Run,
+    gathered,
+    kept,
+    no_pairs,
+    pairs_together,
+    pairs_without,
+    refuse_too_many,
+    runs_of,
+    starts_of,
+)
 from segue.learn.ranges import Choice, Range, Real, Whole
 from segue.learn.rows import Rows, Weighting, weighed
-from segue.learn.sequences import COLUMNS, MINUTE_US, beginnings, faded, fading, last_of_histories, sequences_of_batch
+from segue.learn.sequences import (
+    COLUMNS,
+    MINUTE_US,
+    Sequences,
+    beginnings,
+    faded,
+    fading,
+    last_of_histories,
+    sequences_of_batch,
+)
 from segue.learn.similarity import Terms
 
 FIXED_POINT = 2.0**16  # of what a pair counts for: sums are exact whatever the order of adding
@@ -64,28 +85,16 @@ class PairCounts:
         self.nearness = nearness
 
     def init(self) -> State:
-        nothing = np.zeros(0, np.int64)
-        return {"cells": nothing, "sums": nothing, "visits": nothing}
+        return no_pairs()
 
     def update(self, state: State, batch: pa.RecordBatch) -> State:
-        near = self.nearness
-        sequences = sequences_of_batch(batch, near.gap_minutes)
-        _refuse_without_time(sequences.times, near.half_life_minutes)
-        codes, worth = sequences.codes.astype(np.int64), _worth(batch, near)
-        steps = fading(near.decay, near.window)
-        cells, sums = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-        for lag, before, after in sequences.pairs(near.window):
-            other = codes[before] != codes[after]
-            earlier, later = before[other], after[other]
-            counts = steps[lag - 1] * _halved(sequences.times[later] - sequences.times[earlier], near)
-            ways = [(earlier, later)] if near.direction == "after" else [(earlier, later), (later, earlier)]
-            for first, second in ways:
-                cells.append((codes[first] << 32) | codes[second])
-                sums.append(np.maximum(np.rint(counts * worth[second] * FIXED_POINT), 1).astype(np.int64))
-        part = _summed(np.concatenate(cells), np.concatenate(sums))
-        return growing(state, part | {"visits": np.bincount(codes)}, pairs_together)
+        sequences = sequences_of_batch(batch, self.nearness.gap_minutes)
+        _refuse_without_time(sequences.times, self.nearness.half_life_minutes)
+        part = gathered(_together(sequences, _worth(batch, self.nearness), self.nearness))
+        return growing(state, part | {"visits": np.bincount(sequences.codes)}, self.merge)
 
     def merge(self, left: State, right: State) -> State:
+        refuse_too_many(left, right, self.nearness.window)
         return pairs_together(left, right)
 
     def subtract(self, state: State, part: State) -> State:
@@ -143,15 +152,20 @@ class CoVisitation(Counted, frozen=True):
         """What goes with each item most, in canonical positions."""
         refuse_empty(int(state["visits"].sum()), self.name)
         canonical, _ = items.canonical()
-        position = items.translation(canonical)
-        item, other = (position[half].astype(np.int64) for half in (state["cells"] >> 32, state["cells"] & 0xFFFFFFFF))
         visits = np.zeros(len(items))
-        visits[position[: len(state["visits"])]] = state["visits"]
-        counts = state["sums"] / FIXED_POINT
-        if self.normalisation != "count":
-            counts = self._terms(visits).likeness(counts, item, other)
-        near, worth = kept(item, other, counts.astype(np.float32), len(items), self.k)
+        visits[: len(state["visits"])] = state["visits"]
+        longest = int(np.diff(starts_of(state["cells"], len(items))).max(initial=0))
+        near, worth = kept(self._runs(state, visits), items.translation(canonical), longest, self.k)
         return VisitedTogether(canonical, near, worth, "linear", self.decay, self.window, self.gap_minutes)
+
+    def _runs(self, state: State, visits: npt.NDArray[np.float64]) -> Iterator[Run]:
+        """What every two items are worth to each other, in runs of cells."""
+        terms = self._terms(visits)
+        for run in runs_of(state, len(visits)):
+            counts = run["sums"] / FIXED_POINT
+            if self.normalisation != "count":
+                counts = terms.likeness(counts, run["cells"] >> 32, run["cells"] & HALF)
+            yield run["cells"], counts.astype(np.float32)
 
     def _terms(self, visits: npt.NDArray[np.float64]) -> Terms:
         nothing, met = np.zeros(len(visits)), np.maximum(visits, 1)
@@ -184,6 +198,21 @@ class VisitedTogether(FadingItems):
 CoVisitation.recommender = VisitedTogether
 
 
+def _together(
+    sequences: Sequences, worth: npt.NDArray[np.float64], near: Nearness
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """The cells of all pairs so many events apart, and what each counts for."""
+    codes, steps = sequences.codes.astype(np.int64), fading(near.decay, near.window)
+    for lag, before, after in sequences.pairs(near.window):
+        other = codes[before] != codes[after]
+        earlier, later = before[other], after[other]
+        counts = steps[lag - 1] * _halved(sequences.times[later] - sequences.times[earlier], near)
+        ways = [(earlier, later)] if near.direction == "after" else [(earlier, later), (later, earlier)]
+        for first, second in ways:
+            sums = np.maximum(np.rint(counts * worth[second] * FIXED_POINT), 1).astype(np.int64)
+            yield (codes[first] << 32) | codes[second], sums
+
+
 def _worth(batch: pa.RecordBatch, near: Nearness) -> npt.NDArray[np.float64]:
     """float64[events] of the sequences of the batch: what each counts for, direct repeats together."""
     weights = batch[columns.WEIGHT].to_numpy()
@@ -208,15 +237,6 @@ def _refuse_without_time(times: npt.NDArray[np.int64], half_life_minutes: float 
             where="learner covisitation",
             mend="leave half_life_minutes out, or say in [events.columns] which column is the time",
         )
-
-
-def _summed(cells: npt.NDArray[np.int64], sums: npt.NDArray[np.int64]) -> Pairs:
-    order = np.argsort(cells, kind="stable")
-    cells, sums = cells[order], sums[order]
-    starts = np.flatnonzero(np.diff(cells, prepend=-1))
-    if not len(starts):
-        return {"cells": cells, "sums": sums}
-    return {"cells": cells[starts], "sums": np.add.reduceat(sums, starts)}
 
 
 __all__ = ["CoVisitation", "Nearness", "PairCounts", "VisitedTogether"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -11,20 +11,30 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from segue.domain.items import UNKNOWN, Items
+from segue.domain.items import Items
 from segue.domain.recommender import Recommender
 from segue.domain.requests import Requests
 from segue.engines.engine import Key
 from segue.learn.growing import State, growing
 from segue.learn.item_knn import NeighbourItems
 from segue.learn.learner import Counted, refuse_empty
+from segue.learn.pair_sums import (
+    HALF,
+    added_up,
+    cuts,
+    gathered,
+    kept,
+    no_pairs,
+    pairs_together,
+    pairs_without,
+    refuse_too_many,
+    starts_of,
+)
 from segue.learn.ranges import Range, Real, Whole
 from segue.learn.rows import Rows
-from segue.learn.sequences import COLUMNS, faded, fading, last_of_histories, sequences_of_batch
+from segue.learn.sequences import COLUMNS, Sequences, faded, fading, last_of_histories, sequences_of_batch
 
 FIXED_POINT = 2.0**16  # of what a transition counts for
-
-Pairs = dict[str, npt.NDArray[np.int64]]
 
 
 class Transitions:
@@ -49,24 +59,25 @@ class Transitions:
         self.gap_minutes = gap_minutes
 
     def init(self) -> State:
-        nothing = np.zeros(0, np.int64)
-        return {"cells": nothing, "sums": nothing, "visits": nothing}
+        return no_pairs()
 
     def update(self, state: State, batch: pa.RecordBatch) -> State:
         sequences = sequences_of_batch(batch, self.gap_minutes)
-        codes = sequences.codes.astype(np.int64)
-        part: Pairs = {"cells": np.zeros(0, np.int64), "sums": np.zeros(0, np.int64), "visits": np.bincount(codes)}
-        worth = np.maximum(np.rint(fading(self.decay, self.window) * FIXED_POINT), 1).astype(np.int64)
-        for lag, earlier, later in sequences.pairs(self.window):
-            cells, counts = np.unique((codes[earlier] << 32) | codes[later], return_counts=True)
-            part |= added_up(part, {"cells": cells, "sums": counts * worth[lag - 1]})
-        return growing(state, part, pairs_together)
+        return growing(state, gathered(self._moves(sequences)) | {"visits": np.bincount(sequences.codes)}, self.merge)
 
     def merge(self, left: State, right: State) -> State:
+        refuse_too_many(left, right, self.window)
         return pairs_together(left, right)
 
     def subtract(self, state: State, part: State) -> State:
         return pairs_without(state, part)
+
+    def _moves(self, sequences: Sequences) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """The cells of all transitions over so many steps, and what each is worth."""
+        codes = sequences.codes.astype(np.int64)
+        worth = np.maximum(np.rint(fading(self.decay, self.window) * FIXED_POINT), 1).astype(np.int64)
+        for lag, earlier, later in sequences.pairs(self.window):
+            yield (codes[earlier] << 32) | codes[later], np.full(len(earlier), worth[lag - 1])
 
 
 class Markov(Counted, frozen=True):
@@ -113,53 +124,45 @@ class Markov(Counted, frozen=True):
         """The likeliest followers of each item, in canonical positions."""
         refuse_empty(int(state["visits"].sum()), self.name)
         canonical, _ = items.canonical()
-        position = items.translation(canonical)
-        before, after = position[state["cells"] >> 32], position[state["cells"] & 0xFFFFFFFF]
         visits = np.zeros(len(items), np.int64)
-        visits[position[: len(state["visits"])]] = state["visits"]
-        before, after, sums = self._both_ways(before, after, state["sums"])
-        shares = (sums / FIXED_POINT / (visits[before] + self.shrinkage)).astype(np.float32)
-        followers, likeness = kept(before, after, shares, len(items), self.k)
+        visits[: len(state["visits"])] = state["visits"]
+        starts = starts_of(state["cells"], len(items))
+        backwards = _turned(state, starts) if self.backoff > 0 else _turned(no_pairs(), np.zeros_like(starts))
+        longest = int(np.diff(starts + backwards.indptr).max(initial=0))
+        runs = (
+            (cells, (sums / FIXED_POINT / (visits[cells >> 32] + self.shrinkage)).astype(np.float32))
+            for cells, sums in self._both_ways(state, starts, backwards)
+        )
+        followers, likeness = kept(runs, items.translation(canonical), longest, self.k)
         return FadingItems(canonical, followers, likeness, "linear", self.decay, self.window)
 
     def _both_ways(
-        self, before: npt.NDArray[np.int32], after: npt.NDArray[np.int32], sums: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Transitions with their backoff, by pair; from an item to itself there is none."""
-        moves = before != after
-        there = (before[moves].astype(np.int64) << 32) | after[moves]
-        back = (after[moves].astype(np.int64) << 32) | before[moves]
-        backwards = np.rint(sums[moves] * self.backoff).astype(np.int64)
-        order = np.argsort(there, kind="stable"), np.argsort(back, kind="stable")
-        both = added_up(
-            {"cells": there[order[0]], "sums": sums[moves][order[0]]},
-            {"cells": back[order[1]], "sums": backwards[order[1]]},
-        )
-        told = both["sums"] > 0
-        return both["cells"][told] >> 32, both["cells"][told] & 0xFFFFFFFF, both["sums"][told]
+        self, state: State, starts: npt.NDArray[np.int64], backwards: Any
+    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """Transitions with their backoff, in runs of cells; from an item to itself there is none."""
+        for first, stop in cuts(starts + backwards.indptr):
+            its, back = slice(starts[first], starts[stop]), slice(backwards.indptr[first], backwards.indptr[stop])
+            lengths = np.diff(backwards.indptr[first : stop + 1])
+            after = np.repeat(np.arange(first, stop, dtype=np.int64), lengths)
+            both = added_up(
+                {name: state[name][its] for name in ("cells", "sums")},
+                {
+                    "cells": (after << 32) | backwards.indices[back],
+                    "sums": np.rint(backwards.data[back] * self.backoff).astype(np.int64),
+                },
+            )
+            told = (both["sums"] > 0) & (both["cells"] >> 32 != both["cells"] & HALF)
+            yield both["cells"][told], both["sums"][told]
 
 
-def kept(
-    before: npt.NDArray[np.int64],
-    after: npt.NDArray[np.int64],
-    values: npt.NDArray[np.float32],
-    items: int,
-    k: int,
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """int32[items, k] and float32[items, k]: of each item the `k` largest values, ties by position; -1 and 0 behind.
+def _turned(state: State, starts: npt.NDArray[np.int64]) -> Any:
+    """A csr_array of the sums by the item after: SciPy's transpose counts, it sorts nothing."""
+    from scipy.sparse import csr_array
 
-    >>> kept(np.array([0, 0]), np.array([1, 2]), np.array([0.5, 0.7], np.float32), items=3, k=1)[0].tolist()
-    [[2], [-1], [-1]]
-    """
-    order = np.lexsort((after, -values, before))
-    before, after, values = before[order], after[order], values[order]
-    rank = np.arange(len(before)) - np.searchsorted(before, before)
-    wide = min(k, int(rank.max(initial=0)) + 1)
-    near, worth = np.full((items, wide), UNKNOWN, np.int32), np.zeros((items, wide), np.float32)
-    first = rank < wide
-    near[before[first], rank[first]] = after[first]
-    worth[before[first], rank[first]] = values[first]
-    return near, worth
+    items = len(starts) - 1
+    narrow = starts.astype(np.int32) if starts[-1] < 2**31 else starts
+    after = (state["cells"] & HALF).astype(narrow.dtype)
+    return csr_array((state["sums"], after, narrow), shape=(items, items)).T.tocsr()
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,33 +186,3 @@ class FadingItems(NeighbourItems):
 
 
 Markov.recommender = FadingItems
-
-
-def pairs_together(left: State, right: State) -> Pairs:
-    """What `Transitions` and `PairCounts` hold of both together."""
-    longest = max(len(left["visits"]), len(right["visits"]))
-    visits = [np.pad(part["visits"], (0, longest - len(part["visits"]))) for part in (left, right)]
-    return added_up(left, right) | {"visits": visits[0] + visits[1]}
-
-
-def pairs_without(state: State, part: State) -> Pairs:
-    """What is left of the state without a part of it."""
-    rest = pairs_together(state, {**part, "sums": -part["sums"], "visits": -part["visits"]})
-    stays = rest["sums"] != 0
-    return {"cells": rest["cells"][stays], "sums": rest["sums"][stays], "visits": np.trim_zeros(rest["visits"], "b")}
-
-
-def added_up(left: State, right: State) -> Pairs:
-    """The sums of both by cell, ascending; what is new in the smaller is let into the larger."""
-    large, small = (left, right) if len(left["cells"]) >= len(right["cells"]) else (right, left)
-    places = np.searchsorted(large["cells"], small["cells"])
-    inside = places < len(large["cells"])
-    met = np.zeros(len(places), np.bool_)
-    met[inside] = large["cells"][places[inside]] == small["cells"][inside]
-    sums = large["sums"].copy()
-    sums[places[met]] += small["sums"][met]
-    fresh = places[~met]
-    return {
-        "cells": np.insert(large["cells"], fresh, small["cells"][~met]),
-        "sums": np.insert(sums, fresh, small["sums"][~met]),
-    }

@@ -13,6 +13,7 @@ KERNELS = {
     "segue.learn.sparse_items_kernels": "scoring by sparse item weights",
     "segue.learn.slim_kernels": "sparse item weights",
     "segue.learn.item_knn_kernels": "item neighbours",
+    "segue.learn.pair_kernels": "adding up pairs of items",
     "segue.learn.als_kernels": "solving for factors",
     "segue.learn.slist_kernels": "counting what comes after what",
     "segue.learn.session_knn_kernels": "session neighbours",
