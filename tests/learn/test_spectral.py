@@ -12,7 +12,7 @@ from segue.domain.errors import DataError
 from segue.domain.requests import Histories, Requests
 from segue.engines.local import LocalEngine, Table
 from segue.learn import eigen
-from segue.learn.spectral import Spectral, SpectralItems
+from segue.learn.spectral import Filter, Spectral, SpectralItems
 from segue.testing.datasets import mixed, table
 from segue.testing.recommender import saved_bytes
 
@@ -103,6 +103,15 @@ def test_the_low_pass_is_sharpened_along_all_eigenvectors() -> None:
     models = [fitted(person_power=1, target_power=0.5, sharpness=2, alpha=alpha, factors=12) for alpha in (0, 0.4)]
     without, including = (model.scores(EACH) for model in models)
     assert np.allclose(including - without, 0.4 * ideal, atol=1e-3 * ideal.max())
+
+
+@pytest.mark.parametrize("sharpness", [1.0, 2.5, 10.0])
+def test_groups_that_nobody_joins_are_sharpened_alike_however_many_there_are(sharpness: float) -> None:
+    """Twenty groups of three items have the same eigenvalue each: eight of them are known, and twelve are not."""
+    step = np.kron(np.eye(20), np.full((3, 3), 1 / 3)).astype(np.float32)
+    values, vectors = eigen.leading(step.dot, 60, 8, seed=0)
+    found = Filter(values, vectors, sharpness).sharpened(np.eye(60, dtype=np.float32), step.dot)
+    assert np.allclose(found, np.eye(60) - (1 - np.exp(-sharpness)) * step, atol=5e-4)
 
 
 def test_without_a_filter_the_eigenvectors_take_nothing_away() -> None:

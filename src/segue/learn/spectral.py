@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,7 +33,8 @@ START, STOP, SUMS = "start", "stop", "sums"
 NUMBERS = 4_000_000  # gathered at a time
 BATCHES = 32  # of rows of about the same number of pairs
 NARROW = 2**31
-TERMS = 4  # of the series of the exponential, for what the leading eigenvectors leave
+TERMS = 4  # of the series of the exponential at least, for what the leading eigenvectors leave
+EXACT = 1e-4  # of a column: less than this is what the terms that are left out add
 
 Floats = npt.NDArray[np.float32]
 Lists = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], Floats]
@@ -182,18 +184,27 @@ class Filter:
     def sharpened(self, block: Floats, step: Product) -> Floats:
         """float32[items, m]: the filter of a block of columns; `step` is F times a block.
 
-        What lies along the eigenvectors exactly, what is left by the series of the exponential, which is short there.
+        What lies along the eigenvectors exactly, what is left by the series of the exponential, which is short where
+        the eigenvalues that are not known are small beside the largest.
         """
         along = self.vectors.T.astype(np.float64) @ block
         found = self.vectors @ (self.passed[:, None] * along).astype(np.float32)
         term = block - self.vectors @ along.astype(np.float32)
         found += term
-        for power in range(1, TERMS + 1):
+        for power in range(1, self._terms() + 1):
             scale = -self.sharpness / (power * self.values.max(initial=1e-300))
             term = step(np.ascontiguousarray(term)) * np.float32(scale)
             term -= self.vectors @ (self.vectors.T @ term)  # what rounding brings back
             found += term
         return found
+
+    def _terms(self) -> int:
+        """How many terms there are whose last is small along every eigenvector that is not known."""
+        most = self.sharpness * float(self.values[-1] / self.values[0]) if len(self.values) else 0.0
+        terms = TERMS
+        while most ** (terms + 1) > EXACT * math.factorial(terms + 1):
+            terms += 1
+        return terms
 
 
 @dataclass(frozen=True)
