@@ -5,8 +5,8 @@
 
 One sweep has more and more events (in millions) of 26,700 items, so more and more people of 130 events each; the other
 has 3 million events of more and more items. Synthetic interactions, defaults of each learner, a process for each fit.
-Peak memory is the largest resident set of the process, without what it had with the events sorted by person in it. The
-exponent is the slope of the line through the logarithms: 1 is in proportion to size, 2 and 3 are its square and cube.
+Peak memory is the largest resident set during the fit, without what is resident when it begins, with the events sorted
+by person. The exponent is the slope of the line through the logarithms: 1 is in proportion to size, 2 and 3 are its square and cube.
 A learner that refuses says what would fit, in place of figures.
 """
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -77,16 +76,27 @@ def fitted(name: str, rows: int, items: int) -> dict[str, Any]:
     engine = LocalEngine()
     prepared = engine.prepare(table(users, things, people, [f"i{item:06d}" for item in range(items)]), Key.USER)
     prepared.rows  # noqa: B018 - what is sorted is sorted now
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here on, without that of the sort
+    before = _megabytes("VmRSS")
     began = time.perf_counter(), time.process_time()
     try:
         model = learner(name, {}).fit(engine, prepared)
     except SegueError as refused:
         return {"learner": name, "events": rows, "items": items, "refused": f"{refused.problem}: {refused.mend}"}
     wall, processor = time.perf_counter() - began[0], time.process_time() - began[1]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3 - before
-    figures = {"wall": wall, "processor": processor, "peak_mb": peak, "model_mb": model.nbytes / 1e6}
+    figures = {
+        "wall": wall,
+        "processor": processor,
+        "peak_mb": _megabytes("VmHWM") - before,
+        "model_mb": model.nbytes / 1e6,
+    }
     return {"learner": name, "events": rows, "items": items, **figures}
+
+
+def _megabytes(which: str) -> float:
+    """A line of this process's status, "VmRSS" (resident now) or "VmHWM" (at most)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(which)) * 1024 / 1e6
 
 
 def exponent(sizes: list[int], costs: list[float]) -> float:
