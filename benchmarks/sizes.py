@@ -6,8 +6,8 @@
 One sweep has more and more events (in millions) of 26,700 items, so more and more people of 130 events each; the other
 has 3 million events of more and more items. Synthetic interactions, defaults of each learner, a process for each fit.
 Peak memory is the largest resident set during the fit, without what is resident when it begins, with the events sorted
-by person. The exponent is the slope of the line through the logarithms: 1 is in proportion to size, 2 and 3 are its square and cube.
-A learner that refuses says what would fit, in place of figures.
+by person. The exponent is the slope of the line through the logarithms: 1 is in proportion to size, 2 and 3 are its
+square and cube. A learner that refuses says what would fit, in place of figures.
 """
 
 from __future__ import annotations
@@ -117,6 +117,8 @@ def _in_own_process(name: str, rows: int, items: int) -> dict[str, Any]:
         row: dict[str, Any] = json.loads(answer.splitlines()[-1])
     except subprocess.TimeoutExpired:
         row = {"learner": name, "events": rows, "items": items, "refused": f"not done in {LIMIT_S:.0f} s"}
+    except subprocess.CalledProcessError as ended:  # such as by the system, for its memory
+        row = {"learner": name, "events": rows, "items": items, "refused": f"ended with {ended.returncode}"}
     print(json.dumps(row), file=sys.stderr, flush=True)
     return row
 
