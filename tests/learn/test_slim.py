@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.domain.errors import DataError
 from segue.domain.requests import Histories, Requests
 from segue.engines.engine import Key
 from segue.engines.local import LocalEngine, Table
@@ -16,7 +15,8 @@ from segue.learn import slim
 from segue.learn.gram import ItemCounts, choose
 from segue.learn.neighbours import Pairs, Worth, pairs_of
 from segue.learn.similarity import Cosine
-from segue.learn.slim import SLIM, common_people
+from segue.learn.slim import SLIM, Common, common_people
+from segue.learn.slim_kernels import both
 from segue.learn.sparse_items import SparseItems
 from segue.testing.datasets import mixed, table
 
@@ -87,19 +87,36 @@ def test_counts_are_those_of_the_dense_product(seed: int, people: int, items: in
     expected = matrix.astype(np.int64).T @ matrix
     pairs = pairs_from(matrix)
     has = matrix.any(axis=0)
-    for way in (False, True):
+    for way, few in ((False, 0), (True, 0), (True, 3), (True, 16)):
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(slim, "worthwhile", lambda *_, way=way: way)
+            patched.setattr(slim, "FEW", few)
             common = common_people(pairs)
-        found = np.diag(common.people)
-        lines = np.repeat(np.arange(len(common.people)), np.diff(common.starts))
+        found = np.zeros((len(pairs), len(pairs)), np.int64)
+        lines = np.repeat(np.arange(len(pairs)), np.diff(common.starts))
         found[lines, common.others] = common.counts
-        assert np.array_equal(found, np.triu(expected[np.ix_(has, has)]))
+        held = expected[np.ix_(has, has)]
+        more = held.diagonal() > few
+        assert np.array_equal(found, np.triu(held, 1) * np.outer(more, more))
+        every = np.arange(len(pairs))
+        assert np.array_equal(slim._counts(common, every, every), held)
+        assert [
+            [common_of(common, one, two) for two in range(len(pairs))] for one in range(len(pairs))
+        ] == held.tolist()
+
+
+def common_of(common: Common, one: int, two: int) -> int:
+    having = common.having
+    return int(both(one, two, common.few, having.offsets, having.codes, common.starts, common.others, common.counts))
 
 
 def pairs_from(matrix: npt.NDArray[np.bool_]) -> Pairs:
     users, items = np.nonzero(matrix)
     dataset = table(users, items, len(matrix), [f"{item:02}" for item in range(matrix.shape[1])])
+    return pairs_in(dataset)
+
+
+def pairs_in(dataset: Table) -> Pairs:
     engine = LocalEngine(threads=1)
     chosen = choose(engine.fold(ItemCounts(), dataset), dataset.items, dataset.items, 1, 100)
     worth = engine.map(Worth(chosen, Cosine("none", 0), 1000), engine.prepare(dataset, Key.USER))
@@ -137,9 +154,23 @@ def test_a_long_history_is_cut_to_its_newest() -> None:
     assert np.flatnonzero(dense(model).any(axis=0)).tolist() == [4, 5]
 
 
-def test_more_pairs_than_memory_is_refused_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_less_memory_only_means_fewer_counts_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of the room, a fraction of the counts, and the same weights to the bit."""
     monkeypatch.setattr(slim, "worthwhile", lambda *_: True)
-    pairs = pairs_from(np.ones((3, 25), np.bool_))
-    monkeypatch.setenv("SEGUE_MEMORY_LIMIT", "1000")
-    with pytest.raises(DataError, match=r"300 pairs of items.*\n.*lower `max_history`"):
-        common_people(pairs)
+    random = np.random.default_rng(3)
+    popular = 1 / (np.arange(80) + 5.0)
+    whats = np.concatenate([random.choice(80, 30, replace=False, p=popular / popular.sum()) for _ in range(90)])
+    dataset = table(np.repeat(np.arange(90), 30), whats, 90, [f"{i:03}" for i in range(80)])
+    engine, learner = LocalEngine(), SLIM(k=20, regularization=3, sparsity=0.5, min_people=1)
+    whole, pairs, held = learner.fit(engine, dataset), pairs_in(dataset), []
+    for room in ("4000000", "4000"):
+        monkeypatch.setenv("SEGUE_MEMORY_LIMIT", room)
+        common = common_people(pairs)
+        assert 8 * len(common.counts) <= int(room) // slim.SHARE
+        held.append(len(common.counts))
+    assert 0 < held[1] < held[0] // 4
+    monkeypatch.setenv("SEGUE_MEMORY_LIMIT", "60000")
+    assert isinstance(whole, SparseItems)
+    less = learner.fit(engine, dataset)
+    assert isinstance(less, SparseItems)
+    assert less.weights.tobytes() == whole.weights.tobytes()

@@ -16,11 +16,11 @@ from segue.domain.items import UNKNOWN
 from segue.domain.recommender import Recommender
 from segue.engines.engine import Dataset, Engine, Key
 from segue.engines.mapped import Mapped
-from segue.engines.memory import refuse_beyond_memory
+from segue.engines.memory import available_bytes, refuse_beyond_memory
 from segue.learn.gram import ItemCounts, choose
 from segue.learn.kernels import worthwhile
 from segue.learn.learner import Learner, Validate, refuse_empty
-from segue.learn.neighbours import Pairs, Worth, neighbours, pairs_of
+from segue.learn.neighbours import Pairs, Side, Worth, neighbours, pairs_of
 from segue.learn.ranges import Choice, Range, Real
 from segue.learn.similarity import Cosine
 from segue.learn.sparse_items import SparseItems, by_source
@@ -28,6 +28,8 @@ from segue.learn.sparse_items import SparseItems, by_source
 TINY = 3_000_000  # products; below, SciPy is fast enough that nothing need wait for a compiled kernel
 BATCHES = 64  # of items, dealt so that each has some that many people have
 WEIGHTS = "weights"
+FEW = 16  # people of an item; so many are gone through as soon as a count is found among those of all others
+SHARE = 4  # of the memory that is left, one part may go to counts
 ENOUGH = 1e-4  # a sweep that changes no weight by more than this is the last
 
 Places = npt.NDArray[np.int32]
@@ -87,12 +89,12 @@ class SLIM(Learner, frozen=True):
         similarity = Cosine("none", 0)
         binary = Worth(chosen, similarity, self.max_history)
         pairs = pairs_of(engine.map(binary, engine.prepare(dataset, Key.USER)), len(chosen))
-        near, _ = neighbours(engine, dataset, pairs, similarity, k)
+        near = neighbours(engine, dataset, pairs, similarity, k)[0]
         net = Net(self.regularization, self.sparsity, -np.inf if self.signs == "any" else 0.0, self.epochs)
         weights = solved(engine, dataset, near, common_people(pairs), net)
-        targets = np.repeat(np.arange(len(chosen)), k)[near.ravel() != UNKNOWN]
-        sources = near[near != UNKNOWN]
-        return by_source(canonical, chosen.positions[sources], chosen.positions[targets], weights[near != UNKNOWN])
+        there = weights != 0
+        targets = np.repeat(chosen.positions, there.sum(axis=1))
+        return by_source(canonical, chosen.positions[near[there]], targets, weights[there])
 
 
 @dataclass(frozen=True)
@@ -109,36 +111,63 @@ class Net:
 class Common:
     """How many people have both of two items, for those that anybody has both of: a sparse upper triangle.
 
-    people  int64[items]      who have each
+    Counts with items that at most `few` people have are not in it: they are soon told by who these people are.
+
+    few     int
+    having  Side              who have each item
     starts  int64[items + 1]  where the others of each item begin
     others  int32[pairs]      places after that of the item, ascending
     counts  int32[pairs]
     """
 
-    people: npt.NDArray[np.int64]
+    few: int
+    having: Side
     starts: npt.NDArray[np.int64]
     others: Places
     counts: npt.NDArray[np.int32]
 
+    @property
+    def people(self) -> npt.NDArray[np.int64]:
+        """int64[items]: how many have each."""
+        return np.diff(self.having.offsets)
+
 
 def common_people(pairs: Pairs) -> Common:
-    """How many people have both items; a `DataError` before the pairs of items are more than memory holds."""
+    """How many people have both items, of as many items as there is room for."""
     lengths = np.diff(pairs.by_user.offsets)
-    people = np.diff(pairs.by_item.offsets)
     if not worthwhile("slim_kernels", int((lengths * lengths).sum()), TINY):
-        return _by_scipy(pairs, people)
+        return _by_scipy(pairs)
     from segue.learn.slim_kernels import count_common, count_others
 
-    sides = (pairs.by_item.offsets, pairs.by_item.codes, pairs.by_user.offsets, pairs.by_user.codes)
+    few = _few(pairs, available_bytes() // SHARE)
+    sides = (few, pairs.by_item.offsets, pairs.by_item.codes, *_held_by_more(pairs, few))
     starts = np.zeros(len(pairs) + 1, np.int64)
     count_others(*sides, starts[1:])
     np.cumsum(starts, out=starts)
-    refuse_beyond_memory(
-        8 * int(starts[-1]), f"{starts[-1]:,} pairs of items that people have in common", "lower `max_history`"
-    )
     others, counts = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.int32)
     count_common(*sides, starts, others, counts)
-    return Common(people, starts, others, counts)
+    return Common(few, pairs.by_item, starts, others, counts)
+
+
+def _few(pairs: Pairs, room: int) -> int:
+    """The fewest people that an item must have more than, so that the counts of all others fit into so many bytes."""
+    people = np.diff(pairs.by_item.offsets)
+    persons = np.repeat(np.arange(len(pairs.by_user.offsets) - 1), np.diff(pairs.by_user.offsets))
+    few = FEW
+    while True:
+        held = np.bincount(persons[people[pairs.by_user.codes] > few])
+        items = int((people > few).sum())
+        if 8 * min(items * items, int((held * held).sum())) // 2 <= room:
+            return few
+        few = 2 * few + 1
+
+
+def _held_by_more(pairs: Pairs, few: int) -> tuple[npt.NDArray[np.int64], Places]:
+    """Offsets and codes of what each person has of the items that more than `few` have."""
+    by_user = pairs.by_user
+    keep = np.diff(pairs.by_item.offsets)[by_user.codes] > few
+    before = np.concatenate([[0], np.cumsum(keep)])
+    return before[by_user.offsets], by_user.codes[keep]
 
 
 class Solve:
@@ -175,7 +204,8 @@ def solved(engine: Engine, dataset: Dataset, near: Places, common: Common, net: 
 def _solve_compiled(items: Places, near: Places, common: Common, net: Net, weights: Weights) -> None:
     from segue.learn.slim_kernels import solve_items
 
-    arrays = (near, common.people, common.starts, common.others, common.counts)
+    having = common.having
+    arrays = (near, common.few, having.offsets, having.codes, common.starts, common.others, common.counts)
     solve_items(items, *arrays, net.l2, net.l1, net.least, net.sweeps, ENOUGH, weights)
 
 
@@ -204,6 +234,11 @@ def _solve_plainly(items: Places, near: Places, common: Common, net: Net, weight
 
 def _counts(common: Common, first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """int64[first, second]: how many people have both."""
+    people, offsets = common.people, common.having.offsets
+
+    def having(item: int) -> Places:
+        return common.having.codes[offsets[item] : offsets[item + 1]]
+
     counts = np.zeros((len(first), len(second)), np.int64)
     for line, one in enumerate(first.tolist()):
         for column, two in enumerate(second.tolist()):
@@ -211,17 +246,20 @@ def _counts(common: Common, first: npt.NDArray[Any], second: npt.NDArray[Any]) -
             start, stop = common.starts[low], common.starts[low + 1]
             at = start + np.searchsorted(common.others[start:stop], high)
             if low == high:
-                counts[line, column] = common.people[low]
+                counts[line, column] = people[low]
+            elif min(people[low], people[high]) <= common.few:
+                counts[line, column] = len(np.intersect1d(having(low), having(high), assume_unique=True))
             elif at < stop and common.others[at] == high:
                 counts[line, column] = common.counts[at]
     return counts
 
 
-def _by_scipy(pairs: Pairs, people: npt.NDArray[np.int64]) -> Common:
+def _by_scipy(pairs: Pairs) -> Common:
     from scipy.sparse import csr_array, triu
 
     held = pairs.by_user.sparse(len(pairs))
     ones = csr_array((np.ones(len(held.data), np.int32), held.indices, held.indptr), shape=held.shape)
     upper = triu(ones.T @ ones, k=1).tocsr()
     upper.sort_indices()
-    return Common(people, upper.indptr.astype(np.int64), upper.indices.astype(np.int32), upper.data.astype(np.int32))
+    starts, others, counts = upper.indptr.astype(np.int64), upper.indices.astype(np.int32), upper.data.astype(np.int32)
+    return Common(0, pairs.by_item, starts, others, counts)

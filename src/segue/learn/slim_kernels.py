@@ -13,14 +13,27 @@ Offsets = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 SIDES = (array(int64, 1), array(int32, 1), array(int64, 1), array(int32, 1))
+COMMON = (array(int64, 1), array(int32, 1), array(int64, 1), array(int32, 1), array(int32, 1))
 
 
-@compiled(int64(int64, *SIDES, int32[::1], int32[::1]))
+@compiled(int64(int64, int64, *SIDES, int32[::1], int32[::1]))
 def add_common(
-    item: int, item_offsets: Offsets, people: Codes, offsets: Offsets, codes: Codes, sums: Codes, touched: Codes
+    item: int,
+    few: int,
+    item_offsets: Offsets,
+    people: Codes,
+    offsets: Offsets,
+    codes: Codes,
+    sums: Codes,
+    touched: Codes,
 ) -> int:
-    """sums[j] = people of the item that have j, of every j after it; how many j were met. Codes ascend within a row."""
+    """sums[j] = people of the item that have j, of every j after it; how many j were met. Codes ascend within a row.
+
+    Of an item that at most `few` people have none; rows hold no such items.
+    """
     met = 0
+    if item_offsets[item + 1] - item_offsets[item] <= few:
+        return met
     for at in range(item_offsets[item], item_offsets[item + 1]):
         first = offsets[people[at]]
         for other in range(offsets[people[at] + 1] - 1, first - 1, -1):
@@ -34,20 +47,23 @@ def add_common(
     return met
 
 
-@compiled(void(*SIDES, int64[::1]))
-def count_others(item_offsets: Offsets, people: Codes, offsets: Offsets, codes: Codes, counts: Offsets) -> None:
-    """counts[i] = how many items after i anybody has together with it."""
+@compiled(void(int64, *SIDES, int64[::1]))
+def count_others(
+    few: int, item_offsets: Offsets, people: Codes, offsets: Offsets, codes: Codes, counts: Offsets
+) -> None:
+    """counts[i] = how many items after i anybody has together with it, of those that more than `few` have."""
     items = len(item_offsets) - 1
     sums, touched = np.zeros(items, np.int32), np.empty(items + 1, np.int32)
     for item in range(items):
-        met = add_common(item, item_offsets, people, offsets, codes, sums, touched)
+        met = add_common(item, few, item_offsets, people, offsets, codes, sums, touched)
         counts[item] = met
         for at in range(met):
             sums[touched[at]] = 0
 
 
-@compiled(void(*SIDES, array(int64, 1), int32[::1], int32[::1]))
+@compiled(void(int64, *SIDES, array(int64, 1), int32[::1], int32[::1]))
 def count_common(
+    few: int,
     item_offsets: Offsets,
     people: Codes,
     offsets: Offsets,
@@ -60,7 +76,7 @@ def count_common(
     items = len(item_offsets) - 1
     sums, touched = np.zeros(items, np.int32), np.empty(items + 1, np.int32)
     for item in range(items):
-        met = add_common(item, item_offsets, people, offsets, codes, sums, touched)
+        met = add_common(item, few, item_offsets, people, offsets, codes, sums, touched)
         line = others[starts[item] : starts[item + 1]]
         line[:] = np.sort(touched[:met])
         for at in range(met):
@@ -68,11 +84,46 @@ def count_common(
             sums[line[at]] = 0
 
 
-@compiled(int64(int64, int64, array(int64, 1), array(int64, 1), array(int32, 1), array(int32, 1)))
-def both(first: int, second: int, people: Offsets, starts: Offsets, others: Codes, counts: Codes) -> int:
-    """How many people have both items, by halving the list of the one that comes first."""
+@compiled(int64(array(int32, 1), array(int32, 1)))
+def shared(fewer: Codes, more: Codes) -> int:
+    """How many codes are in both of two ascending runs, by halving what is left of the longer."""
+    found, start = 0, 0
+    for code in fewer:
+        stop = len(more)
+        reach = 1
+        while start + reach < stop and more[start + reach] < code:
+            reach *= 2
+        stop = min(stop, start + reach + 1)
+        while start < stop:
+            middle = (start + stop) // 2
+            if more[middle] < code:
+                start = middle + 1
+            else:
+                stop = middle
+        if start == len(more):
+            break
+        found += more[start] == code
+    return found
+
+
+@compiled(int64(int64, int64, int64, *COMMON))
+def both(
+    first: int,
+    second: int,
+    few: int,
+    item_offsets: Offsets,
+    people: Codes,
+    starts: Offsets,
+    others: Codes,
+    counts: Codes,
+) -> int:
+    """How many people have both items: by their people where few have one of them, else as they were counted."""
     if first == second:
-        return int(people[first])
+        return int(item_offsets[first + 1] - item_offsets[first])
+    one = people[item_offsets[first] : item_offsets[first + 1]]
+    two = people[item_offsets[second] : item_offsets[second + 1]]
+    if min(len(one), len(two)) <= few:
+        return int(shared(one, two) if len(one) <= len(two) else shared(two, one))
     low, high = min(first, second), max(first, second)
     start, stop = starts[low], starts[low + 1]
     while start < stop:
@@ -109,14 +160,16 @@ def descend(
 
 @compiled(
     void(
-        array(int32, 1), array(int32, 2), array(int64, 1), array(int64, 1), array(int32, 1), array(int32, 1),
+        array(int32, 1), array(int32, 2), int64, *COMMON,
         float64, float64, float64, int64, float64, float32[:, ::1],
     )
 )  # fmt: skip
 def solve_items(
     items: Codes,
     near: Codes,
-    people: Offsets,
+    few: int,
+    item_offsets: Offsets,
+    people: Codes,
     starts: Offsets,
     others: Codes,
     counts: Codes,
@@ -129,7 +182,7 @@ def solve_items(
 ) -> None:
     """weights[n] = the elastic net of items[n] from its candidates near[items[n]], -1 where there are fewer.
 
-    `people`, `starts`, `others`, `counts` are the sparse Gram, see `Common`.
+    From `few` to `counts` they are the sparse Gram, see `Common`.
     """
     width = near.shape[1]
     gram, left, found = np.empty((width, width), np.float64), np.empty(width), np.empty(width)
@@ -139,10 +192,11 @@ def solve_items(
         while size < width and near[item, size] >= 0:
             size += 1
         for at in range(size):
-            left[at] = both(item, near[item, at], people, starts, others, counts)
+            left[at] = both(item, near[item, at], few, item_offsets, people, starts, others, counts)
             found[at] = 0
             for to in range(at + 1):
-                gram[at, to] = both(near[item, at], near[item, to], people, starts, others, counts)
+                one, two = near[item, at], near[item, to]
+                gram[at, to] = both(one, two, few, item_offsets, people, starts, others, counts)
                 gram[to, at] = gram[at, to]
         descend(gram[:size, :size], left[:size], found[:size], l2, l1, least, sweeps, enough)
         for at in range(size):
