@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.decide.decide import decide
+from segue.decide.decide import decide, decide_all
 from segue.decide.surface import Exploration, Surface
 from segue.domain.decisions import Decision
 from segue.domain.errors import RequestError, UnknownName
@@ -68,6 +69,40 @@ def test_whatever_is_asked_k_items_come_as_long_as_k_may_be_shown(
         assert each.reason.text
     assert decision == decide(surface, sources(i40={"available_to": NOW}, i41={}), asked)
     assert msgspec.json.decode(msgspec.json.encode(decision), type=Decision) == decision
+
+
+@given(
+    people=st.lists(
+        st.fixed_dictionaries(
+            {
+                "history": st.lists(st.sampled_from([*ITEMS, "stranger"]), max_size=40),
+                "past": st.lists(st.sampled_from([Named("i03", "buy"), Named("i30", "impression", 0.0)]), max_size=2),
+                "k": st.sampled_from([None, 1, 5, 40, 200]),
+                "context": st.sampled_from([{}, {"device": "tv"}]),
+                "user": st.sampled_from([None, "ann"]),
+                "visitor": st.sampled_from([None, "c7"]),
+            }
+        ),
+        max_size=12,
+    ),
+    minutes=st.lists(st.integers(-1, 1), min_size=12, max_size=12),
+    policy=st.sampled_from(["none", "epsilon-greedy", "plackett-luce"]),
+    names=st.lists(st.sampled_from(["ease", "knn", "popularity"]), min_size=1, max_size=3, unique=True),
+    filters=st.sampled_from([(), ("seen",), ("seen", "available")]),
+    groups=st.integers(2, 60),
+)
+def test_many_at_once_get_what_each_gets_alone(
+    people: list[dict], minutes: list[int], policy: str, names: list[str], filters: tuple[str, ...], groups: int
+) -> None:
+    surface = Surface(tuple(names), filters=filters, exploration=Exploration(policy))
+    shop = sources(
+        **{item: {"group": str(place % groups)} for place, item in enumerate(ITEMS)}, i40={"available_to": NOW}
+    )
+    asks = [
+        replace(ask(str(number), **person), now=NOW + timedelta(minutes=minute))
+        for number, (person, minute) in enumerate(zip(people, minutes, strict=False))
+    ]
+    assert list(decide_all(surface, shop, asks)) == [decide(surface, shop, each) for each in asks]
 
 
 def test_a_later_source_fills_what_the_earlier_cannot() -> None:

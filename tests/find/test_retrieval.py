@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +13,14 @@ from hypothesis import strategies as st
 
 from segue.domain.catalog import Item
 from segue.domain.decisions import CANDIDATES_KEPT, DROPS_KEPT
+from segue.domain.requests import Requests
 from segue.engines.local import LocalEngine, Table
 from segue.find.filters import Filter
 from segue.find.past import Named
-from segue.find.retrieval import CATALOG, Candidates, Wanted, retrieve
+from segue.find.retrieval import CATALOG, PEOPLE, Candidates, Wanted, people_at_once, retrieve
 from segue.find.sources import Sources
 from segue.learn.popularity import Popularity
-from tests.decide.world import sources
+from tests.decide.world import models, sources
 
 MANY = [f"n{number:04}" for number in range(1000)]
 
@@ -122,6 +124,33 @@ def test_the_allowed_mask_of_the_caller_is_left_as_it_was() -> None:
     allowed = np.ones(len(shop.items), np.bool_)
     one(shop, ("ease",), allowed, 5, ("i01",))
     assert allowed.all()
+
+
+def test_a_model_is_asked_once_for_all_who_turn_to_it() -> None:
+    """Whoever the first model has nothing for turns to the next while the others are at the first."""
+    shop, asked = sources("ease", "popularity"), list[tuple[str, int]]()
+
+    class Heard(type(shop.source("ease").recommender)):  # type: ignore[misc]
+        def top(self, requests: Requests, *rest: Any, **named: Any) -> Any:
+            asked.append(("ease", len(requests)))
+            return super().top(requests, *rest, **named)
+
+    ease = shop.source("ease").recommender
+    heard = Sources({"ease": Heard(ease.items, ease.learned, ease.weights), "popularity": models()["popularity"]}, {})
+    mask = np.ones(len(heard.items), np.bool_)
+    wanted = [Wanted(("ease", "popularity"), heard.trail([Named(item)]), mask, 5) for item in ("i01", "i02", "i03")]
+    together = retrieve(heard, [*wanted, Wanted(("popularity",), heard.trail([]), mask, 5)])
+    assert asked == [("ease", 3)]
+    assert [found.names[found.origins[0]] for found in together] == ["ease", "ease", "ease", "popularity"]
+
+
+def test_the_larger_the_catalog_the_fewer_people_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = sources()
+    assert people_at_once(shop) == people_at_once(Sources({}, {})) == PEOPLE
+    monkeypatch.setattr("segue.find.retrieval.MARKS", 4 * len(shop.items) + 1)
+    assert people_at_once(shop) == 4
+    monkeypatch.setattr("segue.find.retrieval.MARKS", 1)
+    assert people_at_once(shop) == 1
 
 
 def test_drops_keep_a_hundred_by_name_newest_first_and_say_how_many_there_were() -> None:

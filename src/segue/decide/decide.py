@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,17 +27,18 @@ def decide(surface: Surface, sources: Sources, ask: Ask) -> Decision:
     Deterministic: the same ask to the same release is the same decision. `UnknownName` where the surface names a model
     that the release does not hold, `RequestError` (422) where `k` is not from 1 to 200.
     """
-    return decide_all(surface, sources, [ask])[0]
+    [decision] = decide_all(surface, sources, [ask])
+    return decision
 
 
-def decide_all(surface: Surface, sources: Sources, asks: Sequence[Ask]) -> list[Decision]:
+def decide_all(surface: Surface, sources: Sources, asks: Sequence[Ask]) -> Iterator[Decision]:
     """What this surface shows to each of these people: each model is asked once for all who need it, if they ask at
     the same `now`. `people_at_once` says how many to bring, for memory grows with people x items.
     """
     barred = [_barred(surface, sources, ask.events, microseconds(ask.now)) for ask in asks]
     wanted = [_wanted(surface, sources, ask, each.allowed) for ask, each in zip(asks, barred, strict=True)]
     found = retrieve(sources, wanted)
-    return [_decided(surface, sources, *each) for each in zip(asks, barred, wanted, found, strict=True)]
+    return (_decided(surface, sources, *each) for each in zip(asks, barred, wanted, found, strict=True))
 
 
 def _wanted(surface: Surface, sources: Sources, ask: Ask, allowed: npt.NDArray[np.bool_]) -> Wanted:

@@ -16,7 +16,7 @@ from segue.find.sources import Source, Sources, Trail
 CATALOG = "catalog"  # the source of an item that no model has anything to say about
 
 MARKS = 32_000_000  # of people x items that may be marked at a time, a byte each
-PEOPLE = 512  # at a time, at most: more are no cheaper
+PEOPLE = 256  # at a time, at most: more are no cheaper
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import isfinite
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from segue.data.lake.lake import Snapshot
     from segue.data.split.split import Split
+    from segue.decide.ask import Ask
     from segue.domain.catalog import Item
     from segue.domain.recommender import Recommender
     from segue.engines.engine import Dataset
@@ -189,7 +190,8 @@ class Learning(Workspace):
         name = self._model(model)
         sources = self._sources_of(name)
         title = f"for {user}" if user is not None else "for this history"
-        listed = self._list(sources, user, None, history or (), k, title)
+        ask = self._ask(user, None, datetime.now(UTC), history or ())
+        [listed] = self._lists(sources, [ask], k, title)
         if strangers := [item for item in history or () if item not in sources.items]:
             title += f" (nobody knows {', '.join(strangers[:3])}{', …' if len(strangers) > 3 else ''})"
         return replace(listed, title=f"{title}, by {listed.by or name}")
@@ -199,48 +201,50 @@ class Learning(Workspace):
     ) -> Listed:
         """Everybody's list, users and visitors, into a .csv, .jsonl or .parquet file; the same as one by one.
 
-        Memory does not grow with the number of people. The file is there whole or not at all.
+        All are of the moment at which this begins. People are taken some hundreds at a time, so memory does not grow
+        with their number. The file is there whole or not at all. Scores of models that multiply matrices (`als`) may
+        differ from those of one by one in their last bits.
         """
+        from segue.decide.decide import people_at_once
         from segue.recommendations import EVERYBODY, writer
         from segue.results import Listed
 
         if out is None:
             raise SegueError("lists for everybody need a file to go to", mend="add --out lists.parquet")
-        sources = self._sources_of(self._model(model))
+        sources, now = self._sources_of(self._model(model)), datetime.now(UTC)
         people = [key for key in self.snapshot().person_ids.ids if key[:2] in ("u:", "v:")]  # not who was forgotten
         with writer(out, EVERYBODY) as write:
-            for number, key in enumerate(people):
-                kind, person = {"u": "user", "v": "visitor"}[key[0]], key[2:]
-                given = {"user": None, "visitor": None} | {kind: person}
-                listed = self._list(sources, given["user"], given["visitor"], (), k)
-                write({"person": person, "kind": kind} | row for row in listed.rows())
-                progress(f"for {person}", number / len(people))
+            for start, some in _some(people, people_at_once(sources)):
+                progress(f"for {some[0][2:]}", start / len(people))
+                lists = self._lists(sources, [self._ask(*_named(key), now) for key in some], k)
+                write(row for key, listed in zip(some, lists, strict=True) for row in _rows(key, listed))
         return Listed(out, len(people))
 
-    def _list(
-        self, sources: Sources, user: str | None, visitor: str | None, history: Sequence[str], k: int, title: str = ""
-    ) -> Recommendations:
+    def _ask(self, user: str | None, visitor: str | None, now: datetime, history: Sequence[str] = ()) -> Ask:
         from segue.data.identity.normalise import normalised
         from segue.decide.ask import Ask
-        from segue.decide.decide import decide
-        from segue.decide.surface import Surface
         from segue.domain.events import person_key
-        from segue.recommendations import Recommendations
 
         said = self.declaration.identity.normalise
         user, visitor = (normalised(name, said.users) if name else name for name in (user, visitor))
         key = person_key(user, visitor)
-        ask = Ask(
+        return Ask(
             surface="recommend",
             request_id=uuid4().hex,
-            now=datetime.now(UTC),
+            now=now,
             user=user,
             visitor=visitor,
             past=self.state.history(key) if key else (),
             history=[normalised(item, said.items) for item in history],
         )
+
+    def _lists(self, sources: Sources, asks: Sequence[Ask], k: int, title: str = "") -> Iterator[Recommendations]:
+        from segue.decide.decide import decide_all
+        from segue.decide.surface import Surface
+        from segue.recommendations import Recommendations
+
         surface = Surface(sources=tuple(sources.models), k=k)
-        return Recommendations(decide(surface, sources, ask), sources.catalog, title)
+        return (Recommendations(each, sources.catalog, title) for each in decide_all(surface, sources, asks))
 
     def _columns_of_users(self, snapshot: Snapshot, split: Split) -> dict[str, list[Any]]:
         """What the users' table says of each person who is judged; nothing of visitors."""
@@ -306,6 +310,23 @@ class Learning(Workspace):
         trained = trained_names(self.folder / "models")
         names = [model, *([baseline] if baseline in trained and baseline != model else [])]
         return Sources({name: self._load(name) for name in names}, self.snapshot().catalog())
+
+
+def _some(people: Sequence[str], count: int) -> Iterator[tuple[int, Sequence[str]]]:
+    """So many people at a time, each time with how many came before."""
+    for start in range(0, len(people), count):
+        yield start, people[start : start + count]
+
+
+def _named(key: str) -> tuple[str | None, str | None]:
+    """The user and the visitor, of whom one is None, that a `person_key` names."""
+    return (key[2:], None) if key[:2] == "u:" else (None, key[2:])
+
+
+def _rows(key: str, listed: Recommendations) -> Iterator[dict[str, Any]]:
+    """The rows of one person's list, with whose it is."""
+    who = {"person": key[2:], "kind": "user" if key[:2] == "u:" else "visitor"}
+    return (who | row for row in listed.rows())
 
 
 def _labels(item: Item, attribute: str) -> tuple[str, ...]:
