@@ -62,6 +62,20 @@ def test_few_codes_in_many_batches_cost_what_the_batches_bring() -> None:
     assert numbers <= 8 * codes.size
 
 
+def test_who_reads_while_another_joins_misses_nothing() -> None:
+    read: list[int] = []
+
+    def join(left: State, right: State) -> State:
+        if not read:
+            read.append(0)
+            read.append(len(state["codes"]))  # as another thread would, in the middle of it
+        return {"codes": np.union1d(left["codes"], right["codes"])}
+
+    state = growing({"codes": np.arange(9)}, {"codes": np.array([10, 11])}, join)
+    assert len(state["codes"]) == 11
+    assert read == [0, 11]
+
+
 @pytest.mark.parametrize("name", LEARNERS)
 def test_a_fit_in_many_batches_joins_in_proportion_to_what_they_bring(
     name: str, monkeypatch: pytest.MonkeyPatch

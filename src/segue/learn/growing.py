@@ -30,7 +30,7 @@ class Growing(Mapping[str, npt.NDArray[Any]]):
 
     To join every batch with all that came before costs batches times state. Here a part waits until what came after it
     is half as large, so that a row is joined about log2(rows) times, in whatever batches it came. As `join` is
-    associative and commutative, the arrays are the same to the byte.
+    associative and commutative, the arrays are the same to the byte. Threads may read at once, nobody while one adds.
     """
 
     def __init__(self, first: State, join: Join) -> None:
@@ -41,7 +41,7 @@ class Growing(Mapping[str, npt.NDArray[Any]]):
         """Lay a part beside those that are there."""
         self._parts.append(part)
         while len(self._parts) > 1 and _size(self._parts[-2]) <= 2 * _size(self._parts[-1]):
-            self._join_last()
+            self._parts = self._last_joined(self._parts)
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         return self._whole()[name]
@@ -53,13 +53,13 @@ class Growing(Mapping[str, npt.NDArray[Any]]):
         return len(self._whole())
 
     def _whole(self) -> State:
-        while len(self._parts) > 1:
-            self._join_last()
-        return self._parts[0]
+        while len(parts := self._parts) > 1:
+            self._parts = self._last_joined(parts)  # at once: whoever reads meanwhile misses nothing
+        return parts[0]
 
-    def _join_last(self) -> None:
-        last = self._parts.pop()
-        self._parts[-1] = self._join(self._parts[-1], last)
+    def _last_joined(self, parts: list[State]) -> list[State]:
+        *first, before, last = parts
+        return [*first, self._join(before, last)]
 
 
 def _size(state: State) -> int:
