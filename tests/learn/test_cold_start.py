@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from segue.domain.requests import Histories, Requests
 from segue.engines.content import content_of
 from segue.engines.local import LocalEngine, Table
 from segue.learn.cold_start import ColdStart
-from segue.learn.content_map import content_map
+from segue.learn.content_map import COLUMNS, content_map
 from segue.learn.folded import FoldedItems
 from segue.learn.learner import learner
 from segue.testing.datasets import mixed, table
@@ -43,6 +45,22 @@ def test_the_map_is_that_of_the_normal_equations(seed: int, shape: tuple[int, in
 def test_a_map_of_nothing_is_nothing() -> None:
     assert not content_map(csr_array((4, 3)), np.ones((4, 2)), np.ones(4), 1.0).any()
     assert content_map(csr_array((4, 0)), np.ones((4, 2)), np.ones(4), 1.0).shape == (0, 2)
+
+
+def test_a_map_takes_no_room_for_all_factors_of_all_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread holds a few numbers of 16 factors an item, and the features; in float64 all factors would be 512."""
+    items, factors = 20_000, np.ones((20_000, 64), np.float32)
+    features = csr_array((np.ones(items), (np.arange(items), np.arange(items) % 40)), shape=(items, 40))
+    worth = np.ones(items)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    content_map(features, factors[:, :1], worth, 1.0)
+    tracemalloc.start()
+    try:
+        content_map(features, factors, worth, 1.0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < items * 8 * (2 * COLUMNS + 10)
 
 
 def with_new_items() -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
@@ -16,14 +17,14 @@ from segue.engines.engine import Dataset, Engine
 from segue.engines.memory import refuse_beyond_memory
 from segue.learn.content import Weight, tfidf
 from segue.learn.content_features import Fields, content_features
-from segue.learn.content_map import content_map
+from segue.learn.content_map import COLUMNS, content_map
 from segue.learn.folded import FoldedItems
 from segue.learn.gram import ItemCounts
 from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.ranges import Range, Real
 from segue.learn.registry import learner
 
-ARRAYS = 5  # of features times factors that are there at a time
+ARRAYS = 6  # of features, and of items, times `COLUMNS` that are there at a time in each thread
 
 
 class ColdStart(Learner, frozen=True):
@@ -80,10 +81,13 @@ class ColdStart(Learner, frozen=True):
         features = _with_constant(tfidf(content_features(dataset, fields, self.name)))
         _refuse_beyond_memory(features.shape[1], model.white.shape)
         worth = np.where(people > 0, np.maximum(people, 1) ** self.popularity, 0)
-        mapping = content_map(features, model.white.astype(np.float64), worth, self.regularization)
+        mapping = content_map(features, model.white, worth, self.regularization)
         told = np.diff(features.indptr) > 0
         own = np.where(told, people / (people + self.shrinkage), 1.0)[:, None]
-        white = (own * model.white + (1 - own) * (features @ mapping)).astype(np.float32)
+        white = np.empty_like(model.white)
+        for first in range(0, white.shape[1], COLUMNS):  # at a time, so that little is made in float64
+            part = slice(first, first + COLUMNS)
+            white[:, part] = own * model.white[:, part] + (1 - own) * (features @ mapping[:, part])
         return dataclasses.replace(model, white=white)
 
     def _factors(self) -> Learner:
@@ -123,8 +127,9 @@ def _people(engine: Engine, dataset: Dataset) -> npt.NDArray[np.float64]:
 
 def _refuse_beyond_memory(features: int, shape: tuple[int, ...]) -> None:
     items, factors = shape
+    side_by_side = min(factors, COLUMNS * len(os.sched_getaffinity(0)))
     refuse_beyond_memory(
-        8 * factors * (ARRAYS * features + 4 * items),
+        8 * factors * features + 8 * side_by_side * ARRAYS * (features + items) + 4 * factors * items,
         f"a map from {features:,} features to {factors} factors",
         "leave the texts out with text = 0, or take fewer factors",
     )
