@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from segue.domain.errors import DataError
+from segue.domain.items import Items
 from segue.domain.recommender import Recommender
 from segue.domain.requests import Histories, Requests
 from segue.engines.local import LocalEngine, Table
@@ -158,6 +159,19 @@ def test_the_sweep_that_validation_likes_best_is_kept() -> None:
 def test_the_seed_decides() -> None:
     first, same, other = (ALS(seed=seed).fit(LocalEngine(), mixed()) for seed in (1, 1, 2))
     assert saved_bytes(first) == saved_bytes(same) != saved_bytes(other)
+
+
+@pytest.mark.parametrize("factors", [4, 64, 130])  # one product, products of 64 lines, so wide that BLAS makes one
+@pytest.mark.parametrize("had", [1, 64, 65, 300])
+def test_reasons_sum_to_the_scores_however_long_the_history(factors: int, had: int) -> None:
+    rng = np.random.default_rng(had)
+    white = (rng.standard_normal((400, factors)) * 0.3).astype(np.float32)
+    model = FoldedItems(Items(map(str, range(400))), white, 2.0, "log", 1.0, 0.5, np.full(factors, 0.1, np.float32))
+    request = Requests(Histories.of([rng.choice(400, had, replace=False)]))
+    items = np.arange(0, 400, 9, dtype=np.int32)
+    history, parts = model.parts(request, items)
+    assert (len(history), parts.shape) == (had, (had, len(items)))
+    np.testing.assert_allclose(parts.sum(axis=0), model.scores(request, items)[0], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("alpha", [1e-6, 1.0, 1e6])

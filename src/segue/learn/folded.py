@@ -13,7 +13,7 @@ from segue.domain.requests import Requests
 from segue.learn.rows import Rows, Weighting, weighed
 from segue.learn.scored import Parts, ScoredByParts
 from segue.learn.top import PRODUCT_ROWS, Best, Left, Vectors, best_of_products
-from segue.learn.whitened import Gradients, Ridge, Systems, Whitened, system, worthwhile
+from segue.learn.whitened import Gradients, Ridge, Systems, Whitened, lines_alone, system, worthwhile
 
 FEW = 32  # requests that are solved one by one in float64; above, by the kernel to float32 accuracy
 TOLERANCE = 1e-6
@@ -81,8 +81,12 @@ class FoldedItems(ScoredByParts):
         lines = self.white[rows.codes].astype(np.float64)
         extra = confidence(weighed(rows.weights, self.weighting), self.alpha)
         diagonal = 1 + np.float64(self._excess(rows, extra)[0]) * self._inverse()
-        each = np.linalg.solve(system(lines, extra, diagonal), (lines * (1 + extra)[:, None]).T)
-        return rows.codes, (self.white[items] @ each).T.astype(np.float64)
+        each = np.linalg.solve(system(lines, extra, diagonal), self.white[items].astype(np.float64).T)
+        parts = np.empty((len(lines), len(items)))
+        step = lines_alone(each.size)
+        for start in range(0, len(lines), step):
+            np.matmul(lines[start : start + step], each, out=parts[start : start + step])
+        return rows.codes, parts * (1 + extra)[:, None]
 
     def _excess(self, rows: Rows, extra: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         return Ridge(self.regularization, self.scaling, len(self.white)).excess(rows.offsets, extra)

@@ -19,6 +19,9 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 
 BLOCK = 65_536  # rows of factors in float64 at a time
 FLOAT32_ACCURACY = 1e-13  # of squared residuals: below this part of the first, a step has nothing to go by
+ALONE = 4 * 65_536  # multiplications of a product that BLAS makes in its caller's thread; waking others may cost more
+FEWEST = 16  # lines that are worth a product of their own
+ALL = 2**62  # lines: as many as there are
 TINY = 2_000_000  # numbers gathered in one step; below, NumPy is fast enough that nothing waits for a kernel
 
 
@@ -180,7 +183,18 @@ def system(
     lines: npt.NDArray[np.float64], extra: npt.NDArray[np.float64], diagonal: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """float64[f, f]: I + e (S + r)^-1 + B_u'a B_u of one row; `diagonal` float64[f] is all but the last."""
-    return np.asarray(np.diag(diagonal) + lines.T @ (extra[:, None] * lines))
+    made = np.diag(diagonal)
+    step = lines_alone(lines.shape[1] ** 2)
+    for start in range(0, len(lines), step):
+        some = lines[start : start + step]
+        made += some.T @ (extra[start : start + step, None] * some)
+    return made
+
+
+def lines_alone(each: int) -> int:
+    """How many lines of so many multiplications each BLAS takes without its threads, where that is worth a loop."""
+    lines = ALONE // max(each, 1)
+    return lines if lines >= FEWEST else ALL
 
 
 def worthwhile(numbers: int) -> bool:
