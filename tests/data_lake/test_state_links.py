@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
+import numpy.typing as npt
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from segue.data.histories.index import Texts
+from segue.data.histories.links import LinkedPeople, write_links
+from segue.data.histories.newest import NewestLinks, _keep
 from segue.data.histories.state import UserState
 from segue.data.identity.settings import IdentitySettings
+from segue.data.identity.stitch import SHARED, Links
+from segue.data.identity.turns import Turns
 from segue.data.journal.drain import drain
 from segue.data.journal.journal import SQLiteJournal
 from segue.data.lake.lake import Lake
@@ -77,6 +88,58 @@ def test_a_visitor_of_several_users_is_by_turns_who_was_last_seen_with_it(tmp_pa
     world.sent(8, None, "phone", timed=False)
     last = ["i1", "i2", "i3", "i6", "i7"]
     assert world.items() == {"u:ann": last, "u:bob": ["i4", "i5"], "v:phone": last}, "i8 cannot be told"
+
+
+turn = st.tuples(st.integers(0, 9), st.sampled_from(["u:ann", "u:bob", "u:cat"]))
+
+
+@given(st.lists(turn, max_size=6), st.lists(turn, max_size=6), st.integers(0, 10))
+def test_whose_turn_it_was_is_that_of_all_turns_in_one_list(
+    indexed: list[tuple[int, str]], newest: list[tuple[int, str]], time: int
+) -> None:
+    """The first by name of each time; the last until then, before the first that one."""
+    before, since = (
+        {when: min(who for at, who in turns if at == when) for when, _ in turns} for turns in (indexed, newest)
+    )
+    whole = {
+        when: min(turns[when] for turns in (before, since) if when in turns) for when in sorted({**before, **since})
+    }
+    begun = [when for when in whole if when <= time] or list(whole)[:1]
+    with TemporaryDirectory() as folder:
+        linked = _linked(Path(folder), dict(sorted(before.items())))
+        kept: list[tuple[int, str]] = []
+        for each in newest:
+            _keep(kept, each)
+        found = linked.turns("v:phone", kept)
+        assert found.at(time) == (whole[begun[-1]] if begun else None)
+        assert found.now() == (list(whole.values())[-1] if whole else None)
+
+
+def test_a_device_of_many_turns_is_not_read_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where one constant stands in place of a visitor who is not known."""
+    linked = _linked(tmp_path, {time: f"u:{'ann' if time % 2 else 'bob'}" for time in range(10_000)})
+    decoded: list[int] = []
+    texts = Texts.texts
+
+    def counting(self: Texts, codes: npt.NDArray[np.integer]) -> list[str]:
+        decoded.append(len(codes))
+        return texts(self, codes)
+
+    monkeypatch.setattr(Texts, "texts", counting)
+    alike = NewestLinks(SQLiteJournal(tmp_path / "journal"), 0, "last").alike("u:ann", linked)
+    assert [alike.counts("v:phone", time) for time in (7, 8)] == [True, False]
+    assert sum(decoded) < 20
+
+
+def _linked(folder: Path, turns: dict[int, str]) -> LinkedPeople:
+    """A phone of several users, whose turns are those, by time."""
+    names = ["u:ann", "u:bob", "u:cat", "v:phone"]
+    users = np.array([names.index(user) for user in turns.values()], np.int32)
+    told = Turns(np.full(len(turns), 3, np.int32), np.array(list(turns), np.int64), users)
+    write_links(
+        Links(np.array([3], np.int32), np.array([SHARED], np.int32), 4, told), pl.DataFrame({"id": names}), folder
+    )
+    return LinkedPeople(folder)
 
 
 PHONE, ANN, BOB = (None, "phone"), ("ann", "phone"), ("bob", "phone")

@@ -9,6 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from segue.data.histories.index import Texts, found_row, opened, write_texts
@@ -19,31 +20,63 @@ Turn = tuple[int, str]  # from when on (microseconds since 1970 UTC) a visitor o
 
 
 @dataclass(frozen=True)
+class Whose:
+    """Whose a visitor of several users was: turns of the index, however many, and turns that came since.
+
+    times   int64[turns] ascending, of the index
+    users   int32[turns], rows of `people`
+    newest  ascending, one for each time
+
+    >>> turns = Whose(np.array([], np.int64), np.array([], np.int32), None, [(10, "ann"), (20, "bob")])
+    >>> [turns.at(time) for time in (5, 19, 20, int(NO_TIME))]
+    ['ann', 'ann', 'bob', None]
+    """
+
+    times: npt.NDArray[np.int64]
+    users: npt.NDArray[np.int32]
+    people: Texts | None
+    newest: Sequence[Turn] = ()
+
+    def __len__(self) -> int:
+        return len(self.times) + len(self.newest)
+
+    def at(self, time: int) -> str | None:
+        """The user whose turn it was, before the first turn the user of that; nobody where there is no time. Of users
+        who were seen at one time the first by name counts."""
+        found = [] if time == NO_TIME else [*self._known(time), *self._since(time)]
+        begun = max((turn[0] for turn in found if turn[0] <= time), default=None)
+        return min((turn for turn in found if begun in (None, turn[0])), default=(0, None))[1]
+
+    def now(self) -> str | None:
+        """The user of the last turn."""
+        return self.at(int(np.iinfo(np.int64).max))
+
+    def _known(self, time: int) -> list[Turn]:
+        if self.people is None or not len(self.times):
+            return []
+        place = max(int(self.times.searchsorted(time, "right")) - 1, 0)
+        return [(int(self.times[place]), self.people.texts(self.users[place : place + 1])[0])]
+
+    def _since(self, time: int) -> Sequence[Turn]:
+        last = bisect_right(self.newest, time, key=itemgetter(0))
+        return self.newest[max(last - 1, 0) : max(last, 1)]
+
+
+@dataclass(frozen=True)
 class Alike:
     """Who is one person: all that `names` did, and what visitors of several users did in that person's turns.
 
     names  the user (or a visitor whom nobody knows) first
-    turns  by visitor, in the order of time
+    turns  by visitor
     """
 
     names: Sequence[str]
-    turns: Mapping[str, Sequence[Turn]] = field(default_factory=dict)
+    turns: Mapping[str, Whose] = field(default_factory=dict)
 
     def counts(self, name: str, time: int) -> bool:
         """Whether what one of these did at a time counts for the person."""
         turns = self.turns.get(name)
-        return turns is None or whose(turns, time) == self.names[0]
-
-
-def whose(turns: Sequence[Turn], time: int) -> str | None:
-    """The user whose turn it was, before the first turn the user of that; nobody where there is no time.
-
-    >>> [whose([(10, "ann"), (20, "bob")], time) for time in (5, 19, 20, int(NO_TIME))]
-    ['ann', 'ann', 'bob', None]
-    """
-    if time == NO_TIME or not turns:
-        return None
-    return turns[max(bisect_right(turns, time, key=itemgetter(0)) - 1, 0)][1]
+        return turns is None or turns.at(time) == self.names[0]
 
 
 class LinkedPeople:
@@ -74,14 +107,18 @@ class LinkedPeople:
         row = self._row(visitor)
         return row >= 0 and self._place(row) is not None
 
-    def turns(self, visitor: str) -> list[Turn]:
-        """Whose a visitor of several users was, and from when on; none where that was not asked for."""
-        row = self._row(visitor) if self._turns else -1
-        if row < 0:
-            return []
+    def turns(self, visitor: str, newest: Sequence[Turn] = ()) -> Whose:
+        """Whose a visitor of several users was, and from when on: of one that had one user here, that user until
+        another came."""
+        row = self._row(visitor)
+        place = None if row < 0 else self._place(row)
+        if place is not None and self._users[place] != SHARED:
+            return Whose(np.array([NO_TIME]), self._users[place : place + 1], self._people, newest)
+        if row < 0 or not self._turns:
+            return no_turns(newest)
         visitors, times, users, _ = self._turns
         first, last = np.searchsorted(visitors, [row, row + 1])
-        return list(zip(times[first:last].tolist(), self._people.texts(users[first:last]), strict=True))
+        return Whose(times[first:last], users[first:last], self._people, newest)
 
     def turned(self, user: str) -> list[str]:
         """The visitors of several users who were this user's at some time."""
@@ -98,6 +135,11 @@ class LinkedPeople:
     def _place(self, row: int) -> int | None:
         place = int(self._visitors.searchsorted(row))
         return place if place < len(self._visitors) and self._visitors[place] == row else None
+
+
+def no_turns(newest: Sequence[Turn]) -> Whose:
+    """What is known of a visitor whom the index says nothing of."""
+    return Whose(np.zeros(0, np.int64), np.zeros(0, np.int32), None, newest)
 
 
 def linked_people(folder: Path) -> LinkedPeople | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections import defaultdict
+from operator import itemgetter
 from typing import Final
 
-from segue.data.histories.links import Alike, LinkedPeople, Turn
+from segue.data.histories.links import Alike, LinkedPeople, Turn, Whose, no_turns
 from segue.data.identity.settings import Shared
 from segue.data.journal.journal import Journal, microseconds
 from segue.domain.events import person_key
-from segue.domain.requests import NO_TIME
 
 AT_ONCE: Final = 10_000  # events
 
@@ -22,7 +23,7 @@ class NewestLinks:
         self._journal, self._last, self._shared = journal, after, shared
         self._users: dict[str, set[str]] = defaultdict(set)
         self._visitors: dict[str, set[str]] = defaultdict(set)
-        self._seen: dict[str, set[Turn]] = defaultdict(set)
+        self._seen: dict[str, list[Turn]] = defaultdict(list)  # ascending, one for each time
         self._lock = threading.Lock()
 
     def alike(self, person: str, linked: LinkedPeople | None) -> Alike:
@@ -52,8 +53,7 @@ class NewestLinks:
         users = self._users_of(visitor, linked)
         if len(users) == 1:
             return next(iter(users))
-        turns = [] if self._shared == "alone" else self._turns(visitor, linked)
-        return turns[-1][1] if turns else None
+        return None if self._shared == "alone" else self._turns(visitor, linked).now()
 
     def _users_of(self, visitor: str, linked: LinkedPeople | None) -> set[str]:
         """The users whom a visitor was seen with; none where the index knows of several."""
@@ -63,14 +63,10 @@ class NewestLinks:
         user = linked.alike(visitor)[0]
         return set() if user == visitor else users | {user}
 
-    def _turns(self, visitor: str, linked: LinkedPeople | None) -> list[Turn]:
-        """Whose a visitor of several users was, and from when on: of a visitor that had one user in the index, that
-        user until another came. Of users who were seen at one time the first by name counts."""
-        before = [] if linked is None else linked.turns(visitor)
-        if linked is not None and not before and linked.holds(visitor) and linked.alike(visitor)[0] != visitor:
-            before = [(int(NO_TIME), linked.alike(visitor)[0])]
-        first = dict(sorted([*before, *self._seen.get(visitor, ())], reverse=True))
-        return sorted(first.items())
+    def _turns(self, visitor: str, linked: LinkedPeople | None) -> Whose:
+        """Whose a visitor of several users was; what is read of it later is not in it."""
+        newest = tuple(self._seen.get(visitor, ()))
+        return no_turns(newest) if linked is None else linked.turns(visitor, newest)
 
     def _read(self) -> None:
         while events := self._journal.events_after(self._last, AT_ONCE).events:
@@ -80,8 +76,17 @@ class NewestLinks:
                     self._users[visitor].add(user)
                     self._visitors[user].add(visitor)
                     if entry.event.time is not None and self._shared != "alone":
-                        self._seen[visitor].add((microseconds(entry.event.time), user))
+                        _keep(self._seen[visitor], (microseconds(entry.event.time), user))
             self._last = events[-1].sequence
+
+
+def _keep(turns: list[Turn], turn: Turn) -> None:
+    """Let a turn in by its time; of several users at one time the first by name stays."""
+    place = bisect_left(turns, turn[0], key=itemgetter(0))
+    if place < len(turns) and turns[place][0] == turn[0]:
+        turns[place] = min(turns[place], turn)
+    else:
+        turns.insert(place, turn)
 
 
 __all__ = ["NewestLinks"]
