@@ -176,6 +176,10 @@ def test_the_short_table_has_what_was_asked_for_and_how_long_it_took():
     assert list(alone.brief_rows()[0]) == ["model", "recall@1", "ndcg@1", "interval", "fit_seconds"]
     named = leaderboard(evaluate(models, people, ITEMS, asked("mrr", "hit_rate", k=(1,))), "mrr@1")
     assert [name for name in named.brief_rows()[0] if "@" in name] == [name for name in named.rows()[0] if "@" in name]
+    unusual = leaderboard(evaluate(models, people, ITEMS, asked(k=(2,)), content=CONTENT), "diversity@2")
+    sorted_by = ["model", "recall@2", "diversity@2", "against popularity", "fit_seconds"]
+    assert list(unusual.brief_rows()[0]) == sorted_by
+    assert {*sorted_by, "interval", "p"} < set(unusual.rows()[0])
 
 
 def test_a_model_that_lists_nothing_says_why():

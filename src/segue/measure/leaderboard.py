@@ -42,11 +42,12 @@ class Leaderboard(msgspec.Struct, frozen=True):
     def rows(self) -> list[Row]:
         """One row a model for a table: the metrics at the length of `by`, interval and p of `by`, and the costs.
 
-        Where [evaluation] names no metrics it has the usual ones; `records` has all that were measured.
+        Where [evaluation] names no metrics it has the usual ones, and `by`; `records` has all that were measured.
         """
         asked = self.evaluation.settings.metrics or USUAL
         measured = self.models()[0].metrics if self.models() else {}
-        names = [name for name in measured if name.endswith(self._length) and name.partition("@")[0] in asked]
+        told = [name for name in measured if name.endswith(self._length) and name.partition("@")[0] in asked]
+        names = [name for name in measured if name in (*told, self.by)]
         return [self._row(model, names) for model in self.models()]
 
     def brief_rows(self) -> list[Row]:
