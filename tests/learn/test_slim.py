@@ -123,9 +123,12 @@ def pairs_in(dataset: Table) -> Pairs:
     return pairs_of(worth, len(chosen))
 
 
-def test_numpy_and_the_kernel_agree_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("people", [60, 400])
+def test_numpy_and_the_kernel_agree_to_the_bit(monkeypatch: pytest.MonkeyPatch, people: int) -> None:
+    """Where few people have an item, and where many do: there the kernel goes another way."""
     random = np.random.default_rng(3)
-    dataset = table(np.repeat(np.arange(60), 20), random.integers(0, 50, 1200), 60, [f"{i:03}" for i in range(50)])
+    who, what = np.repeat(np.arange(people), 20), random.integers(0, 50, 20 * people)
+    dataset = table(who, what, people, [f"{i:03}" for i in range(50)])
     models = []
     for way in (False, True):
         monkeypatch.setattr(slim, "worthwhile", lambda *_, way=way: way)
@@ -155,12 +158,12 @@ def test_a_long_history_is_cut_to_its_newest() -> None:
 
 
 def test_less_memory_only_means_fewer_counts_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tenth of the room, a fraction of the counts, and the same weights to the bit."""
+    """In less room a fraction of the counts, and the same weights to the bit."""
     monkeypatch.setattr(slim, "worthwhile", lambda *_: True)
     random = np.random.default_rng(3)
     popular = 1 / (np.arange(80) + 5.0)
-    whats = np.concatenate([random.choice(80, 30, replace=False, p=popular / popular.sum()) for _ in range(90)])
-    dataset = table(np.repeat(np.arange(90), 30), whats, 90, [f"{i:03}" for i in range(80)])
+    whats = np.concatenate([random.choice(80, 30, replace=False, p=popular / popular.sum()) for _ in range(300)])
+    dataset = table(np.repeat(np.arange(300), 30), whats, 300, [f"{i:03}" for i in range(80)])
     engine, learner = LocalEngine(), SLIM(k=20, regularization=3, sparsity=0.5, min_people=1)
     whole, pairs, held = learner.fit(engine, dataset), pairs_in(dataset), []
     for room in ("4000000", "4000"):

@@ -205,7 +205,8 @@ def _solve_compiled(items: Places, near: Places, common: Common, net: Net, weigh
     from segue.learn.slim_kernels import solve_items
 
     having = common.having
-    arrays = (near, common.few, having.offsets, having.codes, common.starts, common.others, common.counts)
+    persons = int(having.codes.max(initial=-1)) + 1
+    arrays = (near, persons, common.few, having.offsets, having.codes, common.starts, common.others, common.counts)
     solve_items(items, *arrays, net.l2, net.l1, net.least, net.sweeps, ENOUGH, weights)
 
 

@@ -12,6 +12,8 @@ Codes = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+MEAN = 64  # people of a candidate: below, to go through them is faster than to look up what was counted
+
 SIDES = (array(int64, 1), array(int32, 1), array(int64, 1), array(int32, 1))
 COMMON = (array(int64, 1), array(int32, 1), array(int64, 1), array(int32, 1), array(int32, 1))
 
@@ -137,6 +139,55 @@ def both(
     return 0
 
 
+@compiled(
+    void(
+        int64, array(int32, 1), array(int64, 1), array(int32, 1), int32[::1], int32[::1], int32[::1],
+        float64[:, ::1], float64[::1],
+    )
+)  # fmt: skip
+def gram_by_people(
+    item: int,
+    candidates: Codes,
+    item_offsets: Offsets,
+    people: Codes,
+    latest: Codes,
+    before: Codes,
+    owners: Codes,
+    gram: Floats,
+    left: Floats,
+) -> None:
+    """How many people have both of every two candidates, and of the item and each: person by person.
+
+    Each person has a chain of the candidates that they have: the `latest` entry of it, -1 where there is none, and of
+    each entry the one `before` and whose it is. It is as long as all candidates have people.
+    """
+    size, held = len(candidates), 0
+    gram[:size, :size] = 0
+    left[:size] = 0
+    for at in range(size):
+        code = candidates[at]
+        for entry in range(item_offsets[code], item_offsets[code + 1]):
+            person = people[entry]
+            other = latest[person]
+            while other >= 0:
+                gram[at, owners[other]] += 1
+                other = before[other]
+            before[held], owners[held] = latest[person], at
+            latest[person] = held
+            held += 1
+        gram[at, at] = item_offsets[code + 1] - item_offsets[code]
+    for entry in range(item_offsets[item], item_offsets[item + 1]):
+        other = latest[people[entry]]
+        while other >= 0:
+            left[owners[other]] += 1
+            other = before[other]
+    for at in range(size):
+        for entry in range(item_offsets[candidates[at]], item_offsets[candidates[at] + 1]):
+            latest[people[entry]] = -1
+        for to in range(at):
+            gram[to, at] = gram[at, to]
+
+
 @compiled(void(float64[:, :], float64[::1], float64[::1], float64, float64, float64, int64, float64))
 def descend(
     gram: Floats, left: Floats, found: Floats, l2: float, l1: float, least: float, sweeps: int, enough: float
@@ -160,13 +211,14 @@ def descend(
 
 @compiled(
     void(
-        array(int32, 1), array(int32, 2), int64, *COMMON,
+        array(int32, 1), array(int32, 2), int64, int64, *COMMON,
         float64, float64, float64, int64, float64, float32[:, ::1],
     )
 )  # fmt: skip
 def solve_items(
     items: Codes,
     near: Codes,
+    persons: int,
     few: int,
     item_offsets: Offsets,
     people: Codes,
@@ -182,22 +234,28 @@ def solve_items(
 ) -> None:
     """weights[n] = the elastic net of items[n] from its candidates near[items[n]], -1 where there are fewer.
 
-    From `few` to `counts` they are the sparse Gram, see `Common`.
+    There are so many `persons`. From `few` to `counts` they are the sparse Gram, see `Common`.
     """
     width = near.shape[1]
     gram, left, found = np.empty((width, width), np.float64), np.empty(width), np.empty(width)
+    latest = np.full(persons, -1, np.int32)
+    before, owners = np.empty(MEAN * width, np.int32), np.empty(MEAN * width, np.int32)
     for line in range(len(items)):
         item = items[line]
-        size = 0
+        size, events = 0, 0
         while size < width and near[item, size] >= 0:
+            events += item_offsets[near[item, size] + 1] - item_offsets[near[item, size]]
+            found[size] = 0
             size += 1
-        for at in range(size):
-            left[at] = both(item, near[item, at], few, item_offsets, people, starts, others, counts)
-            found[at] = 0
-            for to in range(at + 1):
-                one, two = near[item, at], near[item, to]
-                gram[at, to] = both(one, two, few, item_offsets, people, starts, others, counts)
-                gram[to, at] = gram[at, to]
+        if events <= MEAN * size:
+            gram_by_people(item, near[item, :size], item_offsets, people, latest, before, owners, gram, left)
+        else:
+            for at in range(size):
+                left[at] = both(item, near[item, at], few, item_offsets, people, starts, others, counts)
+                for to in range(at + 1):
+                    one, two = near[item, at], near[item, to]
+                    gram[at, to] = both(one, two, few, item_offsets, people, starts, others, counts)
+                    gram[to, at] = gram[at, to]
         descend(gram[:size, :size], left[:size], found[:size], l2, l1, least, sweeps, enough)
         for at in range(size):
             weights[line, at] = found[at]
