@@ -166,9 +166,10 @@ class _Csv:
 class _JsonLines:
     def __init__(self, path: Path, like: Mapping[str, Any]) -> None:  # noqa: ARG002 - siblings of one shape
         self.file = path.open("w", encoding="utf-8")
+        self.encode = json.JSONEncoder(ensure_ascii=False).encode
 
     def write(self, rows: list[dict[str, Any]]) -> None:
-        self.file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        self.file.writelines(self.encode(row) + "\n" for row in rows)
 
     def close(self) -> None:
         self.file.close()

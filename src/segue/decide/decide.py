@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from segue.decide.ask import Ask
-from segue.decide.evidence import evidence
+from segue.decide.evidence import evidence, strongest
 from segue.decide.fallback import fallback_of
-from segue.decide.policy import policy_of
+from segue.decide.policy import BestFirst, policy_of
 from segue.decide.sample import Drawn, decision_id, draw, seed_of, standardised
 from segue.decide.surface import Surface
 from segue.domain.decisions import CANDIDATES_KEPT, Candidate, Decision, Drop, Reason, Shown
@@ -31,31 +31,44 @@ def decide(surface: Surface, sources: Sources, ask: Ask) -> Decision:
     return decision
 
 
-def decide_all(surface: Surface, sources: Sources, asks: Sequence[Ask]) -> Iterator[Decision]:
+def decide_all(surface: Surface, sources: Sources, asks: Iterable[Ask]) -> Iterator[Decision]:
     """What this surface shows to each of these people: each model is asked once for all who need it, if they ask at
-    the same `now`. `people_at_once` says how many to bring, for memory grows with people x items.
+    the same `now`. `people_at_once` says how many to bring, for memory grows with people x items. Of what they did,
+    no more is held than is needed: whoever brings histories one by one need not have them all.
     """
-    barred = [_barred(surface, sources, ask.events, microseconds(ask.now)) for ask in asks]
-    wanted = [_wanted(surface, sources, ask, each.allowed) for ask, each in zip(asks, barred, strict=True)]
-    found = retrieve(sources, wanted)
-    return (_decided(surface, sources, *each) for each in zip(asks, barred, wanted, found, strict=True))
+    read = [_read(surface, sources, ask) for ask in asks]
+    found = retrieve(sources, [each.wanted for each in read])
+    return (_decided(surface, sources, *each) for each in zip(read, found, strict=True))
 
 
-def _wanted(surface: Surface, sources: Sources, ask: Ask, allowed: npt.NDArray[np.bool_]) -> Wanted:
-    trail = sources.trail(ask.events)
-    names = _usable(surface, sources, trail)
-    return Wanted(names, trail, allowed, _length(surface, ask), microseconds(ask.now), ask.context)
+@dataclass(frozen=True)
+class _Read:
+    """What is known of one request once the history was read: `ask` has it no more, `types` is what reasons need."""
+
+    ask: Ask
+    wanted: Wanted
+    drops: Sequence[Drop]
+    types: Mapping[str, str]
 
 
-def _decided(
-    surface: Surface, sources: Sources, ask: Ask, barred: Filter, wanted: Wanted, found: Candidates
-) -> Decision:
-    seed, top, k = seed_of(ask.surface, ask.request_id), surface.exploration.top, wanted.k
-    scores = standardised(found.scores, found.origins, top)
-    drawn = draw(policy_of(surface.exploration), scores, sources.groups[found.positions], k, seed, top)
-    reasons = evidence(sources, found, drawn.order, ask.events)
-    fallback = fallback_of(surface, sources, wanted.trail, ask, found)
-    return _decision(surface, ask, seed, _candidates(sources, found), barred.drops, drawn, reasons, fallback)
+def _read(surface: Surface, sources: Sources, ask: Ask) -> _Read:
+    k, events, now = _length(surface, ask), ask.events, microseconds(ask.now)
+    trail = sources.trail(events)
+    barred = _barred(surface, sources, events, now)
+    wanted = Wanted(_usable(surface, sources, trail), trail, barred.allowed, k, now, ask.context)
+    return _Read(replace(ask, past=(), history=()), wanted, barred.drops, strongest(events))
+
+
+def _decided(surface: Surface, sources: Sources, read: _Read, found: Candidates) -> Decision:
+    ask, k = read.ask, read.wanted.k
+    seed, top = seed_of(ask.surface, ask.request_id), surface.exploration.top
+    policy, scores = policy_of(surface.exploration), found.scores.astype(np.float64)
+    if not isinstance(policy, BestFirst):  # which needs an order, no scale
+        scores = standardised(found.scores, found.origins, top)
+    drawn = draw(policy, scores, sources.groups[found.positions], k, seed, top)
+    reasons = evidence(sources, found, drawn.order, read.types)
+    fallback = fallback_of(surface, sources, read.wanted.trail, ask, len(read.types), found)
+    return _decision(surface, ask, seed, _candidates(sources, found), read.drops, drawn, reasons, fallback)
 
 
 def _length(surface: Surface, ask: Ask) -> int:
@@ -90,13 +103,8 @@ def _usable(surface: Surface, sources: Sources, trail: Trail) -> tuple[str, ...]
 
 
 def _candidates(sources: Sources, found: Candidates) -> tuple[Candidate, ...]:
-    names = found.names
-    return tuple(
-        Candidate(item, names[origin], score)
-        for item, origin, score in zip(
-            sources.items.take(found.positions.tolist()), found.origins.tolist(), found.scores.tolist(), strict=True
-        )
-    )
+    names = map(found.names.__getitem__, found.origins.tolist())
+    return tuple(map(Candidate, sources.items.take(found.positions.tolist()), names, found.scores.tolist()))
 
 
 def _decision(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 
 import numpy as np
@@ -26,12 +26,15 @@ FILLS = Reason("No model here speaks for it: it fills the list")
 LEFT = "Little speaks for it: it is the best of what is left"
 
 
-def evidence(sources: Sources, found: Candidates, shown: Sequence[int], past: Sequence[Past]) -> list[Reason]:
-    """One reason for each of the `shown` candidates (indices into `found`), in their order."""
+def evidence(sources: Sources, found: Candidates, shown: Sequence[int], types: Mapping[str, str]) -> list[Reason]:
+    """One reason for each of the `shown` candidates (indices into `found`), in their order.
+
+    `types` are those of the person's events by item, see `strongest`.
+    """
     picked = np.asarray(shown, np.int64)
     origins, positions, scores = found.origins[picked], found.positions[picked], found.scores[picked]
     reasons = [FILLS] * len(picked)
-    speaker = _Speaker(sources, _strongest(past))
+    speaker = _Speaker(sources, types)
     for origin in sorted(set(origins.tolist())):
         source = sources.models.get(found.names[origin])
         if source is not None:
@@ -41,6 +44,16 @@ def evidence(sources: Sources, found: Candidates, shown: Sequence[int], past: Se
             for place, reason in zip(places.tolist(), told, strict=True):
                 reasons[place] = reason
     return reasons
+
+
+def strongest(past: Iterable[Past]) -> dict[str, str]:
+    """The type of the event that weighs most on each item, the newest of equals: "bought" before "looked at"."""
+    types: dict[str, str] = {}
+    weights: dict[str, float] = {}
+    for event in past:
+        if event.weight >= weights.get(event.item, 0.0):
+            types[event.item], weights[event.item] = event.type, event.weight
+    return types
 
 
 class _Speaker:
@@ -89,16 +102,6 @@ class _Speaker:
         titles = [self._sources.title(name) for name in speaking]
         text = because(titles, [self._types.get(name, "") for name in speaking]) if speaking else LEFT
         return Reason(text, tuple(named), _rest(score, named), exact)
-
-
-def _strongest(past: Sequence[Past]) -> dict[str, str]:
-    """The type of the event that weighs most on each item, the newest of equals: "bought" before "looked at"."""
-    types: dict[str, str] = {}
-    weights: dict[str, float] = {}
-    for event in past:
-        if event.weight >= weights.get(event.item, 0.0):
-            types[event.item], weights[event.item] = event.type, event.weight
-    return types
 
 
 def _impersonal(reasons: Reasons, score: float, rank: int, count: int) -> Reason:

@@ -8,8 +8,11 @@ from segue.find.retrieval import CATALOG, Candidates
 from segue.find.sources import Sources, Trail
 
 
-def fallback_of(surface: Surface, sources: Sources, trail: Trail, ask: Ask, found: Candidates) -> str:
-    """Empty where a personal source of the surface had its say, or where the surface has none."""
+def fallback_of(surface: Surface, sources: Sources, trail: Trail, ask: Ask, items: int, found: Candidates) -> str:
+    """Empty where a personal source of the surface had its say, or where the surface has none.
+
+    `items` is how many different ones there are in the person's history.
+    """
     if not len(found):
         return f"There is nothing left to show: the filters took out all {len(sources.items):,} items."
     personal = [name for name in surface.sources if sources.source(name).recommender.personal]
@@ -17,14 +20,13 @@ def fallback_of(surface: Surface, sources: Sources, trail: Trail, ask: Ask, foun
     if not personal or not set(personal).isdisjoint(contributed):
         return ""
     known = any(sources.source(name).knows(trail) for name in personal)
-    why = f"{_quoted(personal)} has nothing more to offer for this history" if known else _unknown(ask)
+    why = f"{_quoted(personal)} has nothing more to offer for this history" if known else _unknown(ask, items)
     return f"{why}, so this list is not personal: {_instead(contributed[0])}."
 
 
-def _unknown(ask: Ask) -> str:
-    count = len({event.item for event in ask.events})
-    if count:
-        return f"No model here knows {'the one item' if count == 1 else f'any of the {count:,} items'} of the history"
+def _unknown(ask: Ask, items: int) -> str:
+    if items:
+        return f"No model here knows {'the one item' if items == 1 else f'any of the {items:,} items'} of the history"
     if ask.user is not None:
         return f"Nothing that user '{ask.user}' did is known"
     if ask.visitor is not None:

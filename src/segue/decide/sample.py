@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -36,6 +37,8 @@ def draw(
     top     how many of the first candidates the policy draws from; when none of them is feasible any more, the
             rest follows best first with probability 1
     """
+    if isinstance(policy, BestFirst):
+        return _best_first(groups.tolist(), k)
     feasible = np.ones(len(scores), np.bool_)
     window, seen_by_policy = feasible[:top], scores[:top]
     alone = len(set(groups.tolist())) == len(groups)
@@ -51,6 +54,16 @@ def draw(
         drawn.propensities.append(propensity)
         feasible[index if alone else groups == groups[index]] = False
     return drawn
+
+
+def _best_first(groups: Sequence[int], k: int) -> Drawn:
+    """What `draw` comes to where nothing is left to chance."""
+    held: dict[int, int] = {}
+    for index, group in enumerate(groups):
+        if len(held) == k:
+            break
+        held.setdefault(group, index)
+    return Drawn(list(held.values()), [1.0] * len(held))
 
 
 def standardised(scores: npt.NDArray[np.float32], origins: npt.NDArray[np.integer], top: int) -> Floats:
@@ -89,8 +102,6 @@ def _digest(surface: str, request_id: str) -> bytes:
 
 def _one(policy: Policy, scores: Floats, feasible: npt.NDArray[np.bool_], chance: float) -> tuple[int, float]:
     """The item at which the running sum of the probabilities passes `chance`, and its probability."""
-    if isinstance(policy, BestFirst):
-        return int(feasible.argmax()), 1.0
     chances = policy.probabilities(scores, feasible)
     sums = chances.cumsum()
     index = int(sums.searchsorted(chance * sums[-1] * BELOW_ONE, side="right"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -55,8 +56,7 @@ class Items:
 
     def positions(self, ids: Iterable[str]) -> npt.NDArray[np.int32]:
         """int32 positions, `UNKNOWN` (-1) where an id is not in the vocabulary."""
-        get = self._position.get
-        return np.fromiter((get(item, UNKNOWN) for item in ids), dtype=np.int32)
+        return np.fromiter(map(self._position.get, ids, repeat(UNKNOWN)), dtype=np.int32)
 
     def take(self, positions: Sequence[int] | npt.NDArray[np.integer]) -> list[str]:
         """The ids at these positions."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import isfinite
@@ -216,7 +216,7 @@ class Learning(Workspace):
         with writer(out, EVERYBODY) as write:
             for start, some in _some(people, people_at_once(sources)):
                 progress(f"for {some[0][2:]}", start / len(people))
-                lists = self._lists(sources, [self._ask(*_named(key), now) for key in some], k)
+                lists = self._lists(sources, (self._ask(*_named(key), now) for key in some), k)
                 write(row for key, listed in zip(some, lists, strict=True) for row in _rows(key, listed))
         return Listed(out, len(people))
 
@@ -238,7 +238,7 @@ class Learning(Workspace):
             history=[normalised(item, said.items) for item in history],
         )
 
-    def _lists(self, sources: Sources, asks: Sequence[Ask], k: int, title: str = "") -> Iterator[Recommendations]:
+    def _lists(self, sources: Sources, asks: Iterable[Ask], k: int, title: str = "") -> Iterator[Recommendations]:
         from segue.decide.decide import decide_all
         from segue.decide.surface import Surface
         from segue.recommendations import Recommendations
