@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from segue.comparison import Comparison
 from segue.domain.errors import DataError, DeclarationError, MissingColumn, ModelError, UnknownName
 from segue.learn.learner import learner
 from segue.operate.curve import learning_curve
+from segue.project import comparing
 from segue.report.board_plots import Point, costs, curves, intervals
 from segue.report.page import page
 from tests.project.conftest import segue, told
@@ -108,6 +110,21 @@ def test_similar_items_are_of_the_model_and_never_the_item_itself(project):
     with pytest.raises(UnknownName, match=rf"did you mean '{item}'\? for example.*SELECT id, title FROM items"):
         project.similar(f"{item}x")
     assert project.similar(item, model="popularity") == []
+
+
+def test_the_nearest_of_very_many_items_is_among_those_that_begin_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[int] = []
+
+    def counting(word: str, possible: list[str], n: int, cutoff: float) -> list[str]:
+        compared.append(len(possible))
+        return get_close_matches(word, possible, n, cutoff)
+
+    monkeypatch.setattr(comparing, "get_close_matches", counting)
+    known = [f"item-{number:06d}" for number in range(50_000)]
+    assert "did you mean 'item-041234'?" in comparing._unknown_item("item-041234x", known, "als").mend
+    assert "for example: item-000000" in comparing._unknown_item("ite", known, "als").mend
+    assert "for example: item-000000" in comparing._unknown_item("iteN-041234", known, "als").mend
+    assert max(compared) <= comparing.COMPARED
 
 
 def test_the_leaderboard_is_a_page_that_needs_nothing_else(project, evaluated):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from segue.report.section import Report
 
 EXAMPLES = 3  # of the items of a model, told who asks for one that it does not know
+COMPARED = 10_000  # ids, a tenth of a second; of more, those that begin as the one that was asked for
 LATELY = 8  # of what a person did that a comparison shows
 
 
@@ -127,7 +128,10 @@ class Comparing(Learning):
 def _unknown_item(item: str, known: Sequence[str], model: str) -> UnknownName:
     """An `UnknownName` that offers the nearest id, some as examples, and where all of them are."""
     alike = [each for each in known if each[:2] == item[:2]]
-    near = get_close_matches(item, alike, n=1, cutoff=0.5)
+    for length in range(3, len(item)):
+        if len(alike) > COMPARED:
+            alike = [each for each in alike if each[:length] == item[:length]] or alike[:COMPARED]
+    near = get_close_matches(item, alike[:COMPARED], n=1, cutoff=0.5)
     guess = f"did you mean '{near[0]}'? " if near else ""
     examples = f"for example: {', '.join(known[:EXAMPLES])}; " if known else ""
     where = '`segue sql "SELECT id, title FROM items"`, or project.items, lists all'
