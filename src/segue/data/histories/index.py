@@ -109,16 +109,14 @@ class HistoryIndex:
             return []
         part = slice(int(self._offsets[row]), int(self._offsets[row + 1]))
         types = self.manifest.types
-        return [
-            Past(item, types[kind], weight, time)
-            for item, kind, weight, time in zip(
-                self._names.texts(self._items[part]),
-                self._types[part].tolist(),
-                self._weights[part].tolist(),
-                self._times[part].tolist(),
-                strict=True,
-            )
-        ]
+        told = zip(
+            self._names.texts(self._items[part]),
+            map(types.__getitem__, self._types[part].tolist()),
+            self._weights[part].tolist(),
+            self._times[part].tolist(),
+            strict=True,
+        )
+        return list(map(tuple.__new__, itertools.repeat(Past), told))  # as Past(...), at half the cost
 
 
 def build(snapshot: Snapshot, source: EventSource, journal: str, state: Path, upon: Upon | None = None) -> str:
