@@ -58,8 +58,10 @@ def pairs_together(left: State, right: State) -> Pairs:
 def pairs_without(state: State, part: State) -> Pairs:
     """What is left of the state without a part of it."""
     rest = pairs_together(state, {**part, "sums": -part["sums"], "visits": -part["visits"]})
-    stays = rest["sums"] != 0
-    return {"cells": rest["cells"][stays], "sums": rest["sums"][stays], "visits": np.trim_zeros(rest["visits"], "b")}
+    visits, stays = np.trim_zeros(rest["visits"], "b"), rest["sums"] != 0
+    if stays.all():  # nothing to copy: states may be large
+        return rest | {"visits": visits}
+    return {"cells": rest["cells"][stays], "sums": rest["sums"][stays], "visits": visits}
 
 
 def added_up(left: State, right: State) -> Pairs:

@@ -51,15 +51,14 @@ class Sessions:
 
     def subtract(self, state: State, part: State) -> State:
         """As many of each session fewer as the part has."""
-        both = self.merge(state, part)
-        times, hashes = both["times"], _hashes(both)
+        both = _beside(state, part)
+        order = _ordered(both)
+        times, hashes = both["times"][order], _hashes(both)[order]
         fresh = np.append(True, (times[1:] != times[:-1]) | (hashes[1:] != hashes[:-1]))[: len(times)]
         group, starts = np.cumsum(fresh) - 1, np.flatnonzero(fresh)
-        gone = np.zeros(len(starts), np.int64)
-        where = {cell: number for number, cell in enumerate(zip(times[fresh], hashes[fresh], strict=True))}
-        for cell in zip(part["times"], _hashes(part), strict=True):
-            gone[where[cell]] += 2  # once as it stands in `both` for the part, once for what it takes away
-        rest = _selected(both, np.flatnonzero(np.arange(len(group)) - starts[group] >= gone[group]))
+        taken = np.bincount(group[order >= len(state["lengths"])], minlength=len(starts))
+        gone = 2 * taken  # once as it stands in `both` for the part, once for what it takes away
+        rest = _selected(both, order[np.arange(len(group)) - starts[group] >= gone[group]])
         return {**rest, "events": state["events"] - part["events"]}
 
     def _found(self, sequences: Sequences) -> State:
@@ -114,13 +113,21 @@ def past_sessions(state: State, items: Items, canonical: Items, most: int) -> Pa
 
 
 def _together(left: State, right: State) -> State:
+    return in_order(_beside(left, right))
+
+
+def _beside(left: State, right: State) -> State:
     both = {name: np.concatenate([left[name], right[name]]) for name in ("lengths", "codes", "times")}
-    return in_order(both | {"events": left["events"] + right["events"]})
+    return both | {"events": left["events"] + right["events"]}
 
 
 def in_order(state: State) -> State:
     """The same sessions by time, then by a hash of their items."""
-    return _selected(state, np.lexsort((_hashes(state), state["times"])))
+    return _selected(state, _ordered(state))
+
+
+def _ordered(state: State) -> npt.NDArray[np.int64]:
+    return np.lexsort((_hashes(state), state["times"]))
 
 
 def _selected(state: State, sessions: npt.NDArray[np.int64]) -> State:
