@@ -112,6 +112,21 @@ def test_similar_items_are_of_the_model_and_never_the_item_itself(project):
     assert project.similar(item, model="popularity") == []
 
 
+def test_who_has_no_catalog_is_told_another_way_to_all_items(tmp_path: Path) -> None:
+    rows = "".join(f"u{number % 3},p{number % 5}\n" for number in range(30))
+    (tmp_path / "log.csv").write_text(f"user,item\n{rows}")
+    (tmp_path / "segue.toml").write_text(
+        '[workspace]\nname = "shop"\n[events]\nfiles = ["log.csv"]\ntype = "view"\n'
+        '[events.columns]\nuser = "user"\nitem = "item"\n[models.item_knn]\nlearner = "item_knn"\n'
+    )
+    project = Project.open(tmp_path)
+    project.ingest()
+    project.train()
+    with pytest.raises(UnknownName, match='p0, p1, p2; `segue sql "SELECT DISTINCT item FROM events"` lists all'):
+        project.similar("none")
+    assert len(project.sql("SELECT DISTINCT item FROM events")) == 5
+
+
 def test_the_nearest_of_very_many_items_is_among_those_that_begin_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[int] = []
 
@@ -121,9 +136,9 @@ def test_the_nearest_of_very_many_items_is_among_those_that_begin_alike(monkeypa
 
     monkeypatch.setattr(comparing, "get_close_matches", counting)
     known = [f"item-{number:06d}" for number in range(50_000)]
-    assert "did you mean 'item-041234'?" in comparing._unknown_item("item-041234x", known, "als").mend
-    assert "for example: item-000000" in comparing._unknown_item("ite", known, "als").mend
-    assert "for example: item-000000" in comparing._unknown_item("iteN-041234", known, "als").mend
+    assert "did you mean 'item-041234'?" in comparing._unknown_item("item-041234x", known, "als", "").mend
+    assert "for example: item-000000" in comparing._unknown_item("ite", known, "als", "").mend
+    assert "for example: item-000000" in comparing._unknown_item("iteN-041234", known, "als", "").mend
     assert max(compared) <= comparing.COMPARED
 
 

@@ -48,7 +48,9 @@ class Comparing(Learning):
         loaded: Any = self._load(name)
         place = loaded.items.position(item)
         if place < 0:
-            raise _unknown_item(item, loaded.items.ids, name)
+            described = self.snapshot().version("items") is not None
+            asked = "id, title FROM items" if described else "DISTINCT item FROM events"
+            raise _unknown_item(item, loaded.items.ids, name, f'`segue sql "SELECT {asked}"` lists all')
         if not hasattr(loaded, "similar"):
             raise ModelError(f"model {name} does not say what is similar", mend="name another with --model")
         found, likeness = loaded.similar(np.array([place], np.int32), k)
@@ -125,7 +127,7 @@ class Comparing(Learning):
         return [catalog[item].title or item if item in catalog else item for item in newest]
 
 
-def _unknown_item(item: str, known: Sequence[str], model: str) -> UnknownName:
+def _unknown_item(item: str, known: Sequence[str], model: str, every: str) -> UnknownName:
     """An `UnknownName` that offers the nearest id, some as examples, and where all of them are."""
     alike = [each for each in known if each[:2] == item[:2]]
     for length in range(3, len(item)):
@@ -134,5 +136,4 @@ def _unknown_item(item: str, known: Sequence[str], model: str) -> UnknownName:
     near = get_close_matches(item, alike[:COMPARED], n=1, cutoff=0.5)
     guess = f"did you mean '{near[0]}'? " if near else ""
     examples = f"for example: {', '.join(known[:EXAMPLES])}; " if known else ""
-    where = '`segue sql "SELECT id, title FROM items"`, or project.items, lists all'
-    return UnknownName(f"no item is called '{item}'", where=f"model {model}", mend=f"{guess}{examples}{where}")
+    return UnknownName(f"no item is called '{item}'", where=f"model {model}", mend=f"{guess}{examples}{every}")
