@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segue.decide.ask import Ask
 from segue.decide.decide import decide, decide_all
 from segue.decide.surface import Exploration, Surface
 from segue.domain.decisions import Decision
@@ -103,6 +105,25 @@ def test_many_at_once_get_what_each_gets_alone(
         for number, (person, minute) in enumerate(zip(people, minutes, strict=False))
     ]
     assert list(decide_all(surface, shop, asks)) == [decide(surface, shop, each) for each in asks]
+
+
+def test_no_more_of_a_history_is_held_than_is_needed() -> None:
+    """Of ten thousand people at a time, at most the numbers; `decide_all` takes them one by one."""
+    gone: list[int] = []
+
+    class Held(list[Named]):
+        pass
+
+    def asking(number: int) -> Ask:
+        past = Held([Named("i01", "view"), Named("i02", "buy")])
+        weakref.finalize(past, gone.append, number)
+        return ask(str(number), user="ann", past=past)
+
+    decisions = decide_all(EASE, sources(), (asking(number) for number in range(4)))
+    first = next(decisions)
+    assert sorted(gone) == [0, 1, 2, 3]
+    assert first.shown[0].reason.text.startswith(("Because you bought Thing 02", "Because you looked at Thing 01"))
+    assert len(list(decisions)) == 3
 
 
 def test_a_later_source_fills_what_the_earlier_cannot() -> None:

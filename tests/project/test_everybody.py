@@ -144,7 +144,7 @@ def test_it_does_not_matter_how_many_are_taken_at_a_time(
     assert everybody(edges, tmp_path / "some.parquet", model) == together
 
 
-def test_a_model_that_multiplies_matrices_differs_in_the_last_bits_only(
+def test_a_model_of_factors_differs_by_rounding_only(
     edges: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = everybody(edges, tmp_path / "together.parquet", "als", k=5)

@@ -68,7 +68,7 @@ def retrieve(sources: Sources, wanted: Sequence[Wanted]) -> list[Candidates]:
     comes last.
 
     A source is asked once for all who turn to it at the same time. What anybody gets does not depend on who else is
-    looked for: but for the last bits of scores, where a model multiplies matrices.
+    looked for, but for the rounding of scores where a model multiplies matrices.
     """
     searches = [_search(sources, each) for each in wanted]
     found: list[Candidates | None] = [None] * len(searches)

@@ -202,8 +202,8 @@ class Learning(Workspace):
         """Everybody's list, users and visitors, into a .csv, .jsonl or .parquet file; the same as one by one.
 
         All are of the moment at which this begins. People are taken some hundreds at a time, so memory does not grow
-        with their number. The file is there whole or not at all. Scores of models that multiply matrices (`als`) may
-        differ from those of one by one in their last bits.
+        with their number. The file is there whole or not at all. Scores of models of factors (`als`, `cold_start`,
+        `spectral`) may differ from those of one by one by rounding.
         """
         from segue.decide.decide import people_at_once
         from segue.recommendations import EVERYBODY, writer
