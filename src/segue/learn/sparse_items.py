@@ -40,7 +40,9 @@ class SparseItems(ScoredByParts):
     @property
     def note(self) -> str:
         """How many weights there are, and how many items none leads to."""
-        return f"sparse: {len(self.weights):,} weights" + left_out(len(np.unique(self.targets)), len(self.items))
+        led_to = np.zeros(len(self.items), np.bool_)
+        led_to[self.targets] = True
+        return f"sparse: {len(self.weights):,} weights" + left_out(int(led_to.sum()), len(self.items))
 
     def score_rows(self, rows: Rows, requests: Requests) -> npt.NDArray[np.float32]:  # noqa: ARG002
         scores = np.zeros((len(rows), len(self.items)), np.float32)
