@@ -135,7 +135,11 @@ class writer:  # noqa: N801 - reads as a verb: `with writer(path, like) as write
         self.sink.write(list(rows))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.sink.close()
+        try:
+            self.sink.close()
+        except BaseException:  # such as for want of room for the last rows
+            self.partial.unlink(missing_ok=True)
+            raise
         if kind is not None:
             self.partial.unlink(missing_ok=True)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import subprocess
 import sys
@@ -307,6 +308,17 @@ def test_a_file_that_was_broken_off_is_not_there(tmp_path: Path) -> None:
     rows = (ROW | {"score": 1 / score} for score in (1, 0))
     with pytest.raises(ZeroDivisionError), writer(tmp_path / "lists.csv", ROW) as write:
         write(rows)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_whose_last_rows_find_no_room_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    to = writer(tmp_path / "lists.csv", ROW)
+    monkeypatch.setattr(to.sink, "close", full)
+    with pytest.raises(OSError, match="no space left"), to as write:
+        write([ROW])
     assert not list(tmp_path.iterdir())
 
 
