@@ -7,7 +7,7 @@ import numpy.typing as npt
 from numba import boolean, float32, float64, int32, int64, void
 
 from segue.engines.compiled import array, compiled
-from segue.learn.product_kernels import is_left
+from segue.learn.product_kernels import Mask, is_let
 from segue.learn.top_kernels import offer, sort_best_first
 
 Codes = npt.NDArray[np.int32]
@@ -15,6 +15,21 @@ Offsets = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 SLACK = 1 - 1e-6  # of the bar that spares a division: float32 rounding of what passes it is told by the division
+
+
+@compiled(boolean(int64, int64, array(boolean, 2), array(boolean, 2), array(int64, 1), array(int32, 1)))
+def is_left(row: int, item: int, allow: Mask, deny: Mask, offsets: Offsets, seen: Codes) -> bool:
+    """Whether the masks let the item to the row, and it is not among those that the row has seen, ascending."""
+    if not is_let(row, item, allow, deny):
+        return False
+    low, high = offsets[row], offsets[row + 1]
+    while low < high:
+        middle = (low + high) // 2
+        if seen[middle] < item:
+            low = middle + 1
+        else:
+            high = middle
+    return bool(low == offsets[row + 1] or seen[low] != item)
 
 
 @compiled(

@@ -8,81 +8,141 @@ from numba import boolean, float32, float64, int32, int64, void
 
 from segue.engines.compiled import array, compiled
 from segue.learn.product_tile import ROWS, WIDTH, multiply_tile
-from segue.learn.top_kernels import offer, sort_best_first
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
+Keys = npt.NDArray[np.int64]
 
 ROUNDING = 1e-3  # more than the sums of any number of factors that a model has are off
 SURE = 1e-30  # of a bar below this, what is rounded may be more than that
+LARGEST = 2**31 - 1
+ZERO_BELOW = -(2**31)  # the bits of -0.0
 TOGETHER = 16  # scores that are held against the bar at once: a vector of them
 
 
-@compiled(boolean(int64, int64, array(boolean, 2), array(boolean, 2), array(int64, 1), array(int32, 1)))
-def is_left(
-    row: int,
-    item: int,
-    allow: Mask,
-    deny: Mask,
-    offsets: npt.NDArray[np.int64],
-    seen: npt.NDArray[np.int32],
-) -> bool:
-    """Whether the item is left for the row: masks have a line for each row, one for all, or none."""
+@compiled(boolean(int64, int64, array(boolean, 2), array(boolean, 2)))
+def is_let(row: int, item: int, allow: Mask, deny: Mask) -> bool:
+    """Whether the masks let the item to the row: they have a line for each row, one for all, or none."""
     if len(allow) and not allow[row if len(allow) > 1 else 0, item]:
         return False
-    if len(deny) and deny[row if len(deny) > 1 else 0, item]:
-        return False
-    low, high = offsets[row], offsets[row + 1]
+    return not (len(deny) and deny[row if len(deny) > 1 else 0, item])
+
+
+@compiled(int64(int64, int32))
+def key_of(bits: int, item: int) -> int:
+    """A number that is the larger the better: by the score of these bits, of equal scores by the first position."""
+    if bits == ZERO_BELOW:
+        bits = 0
+    elif bits < 0:  # the more negative a float, the larger its bits
+        bits ^= LARGEST
+    return (bits << 32) + (LARGEST - item)
+
+
+@compiled(int32(int64))
+def bits_of(key: int) -> int:
+    """The bits of the score that the key was made of."""
+    high = key >> 32
+    return high ^ LARGEST if high < 0 else high
+
+
+@compiled(int64(int64, int64, int64))
+def middle_of(one: int, two: int, three: int) -> int:
+    """The one that is neither the least nor the largest."""
+    return max(min(one, two), min(max(one, two), three))
+
+
+@compiled(void(int64[::1], int64, int64))
+def bring_forward(keys: Keys, count: int, k: int) -> None:
+    """Reorder `count` keys so that the k largest are in front and the least of these is the last of them (Hoare's
+    FIND)."""
+    low, high, wanted = 0, count - 1, k - 1
     while low < high:
-        middle = (low + high) // 2
-        if seen[middle] < item:
-            low = middle + 1
+        pivot = middle_of(keys[low], keys[(low + high) // 2], keys[high])
+        left, right = low, high
+        while left <= right:
+            while keys[left] > pivot:
+                left += 1
+            while keys[right] < pivot:
+                right -= 1
+            if left <= right:
+                keys[left], keys[right] = keys[right], keys[left]
+                left += 1
+                right -= 1
+        if wanted <= right:
+            high = right
+        elif wanted >= left:
+            low = left
         else:
-            high = middle
-    return bool(low == offsets[row + 1] or seen[low] != item)
+            return
 
 
 @compiled(
     void(
-        array(float32, 2), int64, int64, array(boolean, 2), array(boolean, 2), array(int64, 1), array(int32, 1),
-        int64[::1], float32[::1], int32[:, ::1], float32[:, ::1], int32[::1],
+        float32[:, ::1], int32[:, ::1], int64, int64, array(boolean, 2), array(boolean, 2), array(int64, 1),
+        array(int32, 1), int64[::1], int64[::1], float32[::1], int32[::1], int64[:, ::1], int32[::1], int64, int64,
     )
 )  # fmt: skip
 def take_best(
     scores: Floats,
+    bits: npt.NDArray[np.int32],
     row: int,
     count: int,
     allow: Mask,
     deny: Mask,
     offsets: npt.NDArray[np.int64],
     seen: npt.NDArray[np.int32],
+    passed: npt.NDArray[np.int64],
     sizes: npt.NDArray[np.int64],
     bars: Floats,
-    positions: npt.NDArray[np.int32],
-    values: Floats,
-    items: npt.NDArray[np.int32],
+    bar_bits: npt.NDArray[np.int32],
+    keys: Keys,
+    order: npt.NDArray[np.int32],
+    start: int,
+    width: int,
 ) -> None:
-    """Take what reaches its row's bar into the row's heap: scores of `count` rows from `row` on, of `items`.
+    """Take what reaches its row's bar among the row's keys: scores of `count` rows from `row` on, of items of `order`.
 
-    Items come in any order, so one that equals the worst of a full heap may be before it.
+    A row holds twice as many as are asked for; when it is full the better half stays, and its worst is the bar. Items
+    come in any order, so one that equals the bar may be before what is held. `passed` are the seen that lie behind.
     """
-    for line in range(count):
-        heap, held, bar = values[row + line], positions[row + line], bars[row + line]
-        for first in range(0, WIDTH, TOGETHER):
-            over = 0
+    room, masked = keys.shape[1], len(allow) + len(deny) > 0
+    for line in range(row, row + count):
+        at_seen, end = passed[line], offsets[line + 1]
+        for first in range(0, width, TOGETHER):
+            bar, over = bars[line], 0
             for at in range(first, first + TOGETHER):
-                over += scores[line, at] >= bar
+                over += scores[line - row, at] >= bar
             if over == 0:
                 continue
-            for at in range(first, min(first + TOGETHER, len(items))):
-                score = scores[line, at]
-                if score == bar and (bar == -np.inf or items[at] > held[0]):
+            for at in range(first, min(first + TOGETHER, width)):
+                score = scores[line - row, at]
+                if not score >= bars[line] or score == -np.inf:
                     continue
-                if score >= bar and is_left(row + line, items[at], allow, deny, offsets, seen):
-                    sizes[row + line] = offer(heap, held, sizes[row + line], score, items[at])
-                    if sizes[row + line] == len(heap):
-                        bar = heap[0]
-        bars[row + line] = bar
+                while at_seen < end and seen[at_seen] < start + at:
+                    at_seen += 1
+                if at_seen < end and seen[at_seen] == start + at:
+                    continue
+                if masked and not is_let(line, order[start + at], allow, deny):
+                    continue
+                keys[line, sizes[line]] = key_of(np.int64(bits[line - row, at]), order[start + at])
+                sizes[line] += 1
+                if sizes[line] == room:
+                    sizes[line] = room // 2
+                    bring_forward(keys[line], room, room // 2)
+                    bar_bits[line] = bits_of(keys[line, room // 2 - 1])
+        passed[line] = at_seen
+
+
+@compiled(void(int64[::1], int64, int32[::1], float32[::1]))
+def write_best(keys: Keys, count: int, positions: npt.NDArray[np.int32], values: Floats) -> None:
+    """The best of a row's keys, best first, as positions and scores."""
+    if count > len(positions):
+        bring_forward(keys, count, len(positions))
+        count = len(positions)
+    best, bits = np.sort(keys[:count]), values.view(np.int32)
+    for place in range(count):
+        key = best[count - 1 - place]
+        positions[place], bits[place] = LARGEST - (key & 0xFFFFFFFF), bits_of(key)
 
 
 @compiled(float64[::1](float32[:, ::1], int64))
@@ -122,19 +182,21 @@ def best_products(
     order    the items, longest first, and their lengths: no product is above those of the two lengths, so a row whose
              bar is above that is done (Cauchy and Schwarz; Teflioudi, Gemulla, "Exact and Approximate Maximum Inner
              Product Search with LEMP", 2016)
-    seen     the items that are out, ascending in each row `offsets[r]:offsets[r + 1]`
+    seen     where in `order` the items are that are out, ascending in each row `offsets[r]:offsets[r + 1]`
     """
     rows, factors = len(positions), items.shape[1]
     block = np.zeros((factors, WIDTH), np.float32)
     scores = np.empty((ROWS, WIDTH), np.float32)
-    sizes = np.zeros(rows, np.int64)
+    bits, passed = scores.view(np.int32), offsets[:-1].copy()
+    keys, sizes = np.empty((rows, 2 * positions.shape[1]), np.int64), np.zeros(rows, np.int64)
     bars = np.full(rows, -np.inf, np.float32)
+    bar_bits = bars.view(np.int32)
     least = needed_lengths(queries, rows)  # of what cannot be left out, times the bar
     for start in range(0, len(items), WIDTH):
-        here = order[start : start + WIDTH]
-        for item in range(len(here)):
+        width = min(WIDTH, len(items) - start)
+        for item in range(width):
             for factor in range(factors):
-                block[factor, item] = items[here[item], factor]
+                block[factor, item] = items[order[start + item], factor]
         going_on = False
         for row in range(0, rows, ROWS):
             count = min(ROWS, rows - row)
@@ -145,8 +207,11 @@ def best_products(
                 continue
             going_on = True
             multiply_tile(queries, row, block, scores)  # type: ignore[call-arg]  # numba gives the first itself
-            take_best(scores, row, count, allow, deny, offsets, seen, sizes, bars, positions, values, here)
+            take_best(
+                scores, bits, row, count, allow, deny, offsets, seen, passed, sizes, bars, bar_bits, keys, order,
+                start, width,
+            )  # fmt: skip
         if not going_on:
             break
     for row in range(rows):
-        sort_best_first(values[row], positions[row], sizes[row])
+        write_best(keys[row], sizes[row], positions[row], values[row])

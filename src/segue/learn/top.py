@@ -55,6 +55,10 @@ class Left:
             scores[self.seen.row_numbers(), self.seen.items] = -np.inf
         return scores
 
+    def placed(self, places: npt.NDArray[np.int32]) -> Left:
+        """The same with `seen` in other codes, int32[items]; masks stay as they are."""
+        return self if self.seen is None else Left(self.allow, self.deny, self.seen.translated(places))
+
     def for_kernels(self, rows: int, items: int) -> tuple[Mask, Mask, npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """`allow` and `deny` with a line for each row, one for all, or none; offsets and items of `seen`, ascending."""
         none = np.zeros((0, items), np.bool_)
@@ -121,6 +125,14 @@ class Vectors:
         order = np.argsort(np.where(np.isnan(lengths), -np.inf, -lengths), kind="stable").astype(np.int32)
         return order, lengths[order]
 
+    @cached_property
+    def places(self) -> npt.NDArray[np.int32]:
+        """int32[items]: where in this order each item is."""
+        order, _ = self.longest
+        places = np.empty(len(order), np.int32)
+        places[order] = np.arange(len(order), dtype=np.int32)
+        return places
+
 
 def best_of_products(queries: npt.NDArray[np.float32], items: Vectors, k: int, left: Left) -> Best:
     """The best k of queries, float32[rows, factors], times the vectors of items: see `best`.
@@ -139,6 +151,7 @@ def best_of_products(queries: npt.NDArray[np.float32], items: Vectors, k: int, l
     filled[:rows] = queries
     positions = np.full((rows, k), UNKNOWN, np.int32)
     values = np.full((rows, k), -np.inf, np.float32)
-    masks = left.for_kernels(rows, len(items.matrix))
-    best_products(filled, np.ascontiguousarray(items.matrix), *items.longest, *masks, positions, values)
+    order, lengths = items.longest
+    masks = left.placed(items.places).for_kernels(rows, len(order))
+    best_products(filled, np.ascontiguousarray(items.matrix), order, lengths, *masks, positions, values)
     return positions, values
