@@ -25,7 +25,7 @@ FEW_ROWS = 250_000  # events of a batch; below, NumPy is fast enough for the sam
 BLOCK_PEOPLE = 2**18  # at a time, so that memory is bounded however many people there are
 LINES = 256  # of the Gram that a thread takes at a time
 HEADS = (512, 1024, 2048, 4096)  # how many items may be counted by words of bits
-WORD_NS, ROW_NS, PAIR_NS = 1.2, 25.0, 2.6  # what a word of bits, a row of them and a pair of items cost: see `_head`
+WORD_NS, ROW_NS, PAIR_NS = 3.0, 30.0, 2.6  # what a word of bits, a row of them and a pair of items cost: see `_head`
 
 
 class ItemCounts:
