@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import boolean, float32, float64, int32, int64, void
+from numba import boolean, float32, float64, int32, int64, uint64, void
 
 from segue.engines.compiled import array, compiled
-from segue.learn.product_tile import ROWS, WIDTH, multiply_tile
+from segue.learn.product_tile import ROWS, WIDTH, first_bit, multiply_tile
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -17,7 +17,6 @@ ROUNDING = 1e-3  # more than the sums of any number of factors that a model has 
 SURE = 1e-30  # of a bar below this, what is rounded may be more than that
 LARGEST = 2**31 - 1
 ZERO_BELOW = -(2**31)  # the bits of -0.0
-TOGETHER = 16  # scores that are held against the bar at once: a vector of them
 
 
 @compiled(boolean(int64, int64, array(boolean, 2), array(boolean, 2)))
@@ -78,15 +77,15 @@ def bring_forward(keys: Keys, count: int, k: int) -> None:
 
 @compiled(
     void(
-        float32[:, ::1], int32[:, ::1], int64, int64, array(boolean, 2), array(boolean, 2), array(int64, 1),
-        array(int32, 1), int64[::1], int64[::1], float32[::1], int32[::1], int64[:, ::1], int32[::1], int64, int64,
+        uint64, int64, float32[::1], int32[::1], array(boolean, 2), array(boolean, 2), array(int64, 1),
+        array(int32, 1), int64[::1], int64[::1], float32[::1], int32[::1], int64[:, ::1], int32[::1], int64,
     )
 )  # fmt: skip
 def take_best(
+    reach: int,
+    row: int,
     scores: Floats,
     bits: npt.NDArray[np.int32],
-    row: int,
-    count: int,
     allow: Mask,
     deny: Mask,
     offsets: npt.NDArray[np.int64],
@@ -98,39 +97,32 @@ def take_best(
     keys: Keys,
     order: npt.NDArray[np.int32],
     start: int,
-    width: int,
 ) -> None:
-    """Take what reaches its row's bar among the row's keys: scores of `count` rows from `row` on, of items of `order`.
+    """Take those scores of a row that reach its bar, by the bits of `reach`, among its keys; the items are of `order`.
 
     A row holds twice as many as are asked for; when it is full the better half stays, and its worst is the bar. Items
     come in any order, so one that equals the bar may be before what is held. `passed` are the seen that lie behind.
     """
-    room, masked = keys.shape[1], len(allow) + len(deny) > 0
-    for line in range(row, row + count):
-        at_seen, end = passed[line], offsets[line + 1]
-        for first in range(0, width, TOGETHER):
-            bar, over = bars[line], 0
-            for at in range(first, first + TOGETHER):
-                over += scores[line - row, at] >= bar
-            if over == 0:
-                continue
-            for at in range(first, min(first + TOGETHER, width)):
-                score = scores[line - row, at]
-                if not score >= bars[line] or score == -np.inf:
-                    continue
-                while at_seen < end and seen[at_seen] < start + at:
-                    at_seen += 1
-                if at_seen < end and seen[at_seen] == start + at:
-                    continue
-                if masked and not is_let(line, order[start + at], allow, deny):
-                    continue
-                keys[line, sizes[line]] = key_of(np.int64(bits[line - row, at]), order[start + at])
-                sizes[line] += 1
-                if sizes[line] == room:
-                    sizes[line] = room // 2
-                    bring_forward(keys[line], room, room // 2)
-                    bar_bits[line] = bits_of(keys[line, room // 2 - 1])
-        passed[line] = at_seen
+    room, masked, size = keys.shape[1], len(allow) + len(deny) > 0, sizes[row]
+    at_seen, end = passed[row], offsets[row + 1]
+    while reach:
+        at: int = first_bit(reach)  # type: ignore[call-arg]  # numba gives the first itself
+        reach &= reach - np.uint64(1)
+        if not scores[at] >= bars[row] or scores[at] == -np.inf:
+            continue
+        while at_seen < end and seen[at_seen] < start + at:
+            at_seen += 1
+        if at_seen < end and seen[at_seen] == start + at:
+            continue
+        if masked and not is_let(row, order[start + at], allow, deny):
+            continue
+        keys[row, size] = key_of(np.int64(bits[at]), order[start + at])
+        size += 1
+        if size == room:
+            size = room // 2
+            bring_forward(keys[row], room, size)
+            bar_bits[row] = bits_of(keys[row, size - 1])
+    passed[row], sizes[row] = at_seen, size
 
 
 @compiled(void(int64[::1], int64, int32[::1], float32[::1]))
@@ -187,13 +179,15 @@ def best_products(
     rows, factors = len(positions), items.shape[1]
     block = np.zeros((factors, WIDTH), np.float32)
     scores = np.empty((ROWS, WIDTH), np.float32)
-    bits, passed = scores.view(np.int32), offsets[:-1].copy()
+    bits, passed, reach = scores.view(np.int32), offsets[:-1].copy(), np.empty(ROWS, np.uint64)
     keys, sizes = np.empty((rows, 2 * positions.shape[1]), np.int64), np.zeros(rows, np.int64)
-    bars = np.full(rows, -np.inf, np.float32)
+    bars = np.full(len(queries), np.inf, np.float32)
+    bars[:rows] = -np.inf
     bar_bits = bars.view(np.int32)
     least = needed_lengths(queries, rows)  # of what cannot be left out, times the bar
     for start in range(0, len(items), WIDTH):
         width = min(WIDTH, len(items) - start)
+        within = ~np.uint64(0) >> np.uint64(WIDTH - width)
         for item in range(width):
             for factor in range(factors):
                 block[factor, item] = items[order[start + item], factor]
@@ -206,11 +200,13 @@ def best_products(
             if done:
                 continue
             going_on = True
-            multiply_tile(queries, row, block, scores)  # type: ignore[call-arg]  # numba gives the first itself
-            take_best(
-                scores, bits, row, count, allow, deny, offsets, seen, passed, sizes, bars, bar_bits, keys, order,
-                start, width,
-            )  # fmt: skip
+            multiply_tile(queries, row, block, scores, bars, reach)  # type: ignore[call-arg]  # numba gives the first
+            for line in range(count):
+                if reach[line] & within:
+                    take_best(
+                        reach[line] & within, row + line, scores[line], bits[line], allow, deny, offsets, seen,
+                        passed, sizes, bars, bar_bits, keys, order, start,
+                    )  # fmt: skip
         if not going_on:
             break
     for row in range(rows):

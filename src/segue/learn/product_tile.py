@@ -21,19 +21,29 @@ VECTOR = ir.VectorType(FLOAT, LANES)
 
 
 @intrinsic
-def multiply_tile(typing: Any, queries: Any, first: Any, block: Any, scores: Any) -> Any:  # noqa: ARG001
+def multiply_tile(typing: Any, queries: Any, first: Any, block: Any, scores: Any, bars: Any, reach: Any) -> Any:  # noqa: ARG001
     """scores float32[ROWS, WIDTH] = the rows of queries from `first` on, float32[rows, factors], times the block,
-    float32[factors, WIDTH].
+    float32[factors, WIDTH]; bit i of reach[r] uint64[ROWS] says that score i is no less than bars[first + r].
 
     Written in LLVM's own words, sums in vectors of 16: half again as fast as BLAS on blocks of this size, and without
     threads of its own. Each score is added in the order of the factors: it does not hang on what else is multiplied.
     """
-    return types.void(queries, types.int64, block, scores), _generated
+    return types.void(queries, types.int64, block, scores, bars, reach), _generated
+
+
+@intrinsic
+def first_bit(typing: Any, bits: Any) -> Any:  # noqa: ARG001
+    """Which bit of a uint64, not 0, is the first that is set."""
+
+    def generated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), generated
 
 
 def _generated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    queries, block, scores = (
-        make_array(signature.args[place])(context, builder, arguments[place]) for place in (0, 2, 3)
+    queries, block, scores, bars, reach = (
+        make_array(signature.args[place])(context, builder, arguments[place]) for place in (0, 2, 3, 4, 5)
     )
     factors = cgutils.unpack_tuple(builder, queries.shape)[1]
     lines = [
@@ -56,7 +66,21 @@ def _generated(context: Any, builder: Any, signature: Any, arguments: Any) -> An
     builder.position_at_end(after)
     for place, value in enumerate(added):
         builder.store(value, _vector_at(builder, scores.data, place)).align = 4
+    each = WIDTH // LANES
+    for row in range(ROWS):
+        bar = builder.load(builder.gep(bars.data, [builder.add(arguments[1], INDEX(row))]))
+        bits = _reaching(builder, added[row * each : (row + 1) * each], _everywhere(builder, bar))
+        builder.store(bits, builder.gep(reach.data, [INDEX(row)]))
     return context.get_dummy_value()
+
+
+def _reaching(builder: Any, vectors: list[Any], bar: Any) -> Any:
+    """A bit for each of the scores of a row, the first the lowest: whether it is a number no less than the bar."""
+    bits = INDEX(0)
+    for place, vector in enumerate(vectors):
+        passed = builder.bitcast(builder.fcmp_ordered(">=", vector, bar), ir.IntType(LANES))
+        bits = builder.or_(bits, builder.shl(builder.zext(passed, INDEX), INDEX(place * LANES)))
+    return bits
 
 
 def _added(builder: Any, lines: list[Any], items: Any, factor: Any, sums: list[Any]) -> list[Any]:
