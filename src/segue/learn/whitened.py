@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
-BLOCK = 65_536  # rows of factors in float64 at a time
+BLOCK = 2048  # rows of factors in float64 at a time: a near cache holds them
 FLOAT32_ACCURACY = 1e-13  # of squared residuals: below this part of the first, a step has nothing to go by
 ALONE = 4 * 65_536  # multiplications of a product that BLAS makes in its caller's thread; waking others may cost more
 FEWEST = 16  # lines that are worth a product of their own
