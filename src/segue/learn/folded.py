@@ -44,6 +44,11 @@ class FoldedItems(ScoredByParts):
     scaling: float = 0.0
     inverse: npt.NDArray[np.float32] | None = None
 
+    @property
+    def note(self) -> str:
+        """How many numbers each item has."""
+        return f"factors: {self.white.shape[1]:,} of each item"
+
     def score_rows(self, rows: Rows, requests: Requests) -> npt.NDArray[np.float32]:  # noqa: ARG002
         scores: npt.NDArray[np.float32] = self.solutions(rows) @ self.white.T
         return scores

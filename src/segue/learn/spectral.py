@@ -145,7 +145,7 @@ class Spectral(Learner, frozen=True):
 
     def _refuse_beyond_memory(self, items: int, k: int) -> None:
         products = 24 if self.alpha > 0 else 12  # bytes a factor, of which each is there twice or four times
-        needed = items * (24 * k + 12 * space(items, self.factors) + products * self.factors)
+        needed = int(1.1 * items * (24 * k + 12 * space(items, self.factors) + products * self.factors))
         less = max(1, int(self.factors * available_bytes() / (2 * needed + 1)))
         refuse_beyond_memory(
             needed,
@@ -257,6 +257,12 @@ class SpectralItems(ScoredByParts):
     weighting: Literal["none", "log"]
     sources: Floats
     targets: Floats
+
+    @property
+    def note(self) -> str:
+        """How many neighbours are kept, and how wide the products are."""
+        most = int(np.diff(self.starts).max(initial=0))
+        return f"sparse: {most:,} neighbours of each item at most, and products of {self.sources.shape[1]:,} numbers"
 
     def score_rows(self, rows: Rows, requests: Requests) -> Floats:  # noqa: ARG002
         worth = weighed(rows.weights, self.weighting).astype(np.float32)
