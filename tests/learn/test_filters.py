@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,6 +60,12 @@ def test_candidates_are_of_the_vocabulary(stranger: int) -> None:
     model = learner("ease", {}).fit(LocalEngine(), mixed())
     with pytest.raises(DataError, match=rf"candidates: expected positions from 0 to {ITEMS - 1}, found"):
         model.scores(Requests(Histories.of([[0]])), np.array([0, stranger], np.int32))
+
+
+def test_candidates_may_be_a_plain_list() -> None:
+    model: Any = learner("ease", {}).fit(LocalEngine(), mixed())
+    asked = Requests(Histories.of([[0]]))
+    assert np.array_equal(model.scores(asked, [3, 1]), model.scores(asked)[:, [3, 1]])
 
 
 @pytest.mark.parametrize("stranger", [-1, ITEMS])

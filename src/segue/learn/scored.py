@@ -54,6 +54,7 @@ class Scored:
     def scores(self, requests: Requests, candidates: npt.NDArray[np.int32] | None = None) -> npt.NDArray[np.float32]:
         """float32[rows, items], or float32[rows, len(candidates)]; a `DataError` where one of these is of no item."""
         if candidates is not None:
+            candidates = np.asarray(candidates)
             _refuse_strangers(candidates, len(self.items), "candidates")
         every = self.score_rows(self.rows(requests), requests)
         return every if candidates is None else np.ascontiguousarray(every[:, candidates])
