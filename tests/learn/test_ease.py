@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -161,3 +163,33 @@ def test_weights_are_numbers_however_much_they_are_regularized(regularization: f
     model = EASE(regularization=regularization, min_people=1).fit(LocalEngine(), mixed())
     assert isinstance(model, LinearItems)
     assert np.isfinite(model.weights).all()
+
+
+@pytest.mark.parametrize("lines", [1, 7, 100])
+def test_what_is_too_large_for_lapack_is_swept(monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
+    penalties = np.linspace(5, 9, 40)
+    expected = ease_weights(upper_gram(), penalties)
+    monkeypatch.setattr(ease, "LAPACK_ITEMS", 0)
+    monkeypatch.setattr(ease, "SWEPT", lines)
+    assert np.allclose(ease_weights(upper_gram(), penalties), expected, atol=1e-5)
+    invert = only_in_float64(np.linalg.inv)
+    monkeypatch.setattr(np.linalg, "inv", invert)  # float64 is made of what lies below the diagonal
+    assert np.allclose(ease_weights(upper_gram(), penalties), expected, atol=1e-5)
+
+
+def upper_gram() -> npt.NDArray[np.int32]:
+    has = (np.random.default_rng(0).random((200, 40)) < 0.2).astype(np.int32)
+    return np.triu(has.T @ has)
+
+
+def only_in_float64(invert: Callable[..., npt.NDArray[np.float64]]) -> Callable[..., npt.NDArray[np.float64]]:
+    """An inverse that fails at the last block of a matrix in float32."""
+    rows = [0]
+
+    def inverse(block: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        rows[0] += len(block)
+        if block.dtype == np.float32 and rows[0] >= 40:
+            raise np.linalg.LinAlgError
+        return invert(block)
+
+    return inverse

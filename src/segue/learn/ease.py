@@ -25,7 +25,9 @@ from segue.learn.rows import Rows
 from segue.learn.scored import Parts, ScoredByParts, left_out
 from segue.learn.sparse_items import largest_weights
 
-MOST_ITEMS = 45_000  # LAPACK counts the numbers of a matrix in 32 bits
+MOST_ITEMS = 45_000  # a matrix of more does not fit where EASE is worth its time
+LAPACK_ITEMS = 24_000  # OpenBLAS's factorisation of 30,000 writes where it must not (0.3.29 and after, two threads)
+SWEPT = 2048  # lines and columns at a time
 TINY = 20_000_000  # additions; below, NumPy is fast enough that nothing need wait for a compiled kernel
 FLOAT32_CONDITION = 1e4  # above, the inverse is made in float64
 FLOAT32_LARGEST = 1e30  # that the diagonal may be in float32, for its inverse has to be there as well
@@ -139,14 +141,42 @@ def _inverse(upper: npt.NDArray[Any], diagonal: npt.NDArray[np.float64]) -> npt.
     memory; None where it has none. The C-ordered upper triangle is LAPACK's lower one."""
     from scipy.linalg.lapack import get_lapack_funcs
 
-    factorise, invert = get_lapack_funcs(("potrf", "potri"), (upper,))
     np.fill_diagonal(upper, diagonal)
+    if len(upper) > LAPACK_ITEMS:
+        return _swept(upper)
+    factorise, invert = get_lapack_funcs(("potrf", "potri"), (upper,))
     factor, failed = factorise(upper.T, lower=1, clean=0, overwrite_a=1)
     if failed:
         return None
     inverse, failed = invert(factor, lower=1, overwrite_c=1)
     finite = not failed and np.isfinite(inverse.diagonal()).all()
     return inverse.T if finite else None
+
+
+def _swept(upper: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+    """`_inverse` by the sweep operator, block by block (Goodnight, "A Tutorial on the SWEEP Operator", 1979)."""
+    size = len(upper)
+    for start in range(0, size, SWEPT):
+        here = slice(start, min(start + SWEPT, size))
+        column = np.concatenate([upper[:start, here], upper[here, start:].T])  # of the whole symmetric matrix
+        block = np.triu(upper[here, here]) + np.triu(upper[here, here], 1).T
+        try:
+            inverse = np.linalg.inv(block)
+        except np.linalg.LinAlgError:
+            return None
+        column[here] = 0
+        moved = column @ inverse
+        for first in range(0, size, SWEPT):
+            taken = column[first : first + SWEPT] @ moved[first:].T
+            taken[:, :SWEPT] = np.triu(taken[:, :SWEPT])  # the lower triangle stays as it is
+            upper[first : first + SWEPT, first:] -= taken
+        upper[:start, here] = moved[:start]
+        upper[here, here.stop :] = moved[here.stop :].T
+        upper[here, here] = np.tril(upper[here, here], -1) - np.triu(inverse)
+    if not np.isfinite(upper.diagonal()).all():
+        return None
+    upper *= -1
+    return upper
 
 
 def _refuse_too_many(items: int) -> None:
