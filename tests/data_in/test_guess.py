@@ -185,6 +185,14 @@ def test_time_formats(cells: list[str], time_format: str | None) -> None:
     assert (guess.time_format if guess else None) == time_format
 
 
+def test_seconds_before_september_2001_are_times_where_the_name_says_so(tmp_path: Path) -> None:
+    rows = "".join(f"u{n % 9},i{n % 7},{881250949 + n * 977},{300000000 + n}\n" for n in range(100))
+    named = guess_events([write(tmp_path / "a.csv", "user,item,time,code\n" + rows)])
+    assert (named.source.columns.time, named.source.time_format) == ("time", "epoch_s")
+    nameless = guess_events([write(tmp_path / "b.csv", "user,item,x,code\n" + rows)])
+    assert nameless.source.columns.time is None
+
+
 def test_rows_sorted_by_item_are_no_order(tmp_path: Path) -> None:
     rows = "".join(f"{user}\t{item}\n" for user in range(30) for item in range(user, user + 20))
     guess = guess_events([write(tmp_path / "a.tsv", rows)])

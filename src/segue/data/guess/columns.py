@@ -20,7 +20,7 @@ from segue.data.guess.cells import (
     whole_ids,
 )
 from segue.data.guess.names import EVENT_NAMES, is_known, named, plain
-from segue.data.guess.times import ENOUGH, TimeGuess, guess_time, main_format, time_shares
+from segue.data.guess.times import ENOUGH, TimeGuess, guess_old_epoch, guess_time, main_format, time_shares
 from segue.data.guess.told import NAMING, Told
 from segue.data.guess.types import type_weight
 from segue.data.settings import EventColumns
@@ -208,7 +208,7 @@ class EventRoles:
             return self._time_format_as_told(column)
         if column is None:
             return {}
-        guess = guess_time(self.values[column])
+        guess = guess_time(self.values[column]) or guess_old_epoch(self.values[column])
         if guess is None:
             return {} if self.values[column].is_empty() else self._mixed_time(column)
         self._say_time(guess)

@@ -62,6 +62,21 @@ def guess_time(cells: pl.Series) -> TimeGuess | None:
     return TimeGuess(found[0], example, rival, zoned="%z" in found[0] or found[0].endswith("Z"))
 
 
+def guess_old_epoch(cells: pl.Series) -> TimeGuess | None:
+    """The unit of epochs before 2001-09-09, which have a digit less: any id may look so, ask only where a name says time.
+
+    >>> guess_old_epoch(pl.Series([881250949, 891717742]))
+    TimeGuess(time_format='epoch_s', example='881250949', rival=None, zoned=True)
+    """
+    text = cells.cast(pl.String, strict=False).drop_nulls()
+    if text.is_empty() or not text.str.contains(r"^\d+$").all():
+        return None
+    for name, (low, _) in _EPOCH_DIGITS.items():
+        if (text.str.len_chars() == low).all() and _plausible(text, name):
+            return TimeGuess(name, str(text[0]))
+    return None
+
+
 def time_shares(cells: pl.Series) -> list[tuple[str, float]]:
     """The formats of a column that mixes some, each with the share of the filled cells that it reads, most first."""
     text = cells.drop_nulls() if cells.dtype == pl.String else pl.Series([], dtype=pl.String)
