@@ -63,7 +63,9 @@ def guess_time(cells: pl.Series) -> TimeGuess | None:
 
 
 def guess_old_epoch(cells: pl.Series) -> TimeGuess | None:
-    """The unit of epochs before 2001-09-09, which have a digit less: any id may look so, ask only where a name says time.
+    """The unit of epochs before 2001-09-09, which have a digit less.
+
+    Any id may look so: ask only of a column whose name says time.
 
     >>> guess_old_epoch(pl.Series([881250949, 891717742]))
     TimeGuess(time_format='epoch_s', example='881250949', rival=None, zoned=True)
