@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segue.data.histories.index import Texts
-from segue.data.histories.links import LinkedPeople, write_links
+from segue.data.histories.links import LinkedPeople, linked_people, write_links
 from segue.data.histories.newest import NewestLinks, _keep
 from segue.data.histories.state import UserState
 from segue.data.identity.settings import IdentitySettings
@@ -88,6 +89,58 @@ def test_a_visitor_of_several_users_is_by_turns_who_was_last_seen_with_it(tmp_pa
     world.sent(8, None, "phone", timed=False)
     last = ["i1", "i2", "i3", "i6", "i7"]
     assert world.items() == {"u:ann": last, "u:bob": ["i4", "i5"], "v:phone": last}, "i8 cannot be told"
+
+
+class Swapped(SQLiteJournal):
+    """A journal that, as it is first asked its name, lets somebody build the index anew: while a request reads."""
+
+    swap: Callable[[], None] | None = None
+
+    @property
+    def name(self) -> str:
+        swap, self.swap = self.swap, None
+        if swap is not None:
+            swap()
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = name
+
+
+@pytest.mark.parametrize("source", [STITCHED, TURNS], ids=["alone", "last"])
+def test_an_index_that_is_replaced_while_a_request_reads_keeps_its_links(tmp_path: Path, source: EventSource) -> None:
+    world = World(tmp_path, source)
+    world.sent(1, None, "phone")
+    world.sent(2, "ann", "phone")
+    world.indexed()
+    journal = Swapped(tmp_path / "journal")
+    reader = UserState(tmp_path, source, journal)
+    journal.swap = world.indexed
+    assert [past.item for past in reader.history("u:ann")] == ["i1", "i2"]
+    assert journal.swap is None
+
+
+def test_an_index_whose_links_go_while_it_is_opened_is_not_taken_for_one_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path)
+    world.sent(1, None, "phone")
+    world.sent(2, "ann", "phone")
+    world.indexed()
+    replaced = []
+
+    def links(folder: Path) -> LinkedPeople | None:
+        if not replaced:
+            replaced.append(folder)
+            world.indexed()
+        return linked_people(folder)
+
+    monkeypatch.setattr("segue.data.histories.links.linked_people", links)
+    reader = UserState(tmp_path, STITCHED, world.journal)
+    assert [past.item for past in reader.history("u:ann")] == ["i1", "i2"]
+    assert replaced
+    assert not replaced[0].exists()
 
 
 turn = st.tuples(st.integers(0, 9), st.sampled_from(["u:ann", "u:bob", "u:cat"]))

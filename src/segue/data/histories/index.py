@@ -33,6 +33,7 @@ from segue.engines.scatter import scatter
 
 if TYPE_CHECKING:
     from segue.data.histories.layers import Upon
+    from segue.data.histories.links import LinkedPeople
 
 FORMAT: Final = 3
 KEPT: Final = 1_000  # events of a person, the newest
@@ -78,9 +79,15 @@ class Manifest:
 
 
 class HistoryIndex:
-    """One version of the index, opened. Reading needs a page or two of each array, whatever their size."""
+    """One version of the index, opened: all of it at once, so that it is read on when its folder is gone.
+
+    Reading needs a page or two of each array, whatever their size. `linked` are the visitors who became users; None
+    where visitors were not stitched when it was built.
+    """
 
     def __init__(self, folder: Path) -> None:
+        from segue.data.histories.links import linked_people
+
         self.folder = folder
         fields = json.loads((folder / "manifest.json").read_text())
         if fields.pop("format") != FORMAT:
@@ -94,6 +101,7 @@ class HistoryIndex:
         self._weights, self._times = opened(folder / "weights.npy"), opened(folder / "times.npy")
         self._people = Texts(folder, "people")
         self._names = Texts(folder, "names")
+        self.linked: LinkedPeople | None = linked_people(folder)
 
     def history(self, person: str) -> list[Past]:
         """The person's events, oldest first; none where the person is not known."""

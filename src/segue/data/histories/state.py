@@ -15,7 +15,7 @@ import numpy as np
 
 from segue.data.histories.index import KEPT, HistoryIndex, Past, build, publish, weights_digest
 from segue.data.histories.layers import upon
-from segue.data.histories.links import Alike, LinkedPeople, linked_people
+from segue.data.histories.links import Alike
 from segue.data.histories.marks import foreign_mark
 from segue.data.histories.newest import NewestLinks
 from segue.data.journal.journal import Journal, Journaled, SQLiteJournal, Tail, microseconds
@@ -53,7 +53,7 @@ class UserState:
             _log.warning("whether the journal is older than the lake cannot be told: %s", error)
         self._type_weights: dict[str, float] = {}
         self._opened: tuple[tuple[int, int], HistoryIndex] | None = None  # set at once: threads share it
-        self._links: tuple[HistoryIndex | None, LinkedPeople | None, NewestLinks] | None = None  # the same
+        self._links: tuple[HistoryIndex | None, NewestLinks] | None = None  # the same
 
     def history(self, person: str) -> list[Past]:
         """What a person (as `person_key` names them) did that weighs something: the newest 1,000, oldest first.
@@ -137,26 +137,31 @@ class UserState:
         return index.manifest.through
 
     def _current(self) -> HistoryIndex | None:
-        """The current index; opened again only where the file that names it was replaced."""
+        """The current index, whole; opened again only where the file that names it was replaced."""
         path = self.folder / "current"
         while True:
             try:
                 status = os.stat(path)
+                stamp = (status.st_ino, status.st_mtime_ns)
+                opened = self._opened
+                if opened is not None and opened[0] == stamp:
+                    return opened[1]
+                name = path.read_text()
+                index = self._open(name)
+                if path.read_text() != name:
+                    continue  # what was opened may lack files: they go once another index is the current one
             except FileNotFoundError:
                 return None
-            stamp = (status.st_ino, status.st_mtime_ns)
-            opened = self._opened
-            if opened is not None and opened[0] == stamp:
-                return opened[1]
-            name = path.read_text()
-            try:
-                index = HistoryIndex(self.folder / name)
-            except FileNotFoundError:
-                if path.read_text() == name:
-                    return None  # it is gone, and nobody replaced it: built again by the next drain
-                continue
-            self._opened = (stamp, index)
+            if index is not None:
+                self._opened = (stamp, index)
             return index
+
+    def _open(self, name: str) -> HistoryIndex | None:
+        """The index of this name; None where it is gone: unless it was replaced, the next drain builds it again."""
+        try:
+            return HistoryIndex(self.folder / name)
+        except FileNotFoundError:
+            return None
 
     def _alike(self, person: str, index: HistoryIndex | None, through: int) -> Alike:
         """Who is one person, as index and journal say; nobody else where that is not declared."""
@@ -164,10 +169,8 @@ class UserState:
             return Alike([person])
         links = self._links
         if links is None or links[0] is not index:
-            linked = None if index is None else linked_people(index.folder)
-            newest = NewestLinks(self.journal, through, self.source.identity.shared)
-            links = self._links = (index, linked, newest)
-        return links[2].alike(person, links[1])
+            links = self._links = (index, NewestLinks(self.journal, through, self.source.identity.shared))
+        return links[1].alike(person, None if index is None else index.linked)
 
     def _weighed(self, events: list[Journaled]) -> list[Past]:
         met = ((entry.event, self._weight(entry.event)) for entry in events)
