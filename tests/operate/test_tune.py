@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ import pytest
 from segue.data.lake.lease import lease
 from segue.data.split.split import Split, split_last, split_random
 from segue.domain.errors import BusyError, DataError, UnknownName
+from segue.engines.engine import Dataset
 from segue.engines.local import LocalEngine
 from segue.learn.popularity import Popularity
 from segue.learn.ranges import Choice
@@ -77,6 +79,9 @@ def poisoned(table: pa.Table) -> pa.Table:
     return changed.set_column(3, table.schema.field("weight"), pa.array(weights))
 
 
+RANDOM = EvaluationSettings(split="random", test_fraction=0.3)
+
+
 class Untouchable:
     """A test that nobody may look at."""
 
@@ -89,24 +94,25 @@ class Untouchable:
     [
         (split(), SAID),
         (split_last(dataset(), 2), EvaluationSettings(split="last", last=2)),
-        (split_random(dataset(), 0.3), EvaluationSettings(split="random", test_fraction=0.3)),
+        (split_random(dataset(), 0.3), RANDOM),
     ],
     ids=["time", "last", "random"],
 )
 def test_only_rows_of_the_training_part_are_learned_from_or_judged_by(made: Split, said: EvaluationSettings) -> None:
-    allowed = {tuple(row.values()) for part in made.train.partitions(1) for batch in part for row in batch.to_pylist()}
+    allowed = {tuple(row.values()) for row in rows_of(made.train)}
     blind = Split(made.train, Untouchable(), made.name, "", 0)  # type: ignore[arg-type]
     judged = validation(blind, said, metric="recall@5")
-    learned = [row for part in judged.dataset(1.0).partitions(1) for batch in part for row in batch.to_pylist()]
-    assert {tuple(row.values()) for row in learned} < allowed
-    pairs = {(row["user"], row["item"]) for row in learned}
-    meant = {(person, item) for person, item, *_ in allowed} - pairs
-    people = sorted({person for person, _ in meant})
-    codes = [people[row] for row in judged.people.rows]
-    truth = set(zip(np.repeat(codes, np.diff(judged.people.truth.offsets)), judged.people.truth.items, strict=True))
-    assert truth <= meant
-    histories = judged.people.histories
-    assert set(zip(np.repeat(codes, np.diff(histories.offsets)), histories.items, strict=True)) <= pairs
+    assert len(judged.cuts) > 1
+    for number, cut in enumerate(judged.cuts):
+        learned = rows_of(judged.dataset(1.0, number))
+        assert {tuple(row.values()) for row in learned} < allowed
+        pairs = {(row["user"], row["item"]) for row in learned}
+        meant = {(person, item) for person, item, *_ in allowed} - pairs
+        truth = set(zip(np.repeat(cut.people, np.diff(cut.judged.truth.offsets)), cut.judged.truth.items, strict=True))
+        assert truth
+        assert truth <= meant
+        histories = cut.judged.histories
+        assert set(zip(np.repeat(cut.people, np.diff(histories.offsets)), histories.items, strict=True)) <= pairs
 
 
 def test_the_window_of_validation_is_as_long_as_that_of_the_test() -> None:
@@ -119,16 +125,55 @@ def test_the_window_of_validation_is_as_long_as_that_of_the_test() -> None:
     assert longer.description.startswith("the last 20% of the events are held back")
 
 
-def test_shares_of_the_people_are_nested_and_those_who_judge_are_the_same() -> None:
+def rows_of(dataset: Dataset) -> list[dict[str, Any]]:
+    return [row for part in dataset.partitions(1) for batch in part for row in batch.to_pylist()]
+
+
+def test_shares_of_the_people_are_nested_and_the_same_in_all_cuts() -> None:
     judged = judges()
-    people = [
-        {row["user"] for part in judged.dataset(share).partitions(1) for batch in part for row in batch.to_pylist()}
-        for share in (1 / 9, 1 / 3, 1.0)
-    ]
+    last = len(judged.cuts) - 1
+    people = [{row["user"] for row in rows_of(judged.dataset(share))} for share in (1 / 9, 1 / 3, 1.0)]
     assert people[0] < people[1] < people[2]
+    assert {row["user"] for row in rows_of(judged.dataset(1 / 3, last))} == people[1]
+    names = {judged.dataset(share, cut).fingerprint for share in (1 / 3, 1.0) for cut in (0, last)}
+    assert len(names) == 4  # what an engine keeps by that name is of one cut
+
+
+def test_where_enough_people_judge_there_is_one_cut() -> None:
+    """And more only as long as there are too few."""
     few = validation(split(), SAID, people=7)
-    assert len(few.people.truth) == len(few.people.histories) == 7
-    assert few.people.rows.tolist() == validation(split(), SAID, people=7).people.rows.tolist()
+    assert len(few.cuts) == 1
+    assert len(few.people) == len(few.cuts[0].judged.truth) == len(few.cuts[0].judged.histories) == 7
+    assert few.people.tolist() == validation(split(), SAID, people=7).people.tolist()
+    assert few.description == few.cuts[0].description
+    counts = [len(validation(split_random(dataset(), 0.3), RANDOM, people=people).cuts) for people in (90, 91, 10_000)]
+    assert counts == [1, 2, 5]
+
+
+def test_cuts_back_in_time_leave_half_to_learn_from_and_see_nothing_later() -> None:
+    for made, said in ((split(), SAID), (split_last(dataset(), 1), EvaluationSettings(split="last"))):
+        judged = validation(made, said, metric="ndcg@5")
+        assert len(judged.cuts) == (2 if made.name == "time" else 4)
+        assert all(len(cut.rows.item) >= 0.45 * made.train.rows for cut in judged.cuts)
+        latest = [int(cut.rows.time.max()) for cut in judged.cuts]
+        assert latest == sorted(latest, reverse=True)
+        assert len(set(latest)) == len(latest)
+
+
+def test_the_value_of_a_person_is_the_mean_over_the_cuts_that_judge_them() -> None:
+    judged = judges()
+    first = judged.cuts[0]
+    fewer = dataclasses.replace(first, people=first.people[:30], judged=first.judged.part(0, 30))
+    judged = dataclasses.replace(judged, cuts=(fewer, *judged.cuts[1:]))
+    learner, engine = Together(), LocalEngine(threads=1)
+    values, _ = judged.judge(lambda part: learner.fit(engine, part), 1.0)
+    of = []
+    for number, cut in enumerate(judged.cuts):
+        found = judged.judge_cut(learner.fit(engine, judged.dataset(1.0, number)), number)
+        of.append(dict(zip(cut.people.tolist(), found.tolist(), strict=True)))
+    assert [len(each) for each in of] == [30, 90]
+    wanted = [np.mean([each[person] for each in of if person in each]) for person in judged.people.tolist()]
+    np.testing.assert_allclose(values, wanted)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -331,6 +331,20 @@ def test_luck_among_many_is_not_expected_to_last() -> None:
     assert abs(left) < apparent / 2
 
 
+def test_what_is_declared_stays_where_choosing_gains_nothing_on_others() -> None:
+    """Of a hundred that are equal the best is beyond a standard error, and no better on people who did not choose."""
+    made = study([noisy(0.5, seed, people=60) for seed in range(2, 102)], [1] * 100)
+    found = chosen(made)
+    assert found is not None
+    assert found.best != 0
+    assert found.expected is not None
+    assert found.expected <= 0
+    assert (found.trial.number, found.difference) == (0, None)
+    assert "on people who had no part in choosing, nothing was gained" in found.why
+    best = made[found.best].people() - made[0].people()
+    assert best.mean() > best.std() / 60**0.5
+
+
 def test_only_what_was_fitted_on_as_many_people_is_compared() -> None:
     made = [trial(0, 0.3), trial(2, 0.9, share=1 / 3), trial(0, 0.2, share=1 / 3), trial(3, 0.8, failed="no")]
     found = chosen(made)

@@ -71,7 +71,7 @@ class Tuning(Learning):
         )
         baseline = said.baseline if said.baseline in self.declaration.models else None
         held = judged_by.description
-        return Tuned(tuple(tuned), metric, len(judged_by.people.truth), held, baseline, left_out)
+        return Tuned(tuple(tuned), metric, len(judged_by.people), held, baseline, left_out)
 
     def adopt(self, tuned: Tuned) -> list[str]:
         """Write what won into segue.toml, and say of which models; those whose declared setting won stay as they are.

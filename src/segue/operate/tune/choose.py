@@ -15,6 +15,8 @@ from segue.operate.tune.study import Trial
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
+NO_TIME = "there was no time to fit all people"
+NO_GAIN = "what is declared stays: on people who had no part in choosing, nothing was gained"
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,7 +47,8 @@ def chosen(trials: Sequence[Trial], seed: int = 0) -> Chosen | None:
 
     Every trial whose mean is within one standard error of the best one's (of the paired difference, over people) is as
     good as the best (Breiman et al. 1984, the rule of one standard error). Of these win, in this order: what is
-    declared, the defaults, the smallest model, the highest mean. None where no trial came through.
+    declared, the defaults, the smallest model, the highest mean. What is declared stays, too, where choosing the best
+    gains nothing on people who had no part in choosing. None where no trial came through.
     """
     done = compared(trials)
     if not done:
@@ -54,8 +57,12 @@ def chosen(trials: Sequence[Trial], seed: int = 0) -> Chosen | None:
     near = as_good(values)
     place = min(range(len(done)), key=lambda each: (not near[each], *_preferred(done[each])))
     declared = next((row for row, trial in enumerate(done) if trial.number == DECLARED), None)
-    if declared is not None and done[0].share < 1:  # what is best on a few people need not be best on all
-        place = declared
+    expected = None if declared is None or len(done) < 2 else out_of_bag_gain(values, declared, seed)
+    why = _why(done[place], int(near.sum()), place == 0)
+    if done[0].share < 1:  # what is best on a few people need not be best on all
+        place, why = place if declared is None else declared, NO_TIME
+    elif declared is not None and place != declared and expected is not None and expected <= 0:
+        place, why = declared, NO_GAIN
     resampled = resampled_means(values, RESAMPLES, seed)
     difference = None
     if declared is not None and place != declared:
@@ -66,10 +73,8 @@ def chosen(trials: Sequence[Trial], seed: int = 0) -> Chosen | None:
         compared=len(done),
         value=_estimate(values[:, place], resampled[:, place]),
         difference=difference,
-        expected=None if declared is None or len(done) < 2 else out_of_bag_gain(values, declared, seed),
-        why=_why(done[place], int(near.sum()), place == 0)
-        if done[0].share == 1
-        else "there was no time to fit all people",
+        expected=expected,
+        why=why,
     )
 
 

@@ -13,7 +13,8 @@ import msgspec
 
 from segue.data.lake.lease import lease
 from segue.domain.errors import SegueError, unknown
-from segue.engines.engine import Engine
+from segue.domain.recommender import Recommender
+from segue.engines.engine import Dataset, Engine
 from segue.learn.learner import Learner
 from segue.learn.ranges import Range
 from segue.operate.tune.abandon import OutOfTime, within
@@ -184,19 +185,21 @@ def _step(
 
 
 def _trial(job: Job, each: _Running, validation: Validation, engine: Engine, left: float, clock: Clock) -> Trial:
-    """Fit and judge. Whatever goes wrong in a setting is its result: the next one may be fine."""
+    """Fit and judge, by every cut. Whatever goes wrong in a setting is its result: the next one may be fine."""
+
+    def fit(dataset: Dataset) -> Recommender:
+        return each.space.with_setting(job.parameters).fit(engine, dataset)
+
     began = clock()
     judged, size, failed = "", 0, ""
     value = 0.0
     try:
         with within(left) if clock is time.perf_counter else nullcontext():
-            dataset = validation.dataset(job.share)
             if not each.study.trials:  # what compiles and loads the first time would be taken for what a fit takes
-                validation.judge(each.space.with_setting(job.parameters).fit(engine, dataset))
+                validation.judge_cut(fit(validation.dataset(job.share)))
                 began = clock()
-            recommender = each.space.with_setting(job.parameters).fit(engine, dataset)
-            values = validation.judge(recommender)
-        judged, size, value = packed(values), recommender.nbytes, float(values.mean())
+            values, size = validation.judge(fit, job.share)
+        judged, value = packed(values), float(values.mean())
     except OutOfTime:
         failed = f"abandoned after {clock() - began:,.3g} s: the time was over"
     except SegueError as error:

@@ -9,56 +9,75 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from segue.data.split.split import Split, split_by_time, split_last, split_random
+from segue.data.split.split import Split
 from segue.data.split.view import Rows
-from segue.domain.errors import DataError, unknown
+from segue.domain.errors import unknown
 from segue.domain.recommender import Recommender
 from segue.engines.engine import INTERACTIONS, Dataset, Key
 from segue.engines.prepared import Prepared
-from segue.measure.heldout import Findable, Seen, findable
+from segue.measure.heldout import Seen
 from segue.measure.metrics import ACCURACY, accuracy
 from segue.measure.ranking import rank
 from segue.measure.settings import EvaluationSettings
+from segue.operate.tune.cuts import Cut, cuts
 
 PEOPLE = 5_000  # that settings are judged by at most, the same for all
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Validation:
     """What settings learn from and are judged by; the test is in neither.
 
-    people       those who are judged, at most as many as were asked for
+    cuts         of the training part, each with what is learned from and who is judged
+    people       int32 codes of those who are judged by any cut, ascending
     metric       such as "ndcg@10"
     description  what was held back, in words
     fingerprint  of the training part (of its rows, so nothing of the test is in it) and of how it was cut
     """
 
-    people: Findable
+    cuts: tuple[Cut, ...]
+    people: npt.NDArray[np.int32]
     metric: str
     seen: Seen
     description: str
     fingerprint: str
-    _rows: Rows
     _source: Dataset
-    _luck: npt.NDArray[np.float64]
+    _luck: Floats
 
-    def dataset(self, share: float) -> Dataset:
-        """What is learned from: all but what is held back, of a share of the people.
+    def dataset(self, share: float, cut: int = 0) -> Dataset:
+        """What is learned from: all but what a cut holds back, of a share of the people.
 
-        The people of a smaller share are among those of a larger one.
+        The people of a smaller share are among those of a larger one, and the same in all cuts.
         """
+        rows = self.cuts[cut].rows
+        name = f"{self.fingerprint}-tuning" + (f"-cut-{cut}" if cut else "")
         if share >= 1:
-            return _prepared(self._rows, self._source, f"{self.fingerprint}-tuning")
-        keep = self._luck[self._rows.user] < share
-        return _prepared(_kept(self._rows, keep), self._source, f"{self.fingerprint}-tuning-{share:.4f}")
+            return _prepared(rows, self._source, name)
+        return _prepared(_kept(rows, self._luck[rows.user] < share), self._source, f"{name}-{share:.4f}")
 
-    def judge(
-        self, recommender: Recommender, progress: Callable[[float], None] | None = None
-    ) -> npt.NDArray[np.float64]:
-        """float64[people]: the metric of each person's list."""
-        cut = int(self.metric.rpartition("@")[2])
-        ranking = rank(recommender, self.people, self._source.items, cut, seen=self.seen, progress=progress)
-        return accuracy(ranking.lists, self.people.truth, (cut,))[self.metric]
+    def judge(self, fit: Callable[[Dataset], Recommender], share: float) -> tuple[Floats, int]:
+        """float64[people], the metric of each person's list, and the bytes of the largest model.
+
+        `fit` is asked once for each cut; of who is judged by several it is the mean over these.
+        """
+        sums, judged = np.zeros(len(self.people)), np.zeros(len(self.people))
+        sizes = []
+        for number, cut in enumerate(self.cuts):
+            recommender = fit(self.dataset(share, number))
+            rows = np.searchsorted(self.people, cut.people)
+            sums[rows] += self.judge_cut(recommender, number)
+            judged[rows] += 1
+            sizes.append(recommender.nbytes)
+        return sums / judged, max(sizes)
+
+    def judge_cut(self, recommender: Recommender, cut: int = 0) -> Floats:
+        """The metric of the list of each person of a cut."""
+        length = int(self.metric.rpartition("@")[2])
+        people = self.cuts[cut].judged
+        ranking = rank(recommender, people, self._source.items, length, seen=self.seen)
+        return accuracy(ranking.lists, people.truth, (length,))[self.metric]
 
 
 def validation(
@@ -70,23 +89,29 @@ def validation(
     last          what is last in the training part
     random, files a share of each person's items in the training part
 
+    Where fewer than `people` judge, there are several cuts: windows further back, what was last before, other draws.
     Nothing here reads the test: neither its rows nor its people. `DataError` where nobody can be judged.
     """
     refuse_unknown(metric)
-    inner = _cut(split, said)
-    found = findable(inner.test, len(inner.train.items), said.seen)
-    rows = Rows.of(inner.train)
-    luck = np.random.default_rng([seed, 1]).random(inner.train.users)  # one number a person: shares are nested
+    found = cuts(split, said, people, seed)
+    luck = np.random.default_rng([seed, 1]).random(split.train.users)  # one number a person: shares are nested
     return Validation(
-        _some(found, people, seed),
+        found,
+        np.unique(np.concatenate([cut.people for cut in found])),
         metric,
         said.seen,
-        inner.description,
-        _fingerprint(split.train, inner.description, people, seed),
-        rows,
+        _words(found),
+        _fingerprint(split.train, *(cut.description for cut in found), people, seed),
         split.train,
         luck,
     )
+
+
+def _words(found: tuple[Cut, ...]) -> str:
+    first = found[0].description
+    if len(found) == 1:
+        return first
+    return f"{first}, the first of {len(found)} such cuts: a person's value is the mean over those that judge them"
 
 
 def refuse_unknown(metric: str) -> None:
@@ -102,35 +127,6 @@ def refuse_unknown(metric: str) -> None:
     if name not in ACCURACY or not (cut.isdigit() and 1 <= int(cut) <= 1000):
         cut = cut if cut.isdigit() and 1 <= int(cut) <= 1000 else "10"
         raise unknown("metric", metric, [f"{each}@{cut}" for each in ACCURACY])
-
-
-def _cut(split: Split, said: EvaluationSettings) -> Split:
-    match split.name:
-        case "time":
-            return _before(split.train, said)
-        case "last":
-            return split_last(split.train, said.last)
-        case _:
-            return split_random(split.train, said.test_fraction, said.seed + 1)
-
-
-def _before(train: Dataset, said: EvaluationSettings) -> Split:
-    """The window before the test; where it leaves nobody to judge by or to learn from, a fifth of the events."""
-    if said.test_days is not None:
-        try:
-            return split_by_time(train, said.test_days)
-        except DataError:
-            return split_by_time(train, None, 0.2)
-    return split_by_time(train, None, min(said.test_fraction / (1 - said.test_fraction), 0.5))
-
-
-def _some(found: Findable, people: int, seed: int) -> Findable:
-    """At most `people` of them, drawn by lot."""
-    if len(found.truth) <= people:
-        return found
-    rows = np.sort(np.random.default_rng([seed, 2]).permutation(len(found.truth))[:people])
-    histories, truth = found.histories.select(rows), found.truth.select(rows)
-    return Findable(histories, truth, found.now, found.rows[rows], found.without_truth, found.repeats)
 
 
 def _fingerprint(train: Dataset, *said: object) -> str:
