@@ -22,7 +22,7 @@ from segue.data.guess.cells import (
 from segue.data.guess.names import EVENT_NAMES, is_known, named, plain
 from segue.data.guess.times import ENOUGH, TimeGuess, guess_old_epoch, guess_time, main_format, time_shares
 from segue.data.guess.told import NAMING, Told
-from segue.data.guess.types import type_weight
+from segue.data.guess.types import TOLD, said_types, type_weight
 from segue.data.settings import EventColumns
 from segue.domain.errors import DataError, ReadError
 
@@ -261,14 +261,11 @@ class EventRoles:
         counts: dict[str, int] = dict(self.values[column].cast(pl.String).value_counts(sort=True).head(TYPES).rows())
         known = {kind: weight for kind in counts if (weight := type_weight(kind)) is not None}
         types = {kind: known.get(kind, 1.0) for kind in counts}
-        said = [
-            f"{kind} {types[kind]:g} ({count:,} {'row' if count == 1 else 'rows'})" for kind, count in counts.items()
-        ]
-        if said:
-            self.reasons.append("types: " + ", ".join(said[:30]) + (f", {len(said) - 30} more" if said[30:] else ""))
+        if counts:
+            self.reasons.append(f"types: {said_types(counts, types)}")
         unknown = [kind for kind in counts if kind not in known]
         if unknown:
-            self.doubts.append(f"what {quoted(unknown[:30])} should weigh for learning is not known: 1, as a view")
+            self.doubts.append(f"what {quoted(unknown[:TOLD])} should weigh for learning is not known: 1, as a view")
         return {"types": types} if types else {}
 
     def _only_type(self) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from segue.data.guess.columns import TYPES, EventRoles
 from segue.data.guess.nested import opened
 from segue.data.guess.shape import guess_shape
 from segue.data.guess.told import Told
-from segue.data.guess.types import type_weight
+from segue.data.guess.types import TOLD, said_types, type_weight
 from segue.data.maps.map import REST, Glimpse, ImportMap, Mapped, Record, TableMap
 from segue.data.maps.records import records_of
 from segue.data.maps.registry import maps, resolved
@@ -201,10 +201,11 @@ class _Look:
         seen = {kind: counts[kind] for kind in counts if kind is not None}
         guessed = {kind: weight for kind in seen if (weight := source.types.get(kind, type_weight(kind))) is not None}
         types = {kind: guessed.get(kind, 1.0) for kind in seen}
-        said = [f"{kind} {types[kind]:g} ({count:,} {'row' if count == 1 else 'rows'})" for kind, count in seen.items()]
-        self.look.reasons.append("types: " + (", ".join(said[:30]) or "none yet"))
+        self.look.reasons.append(f"types: {said_types(seen, types) or 'none yet'}")
         if strange := [kind for kind in seen if kind not in guessed]:
-            self.look.doubts.append(f"what {quoted(strange[:30])} should weigh for learning is not known: 1, as a view")
+            self.look.doubts.append(
+                f"what {quoted(strange[:TOLD])} should weigh for learning is not known: 1, as a view"
+            )
         self.look.source = msgspec.structs.replace(source, types=types)
 
     def _say_what_is_not_kept(self) -> None:

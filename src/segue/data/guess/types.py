@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Final
 
 # Patterns of words, as `_words` writes them, the groups in the order in which they are tried: what takes back or only
@@ -61,6 +62,8 @@ _VIEW = r"""
 _ADDING = r"""
     ^add(ed|s)?\b hinzuf(ue|u)g hinzugef(ue|u)gt \bajout agreg \banad aggiun adicion toegevoegd toevoeg"""
 
+TOLD: Final = 30  # types that are told one by one
+
 # What an event says about taste, against one view. Impressions, returns and dislikes teach no liking.
 _GROUPS: Final = tuple(
     (re.compile("|".join(re.split(r"(?<!\\)\s+", stems.strip()))), weight)
@@ -83,6 +86,16 @@ def type_weight(name: str) -> float | None:
     """
     words = _words(name)
     return next((weight for stems, weight in _GROUPS if stems.search(words)), None)
+
+
+def said_types(counts: Mapping[str, int], weights: Mapping[str, float]) -> str:
+    """The types, each with its weight and its rows, as far as anybody reads on.
+
+    >>> said_types({"view": 1200, "buy": 1}, {"view": 1.0, "buy": 5.0})
+    'view 1 (1,200 rows), buy 5 (1 row)'
+    """
+    said = [f"{kind} {weights[kind]:g} ({count:,} {'row' if count == 1 else 'rows'})" for kind, count in counts.items()]
+    return ", ".join(said[:TOLD]) + (f", {len(said) - TOLD} more" if said[TOLD:] else "")
 
 
 def _words(name: str) -> str:
