@@ -7,6 +7,7 @@ import numpy.typing as npt
 from numba import boolean, float32, float64, int32, int64, void
 
 from segue.engines.compiled import array, compiled
+from segue.learn.ascending_kernels import first_from
 from segue.learn.product_kernels import Mask, is_let
 from segue.learn.top_kernels import offer, sort_best_first
 
@@ -22,14 +23,8 @@ def is_left(row: int, item: int, allow: Mask, deny: Mask, offsets: Offsets, seen
     """Whether the masks let the item to the row, and it is not among those that the row has seen, ascending."""
     if not is_let(row, item, allow, deny):
         return False
-    low, high = offsets[row], offsets[row + 1]
-    while low < high:
-        middle = (low + high) // 2
-        if seen[middle] < item:
-            low = middle + 1
-        else:
-            high = middle
-    return bool(low == offsets[row + 1] or seen[low] != item)
+    at, end = first_from(seen, item, offsets[row], offsets[row + 1]), offsets[row + 1]
+    return bool(at == end or seen[at] != item)
 
 
 @compiled(

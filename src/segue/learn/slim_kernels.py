@@ -7,6 +7,7 @@ import numpy.typing as npt
 from numba import float32, float64, int32, int64, void
 
 from segue.engines.compiled import array, compiled
+from segue.learn.ascending_kernels import first_from
 
 Codes = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
@@ -95,13 +96,7 @@ def shared(fewer: Codes, more: Codes) -> int:
         reach = 1
         while start + reach < stop and more[start + reach] < code:
             reach *= 2
-        stop = min(stop, start + reach + 1)
-        while start < stop:
-            middle = (start + stop) // 2
-            if more[middle] < code:
-                start = middle + 1
-            else:
-                stop = middle
+        start = first_from(more, code, start, min(stop, start + reach + 1))
         if start == len(more):
             break
         found += more[start] == code
@@ -127,16 +122,8 @@ def both(
     if min(len(one), len(two)) <= few:
         return int(shared(one, two) if len(one) <= len(two) else shared(two, one))
     low, high = min(first, second), max(first, second)
-    start, stop = starts[low], starts[low + 1]
-    while start < stop:
-        middle = (start + stop) // 2
-        if others[middle] < high:
-            start = middle + 1
-        else:
-            stop = middle
-    if start < starts[low + 1] and others[start] == high:
-        return int(counts[start])
-    return 0
+    at = first_from(others, high, starts[low], starts[low + 1])
+    return int(counts[at]) if at < starts[low + 1] and others[at] == high else 0
 
 
 @compiled(
