@@ -16,7 +16,7 @@ from segue.engines.memory import available_bytes, refuse_beyond_memory
 from segue.learn.folded import FoldedItems, confidence
 from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.ranges import Choice, Range, Real
-from segue.learn.rows import Weighting, rows_of_batch, weighed
+from segue.learn.rows import Weighting, rows_of_batch, run_starts, weighed
 from segue.learn.whitened import Exact, Floats, Gradients, Ridge, Solver, Systems, Whitened, whitened, worthwhile
 
 OTHER, WEIGHT, CONFIDENCE, FACTORS = "other", "weight", "confidence", "factors"
@@ -97,7 +97,7 @@ def shape_of(by_user: Dataset) -> Shape:
     for part in by_user.partitions(1):
         for batch in part:
             keys = batch[Key.USER.value].to_numpy()
-            starts = np.flatnonzero(np.diff(keys, prepend=-1))
+            starts = run_starts(keys)
             sums[keys[starts]] = np.add.reduceat(batch[WEIGHT].to_numpy().astype(np.float64), starts)
             touched[batch[OTHER].to_numpy()] = True
     pairs = by_user.rows
@@ -124,7 +124,7 @@ class SolveRows:
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         keys = batch[self.key.value].to_numpy()
-        starts = np.flatnonzero(np.diff(keys, prepend=-1))
+        starts = run_starts(keys)
         offsets = np.append(starts, len(keys)).astype(np.int64)
         codes, extra = batch[OTHER].to_numpy(), batch[CONFIDENCE].to_numpy()
         solved = self.solve(Systems(offsets, codes, extra, self.ridge.excess(offsets, extra)), self.white)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numba import boolean, float32, int32, int64, void
 
 from segue.engines.compiled import array, compiled
+from segue.learn.line_kernels import add_lines, lines_times
 from segue.learn.whitened import FLOAT32_ACCURACY
 
 Codes = npt.NDArray[np.int32]
@@ -19,54 +20,9 @@ ACCURACY = np.float32(FLOAT32_ACCURACY)
 NOTHING = np.float32(1e-20)  # the least confidence of which a dual system takes the root and its inverse
 EXACT = np.float32(1e-12)  # of squared residuals: what is left of a solution that counts as exact
 PATIENCE = 8  # as many factors for each step of conjugate gradients, and the decomposition costs no more
+CHUNK = 32  # lines that are added while they are in the nearest cache
 PANEL = 128  # lines that are gathered before they are multiplied
 VECTOR = 8  # columns are cut here, so that every line of a triangle starts where a vector does
-
-
-@compiled(void(array(int32, 1), float32[::1], array(float32, 2), float32[::1]), fastmath=True)
-def add_lines(codes: Codes, weights: Floats, white: Floats, total: Floats) -> None:
-    """total += the weighted lines. Eight lines at a time: the total is loaded and stored once for them."""
-    size = len(total)
-    eights = len(codes) - len(codes) % 8
-    for at in range(0, eights, 8):
-        line0, line1, line2, line3 = white[codes[at]], white[codes[at + 1]], white[codes[at + 2]], white[codes[at + 3]]
-        line4, line5, line6, line7 = (
-            white[codes[at + 4]],
-            white[codes[at + 5]],
-            white[codes[at + 6]],
-            white[codes[at + 7]],
-        )
-        by0, by1, by2, by3 = weights[at], weights[at + 1], weights[at + 2], weights[at + 3]
-        by4, by5, by6, by7 = weights[at + 4], weights[at + 5], weights[at + 6], weights[at + 7]
-        for c in range(size):
-            low = by0 * line0[c] + by1 * line1[c] + by2 * line2[c] + by3 * line3[c]
-            total[c] += low + (by4 * line4[c] + by5 * line5[c] + by6 * line6[c] + by7 * line7[c])
-    for at in range(eights, len(codes)):
-        line = white[codes[at]]
-        for c in range(size):
-            total[c] += weights[at] * line[c]
-
-
-@compiled(void(array(int32, 1), array(float32, 2), float32[::1], float32[::1]), fastmath=True)
-def lines_times(codes: Codes, white: Floats, direction: Floats, products: Floats) -> None:
-    """products[at] = line · direction. Four lines at a time: the direction is loaded once for them."""
-    size = len(direction)
-    fours = len(codes) - len(codes) % 4
-    for at in range(0, fours, 4):
-        line0, line1, line2, line3 = white[codes[at]], white[codes[at + 1]], white[codes[at + 2]], white[codes[at + 3]]
-        dot0 = dot1 = dot2 = dot3 = np.float32(0)
-        for c in range(size):
-            along = direction[c]
-            dot0 += line0[c] * along
-            dot1 += line1[c] * along
-            dot2 += line2[c] * along
-            dot3 += line3[c] * along
-        products[at], products[at + 1], products[at + 2], products[at + 3] = dot0, dot1, dot2, dot3
-    for at in range(fours, len(codes)):
-        line, dot = white[codes[at]], np.float32(0)
-        for c in range(size):
-            dot += line[c] * direction[c]
-        products[at] = dot
 
 
 @compiled(int64(array(int64, 1)))
@@ -85,31 +41,32 @@ def find_scale(excess: np.float32, inverse: Floats, scale: Floats) -> None:
         scale[c] = np.float32(1) / np.sqrt(np.float32(1) + excess * inverse[c])
 
 
-@compiled(
-    float32(
-        array(int32, 1),
-        array(float32, 1),
-        array(float32, 2),
-        array(float32, 1),
-        float32[::1],
-        float32[::1],
-        float32[::1],
-    ),
-    fastmath=True,
-)
-def energy(
-    codes: Codes, confidence: Floats, white: Floats, scale: Floats, direction: Floats, scaled: Floats, by: Floats
-) -> np.float32:
-    """d'd + (B scale d)'a(B scale d) of a direction d; leaves scale d in `scaled` and a(B scale d) in `by`."""
+@compiled(float32(array(int32, 1), array(float32, 1), array(float32, 2), float32[::1], float32[::1]), fastmath=True)
+def energy(codes: Codes, confidence: Floats, white: Floats, scaled: Floats, by: Floats) -> np.float32:
+    """(B s)'a(B s) of a direction s; `by` float32[pairs] is worked in."""
     total = np.float32(0)
-    for c in range(len(direction)):
-        total += direction[c] * direction[c]
-        scaled[c] = scale[c] * direction[c]
     lines_times(codes, white, scaled, by)
     for at in range(len(codes)):
-        pull = confidence[at] * by[at]
-        total += pull * by[at]
-        by[at] = pull
+        total += confidence[at] * by[at] * by[at]
+    return total
+
+
+@compiled(
+    float32(array(int32, 1), array(float32, 1), array(float32, 2), float32[::1], float32[::1], float32[::1]),
+    fastmath=True,
+)
+def pull(codes: Codes, confidence: Floats, white: Floats, scaled: Floats, by: Floats, image: Floats) -> np.float32:
+    """The same, with image = B'a(B s): some lines at a time, which are added while the nearest cache holds them."""
+    total = np.float32(0)
+    image[:] = 0
+    for start in range(0, len(codes), CHUNK):
+        some = codes[start : start + CHUNK]
+        lines_times(some, white, scaled, by)
+        for at in range(len(some)):
+            weighted = confidence[start + at] * by[at]
+            total += weighted * by[at]
+            by[at] = weighted
+        add_lines(some, by, white, image)
     return total
 
 
@@ -159,13 +116,18 @@ def descend(
     for step in range(steps):
         if norm <= enough:
             return True
-        stride = norm / energy(codes, confidence, white, scale, direction, scaled, by)
+        length = np.float32(0)
+        for c in range(size):
+            length += direction[c] * direction[c]
+            scaled[c] = scale[c] * direction[c]
+        if step < steps - 1:
+            stride = norm / (length + pull(codes, confidence, white, scaled, by, image))
+        else:
+            stride = norm / (length + energy(codes, confidence, white, scaled, by))
         for c in range(size):
             solution[c] += stride * scaled[c]
         if step == steps - 1:
             break
-        image[:] = 0
-        add_lines(codes, by, white, image)
         before = norm
         norm = np.float32(0)
         for c in range(size):

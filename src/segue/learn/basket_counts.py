@@ -15,6 +15,7 @@ from segue.domain.items import UNKNOWN
 from segue.engines.engine import Key
 from segue.learn.gram import Chosen, padded
 from segue.learn.kernels import worthwhile
+from segue.learn.rows import run_starts
 from segue.learn.sequences import Sequences, cut
 
 FIXED_POINT = 2**16  # of expected counts
@@ -44,9 +45,9 @@ def baskets_of(sequences: Sequences) -> Baskets:
     """
     cells = np.unique((sequences.numbers() << 32) | sequences.codes)
     numbers = cells >> 32
-    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    starts = run_starts(numbers)
     keys = sequences.keys[numbers[starts]]
-    fresh = np.flatnonzero(np.diff(keys, prepend=-1))
+    fresh = run_starts(keys)
     return Baskets(
         np.append(fresh, len(starts)).astype(np.int64),
         np.append(starts, len(cells)).astype(np.int64),

@@ -15,7 +15,7 @@ from segue.domain.items import UNKNOWN, Items
 from segue.engines.engine import Dataset, Engine, Key
 from segue.engines.memory import available_bytes
 from segue.learn.kernels import worthwhile
-from segue.learn.rows import Rows, rows_of_batch
+from segue.learn.rows import Rows, rows_of_batch, run_starts
 
 CountState = dict[str, npt.NDArray[np.int64]]
 GramState = dict[str, npt.NDArray[np.int64]]
@@ -122,7 +122,7 @@ def item_gram(engine: Engine, dataset: Dataset, chosen: Chosen) -> npt.NDArray[n
     batches = [batch for part in mapped.partitions(1) for batch in part]
     whole = pa.Table.from_batches(batches, schema=mapped.schema)
     users, places = whole[columns.USER].to_numpy(), whole[columns.ITEM].to_numpy()
-    starts = np.append(np.flatnonzero(np.diff(users, prepend=-1)), len(users)).astype(np.int64)
+    starts = np.append(run_starts(users), len(users)).astype(np.int64)
     return gram_of_rows(starts, places, len(chosen))
 
 

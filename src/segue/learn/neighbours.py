@@ -15,7 +15,7 @@ from segue.engines.engine import Dataset, Engine, Key
 from segue.engines.mapped import Mapped
 from segue.learn.gram import Chosen, chosen_rows
 from segue.learn.kernels import worthwhile
-from segue.learn.rows import Rows, rows_of_batch
+from segue.learn.rows import Rows, rows_of_batch, run_starts
 from segue.learn.similarity import Similarity, Terms
 
 TINY = 3_000_000  # products; below, SciPy is fast enough that nothing need wait for a compiled kernel
@@ -60,7 +60,7 @@ class Worth:
 def newest(batch: pa.RecordBatch, max_history: int) -> pa.RecordBatch:
     """The batch of whole people without what is older than somebody's `max_history` newest distinct items."""
     users = batch[columns.USER].to_numpy()
-    starts = np.flatnonzero(np.diff(users, prepend=-1))
+    starts = run_starts(users)
     stops = np.append(starts[1:], len(users))
     keep = np.ones(len(users), np.bool_)
     items, weights = batch[columns.ITEM].to_numpy(), batch[columns.WEIGHT].to_numpy()
@@ -125,7 +125,7 @@ def pairs_of(mapped: Dataset, items: int) -> Pairs:
     table = _collected(mapped)
     users, codes, values = (table[name] for name in (columns.USER, columns.ITEM, VALUE))
     values = np.maximum(values, LEAST)
-    offsets = np.append(np.flatnonzero(np.diff(users, prepend=-1)), len(users)).astype(np.int64)
+    offsets = np.append(run_starts(users), len(users)).astype(np.int64)
     largest = float(values.max(initial=LEAST))
     flat = bool((values == largest).all())
     scale = 1 / largest if flat else _scale(largest, int(np.bincount(codes, minlength=1).max()))

@@ -14,6 +14,7 @@ from segue.domain.items import UNKNOWN
 from segue.engines.memory import available_bytes, refuse_beyond_memory
 from segue.learn.growing import State, growing
 from segue.learn.kernels import worthwhile
+from segue.learn.rows import run_starts
 
 Pairs = dict[str, npt.NDArray[np.int64]]
 Lists = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
@@ -167,7 +168,7 @@ def _summed(parts: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]) ->
     cells, sums = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     order = np.argsort(cells)
     cells, sums = cells[order], sums[order]
-    starts = np.flatnonzero(np.diff(cells, prepend=-1))
+    starts = run_starts(cells)
     return {"cells": cells[starts], "sums": np.add.reduceat(sums, starts) if len(starts) else sums}
 
 

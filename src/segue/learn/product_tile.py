@@ -6,18 +6,12 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils as untyped
 from numba.extending import intrinsic
-from numba.np import arrayobj
 
-cgutils: Any = untyped
-make_array: Any = arrayobj.make_array
+from segue.learn.vectors import INDEX, LANES, VECTOR, arrays_of, everywhere, load, multiply_add, shape_of, store
 
 ROWS = 4  # of queries, and
 WIDTH = 64  # items of a tile: four vectors of 16 float32 for each row
-LANES = 16
-FLOAT, INDEX = ir.FloatType(), ir.IntType(64)
-VECTOR = ir.VectorType(FLOAT, LANES)
 
 
 @intrinsic
@@ -42,10 +36,8 @@ def first_bit(typing: Any, bits: Any) -> Any:  # noqa: ARG001
 
 
 def _generated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    queries, block, scores, bars, reach = (
-        make_array(signature.args[place])(context, builder, arguments[place]) for place in (0, 2, 3, 4, 5)
-    )
-    factors = cgutils.unpack_tuple(builder, queries.shape)[1]
+    queries, block, scores, bars, reach = arrays_of(context, builder, signature, arguments, (0, 2, 3, 4, 5))
+    factors = shape_of(builder, queries)[1]
     lines = [
         builder.gep(queries.data, [builder.mul(builder.add(arguments[1], INDEX(row)), factors)]) for row in range(ROWS)
     ]
@@ -65,11 +57,11 @@ def _generated(context: Any, builder: Any, signature: Any, arguments: Any) -> An
     builder.cbranch(builder.icmp_signed("<", following, factors), loop, after)
     builder.position_at_end(after)
     for place, value in enumerate(added):
-        builder.store(value, _vector_at(builder, scores.data, place)).align = 4
+        store(builder, value, scores.data, place)
     each = WIDTH // LANES
     for row in range(ROWS):
         bar = builder.load(builder.gep(bars.data, [builder.add(arguments[1], INDEX(row))]))
-        bits = _reaching(builder, added[row * each : (row + 1) * each], _everywhere(builder, bar))
+        bits = _reaching(builder, added[row * each : (row + 1) * each], everywhere(builder, bar))
         builder.store(bits, builder.gep(reach.data, [INDEX(row)]))
     return context.get_dummy_value()
 
@@ -85,24 +77,7 @@ def _reaching(builder: Any, vectors: list[Any], bar: Any) -> Any:
 
 def _added(builder: Any, lines: list[Any], items: Any, factor: Any, sums: list[Any]) -> list[Any]:
     """The sums with the products of one factor: of each row with the vectors of the items."""
-    multiply_add = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(VECTOR, [VECTOR] * 3), f"llvm.fmuladd.v{LANES}f32"
-    )
-    vectors = []
-    for place in range(WIDTH // LANES):
-        vectors.append(builder.load(_vector_at(builder, items, place)))
-        vectors[-1].align = 4
-    each = [_everywhere(builder, builder.load(builder.gep(line, [factor]))) for line in lines]
+    vectors = [load(builder, items, place) for place in range(WIDTH // LANES)]
+    each = [everywhere(builder, builder.load(builder.gep(line, [factor]))) for line in lines]
     pairs = [(query, vector) for query in each for vector in vectors]
-    return [builder.call(multiply_add, [*pair, old]) for pair, old in zip(pairs, sums, strict=True)]
-
-
-def _vector_at(builder: Any, data: Any, place: int) -> Any:
-    return builder.bitcast(builder.gep(data, [INDEX(place * LANES)]), VECTOR.as_pointer())
-
-
-def _everywhere(builder: Any, number: Any) -> Any:
-    """A vector of one number."""
-    nothing = ir.Constant(VECTOR, ir.Undefined)
-    first = builder.insert_element(nothing, number, ir.IntType(32)(0))
-    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+    return [multiply_add(builder, *pair, old) for pair, old in zip(pairs, sums, strict=True)]

@@ -19,7 +19,7 @@ from segue.learn.basket_counts import COLUMNS, Baskets, baskets_of, baskets_of_b
 from segue.learn.gram import padded
 from segue.learn.learner import Counted, refuse_empty
 from segue.learn.ranges import Range, Real
-from segue.learn.rows import Rows
+from segue.learn.rows import Rows, run_starts
 from segue.learn.scored import Parts, ScoredByParts
 from segue.learn.sequences import sequences_of_histories
 
@@ -144,7 +144,7 @@ class ReturningItems(ScoredByParts):
         asked = np.unique(sequences.keys).astype(np.int64)  # the histories that are not empty
         cells = (asked[owners] << 32) | found.codes
         order = np.argsort(cells, kind="stable")
-        starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
+        starts = run_starts(cells[order])
         worth = np.power(1.0 + ages, -self.decay)[order]
         weights = np.add.reduceat(worth, starts) if len(starts) else np.zeros(0)
         kept = cells[order][starts]

@@ -58,7 +58,7 @@ def rows_of_batch(batch: pa.RecordBatch, key: Key) -> Rows:
     """
     other = columns.ITEM if key is Key.USER else columns.USER
     keys = batch[key.value].to_numpy()
-    starts = np.flatnonzero(np.diff(keys, prepend=-1))
+    starts = run_starts(keys)
     numbers = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(keys)))
     weights = batch[columns.WEIGHT].to_numpy()
     return _distinct(keys[starts], numbers, batch[other].to_numpy(), weights)
@@ -102,3 +102,12 @@ def _distinct(
 
 def _sums(weights: npt.NDArray[np.float32], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     return np.add.reduceat(weights.astype(np.float64), starts)
+
+
+def run_starts(keys: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """Where in an array equal ones begin that lie together.
+
+    >>> run_starts(np.array([4, 4, 7])).tolist(), run_starts(np.array([], np.int32)).tolist()
+    ([0, 2], [])
+    """
+    return np.append(0, np.flatnonzero(keys[1:] != keys[:-1]) + 1)[: len(keys)]

@@ -12,7 +12,7 @@ import pyarrow as pa
 from segue.domain import columns
 from segue.domain.errors import MissingColumn
 from segue.domain.requests import NO_TIME, Histories
-from segue.learn.rows import Rows
+from segue.learn.rows import Rows, run_starts
 
 MINUTE_US = 60_000_000
 
@@ -142,7 +142,7 @@ def _by_cell(
     keep = age < window
     cells, age = ((numbers << 32) | sequences.codes)[keep], age[keep]
     order = np.argsort(cells, kind="stable")
-    return cells[order], age[order], np.flatnonzero(np.diff(cells[order], prepend=-1))
+    return cells[order], age[order], run_starts(cells[order])
 
 
 def cut(

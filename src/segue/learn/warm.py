@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 KERNELS = {
+    "segue.learn.ascending_kernels": "looking up",
     "segue.learn.top_kernels": "selecting the best",
     "segue.learn.product_kernels": "selecting the best of products",
     "segue.learn.gram_kernels": "counting pairs",
@@ -14,6 +15,7 @@ KERNELS = {
     "segue.learn.slim_kernels": "sparse item weights",
     "segue.learn.item_knn_kernels": "item neighbours",
     "segue.learn.pair_kernels": "adding up pairs of items",
+    "segue.learn.line_kernels": "adding up factors",
     "segue.learn.als_kernels": "solving for factors",
     "segue.learn.slist_kernels": "counting what comes after what",
     "segue.learn.session_knn_kernels": "session neighbours",

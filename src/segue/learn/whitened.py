@@ -48,16 +48,17 @@ def whitened(factors: Floats, ridge: float) -> Whitened:
     """
     size = factors.shape[1]
     gram = np.zeros((size, size))
-    for start in range(0, len(factors), BLOCK):
-        block = factors[start : start + BLOCK].astype(np.float64)
+    step = min(BLOCK, lines_alone(size**2))
+    for start in range(0, len(factors), step):
+        block = factors[start : start + step].astype(np.float64)
         gram += block.T @ block
     spectrum, axes = np.linalg.eigh(gram)
     axes *= np.where(axes.sum(axis=0) < 0, -1, 1)  # eigenvectors have no sign of their own
     inverse = 1 / (np.maximum(spectrum, 0) + ridge)
     axes *= np.sqrt(inverse)
     lines = np.empty_like(factors)
-    for start in range(0, len(factors), BLOCK):
-        lines[start : start + BLOCK] = factors[start : start + BLOCK] @ axes
+    for start in range(0, len(factors), step):
+        lines[start : start + step] = factors[start : start + step].astype(np.float64) @ axes
     back = np.ascontiguousarray(axes.T, np.float32)
     return Whitened(lines, inverse.astype(np.float32), back)
 
@@ -97,8 +98,9 @@ class Ridge:
 
     def excess(self, offsets: npt.NDArray[np.int64], confidence: npt.NDArray[np.floating]) -> Floats:
         """float32[rows]: what each row has beyond the least."""
-        padded = np.append(confidence, 0).astype(np.float64)
-        sums = np.where(np.diff(offsets) > 0, np.add.reduceat(padded, offsets[:-1]), 0)
+        sums, some = np.zeros(len(offsets) - 1), np.flatnonzero(np.diff(offsets))
+        if self.scaling and len(some):
+            sums[some] = np.add.reduceat(confidence, offsets[some], dtype=np.float64)
         grown = (1 + sums / self.others) ** self.scaling - 1
         return (self.least * grown).astype(np.float32)
 
