@@ -115,6 +115,19 @@ def test_a_fold_in_has_what_is_there_where_it_lies_now_and_what_is_missing_where
     assert scores == pytest.approx(expected, abs=2e-5 * float(np.abs(expected).max()))
 
 
+def test_the_reasons_of_a_long_history_sum_to_its_scores() -> None:
+    random = np.random.default_rng(0)
+    white = (random.standard_normal((30_000, 8)) * 0.05).astype(np.float32)
+    model = FoldedItems(Items([f"{item:05}" for item in range(30_000)]), white, alpha=5.0, weighting="log")
+    request = Requests(Histories.of([random.integers(0, 30_000, 60_000)]))
+    found, (scores,) = model.top_unseen(request, 3)
+    told = model.reasons(request, found[0])
+    assert [reasons.item for reasons in told] == found[0].tolist()
+    assert {len(reasons.contributions) for reasons in told} == {len(np.unique(request.histories.items))}
+    sums = [sum(part.score for part in reasons.contributions) for reasons in told]
+    assert sums == pytest.approx(scores, rel=1e-4)
+
+
 def test_many_people_outweigh_content() -> None:
     dataset = with_new_items()
     own = learner("als", {"factors": 6}).fit(LocalEngine(), dataset)

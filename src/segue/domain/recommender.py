@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -15,8 +16,7 @@ from segue.domain.requests import Histories, Requests
 MASK_CELLS = 8_000_000  # of rows x items marked at a time, where a recommender knows only masks
 
 
-@dataclass(frozen=True)
-class Contribution:
+class Contribution(msgspec.Struct, frozen=True, gc=False):  # a long history has very many of them
     """The part of one item's score that comes from one thing the model knows.
 
     `item` is the position of an item of the history, or None for a part that comes from elsewhere (then `label` says
