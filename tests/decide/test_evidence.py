@@ -73,12 +73,14 @@ class _Labelled(_Slow):
         ]
 
 
-def test_labels_are_parts_and_speak_only_for_what_everybody_gets() -> None:
+def test_labels_are_parts_and_speak_where_nothing_of_the_history_does() -> None:
     shop = Sources({"odd": _Labelled(models()["ease"], "freshness", personal=True)}, catalog())
     reason = decide(Surface(("odd",), k=1), shop, ask(history=("i01",))).shown[0].reason
     assert reason.contributions == (("freshness", 2.0), ("i01", -1.0))
     assert not reason.exact
-    assert reason.text == "Little speaks for it: it is the best of what is left"
+    assert reason.text == "Freshness"
+    shop = Sources({"odd": _Labelled(models()["ease"], "popularity", personal=True)}, catalog())
+    assert decide(Surface(("odd",), k=1), shop, ask(history=("i01",))).shown[0].reason.text == "Popular with everyone"
     label = "popular in the last 30 days: 1,204 people"
     shop = Sources({"odd": _Labelled(models()["popularity"], label, personal=False)}, catalog())
     shown = decide(Surface(("odd",), k=1), shop, ask()).shown[0]

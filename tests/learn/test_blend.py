@@ -138,6 +138,15 @@ def test_a_person_of_a_segment_is_scored_by_its_weights() -> None:
     assert few[3] > 0 > many[3]
 
 
+def test_a_blend_is_personal_where_a_model_is_or_its_weights_go_by_the_history() -> None:
+    crowd = Blend(parts=("popularity", "popularity")).fit(LocalEngine(), mixed())
+    assert not crowd.personal
+    check_recommender(crowd)
+    assert Blend(parts=("popularity", "ease")).fit(LocalEngine(), mixed()).personal
+    weights = np.array([[1.0, 0.0], [0.0, 1.0]])
+    assert BlendedItems.of(crowd.models, crowd.titles, np.array([2]), weights, "scores").personal
+
+
 @pytest.mark.slow
 def test_the_same_whoever_is_asked_and_however_often() -> None:
     first, second = (Blend(parts=("ease", "popularity")).fit(LocalEngine(), two_worlds()) for _ in range(2))

@@ -61,6 +61,23 @@ k = 3
 learner = "als"
 factors = 8
 
+[models.mix]
+learner = "blend"
+parts = ["ease", "item_knn", "popularity"]
+
+[models.ranks]
+learner = "blend"
+parts = ["mix", "ease"]
+fusion = "ranks"
+
+[models.factors]
+learner = "blend"
+parts = ["als", "item_knn"]
+
+[models.crowd]
+learner = "blend"
+parts = ["popularity", "trending"]
+
 [evaluation]
 baseline = "popularity"
 """
@@ -121,7 +138,10 @@ def everybody(folder: Path, out: Path, model: str, k: int = 10) -> list[dict[str
     return rows
 
 
-@pytest.mark.parametrize(("model", "k"), [("popularity", 10), ("ease", 1), ("ease", 200), ("item_knn", 10)])
+ASKED = [("popularity", 10), ("ease", 1), ("ease", 200), ("item_knn", 10), ("mix", 200), ("ranks", 10), ("crowd", 10)]
+
+
+@pytest.mark.parametrize(("model", "k"), ASKED)
 def test_the_file_has_the_rows_that_each_user_gets_alone(edges: Path, tmp_path: Path, model: str, k: int) -> None:
     project, lists = Project.open(edges), dict[str, list[dict[str, Any]]]()
     for row in everybody(edges, tmp_path / "lists.parquet", model, k):
@@ -134,7 +154,7 @@ def test_the_file_has_the_rows_that_each_user_gets_alone(edges: Path, tmp_path: 
         assert rows == project.recommend(person, k=k, model=model).rows(), person
 
 
-@pytest.mark.parametrize(("model", "people"), [("popularity", 1), ("ease", 7), ("item_knn", 1), ("item_knn", 7)])
+@pytest.mark.parametrize(("model", "people"), [("popularity", 1), ("ease", 7), ("item_knn", 1), ("mix", 7)])
 def test_it_does_not_matter_how_many_are_taken_at_a_time(
     edges: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, people: int
 ) -> None:
@@ -144,18 +164,26 @@ def test_it_does_not_matter_how_many_are_taken_at_a_time(
     assert everybody(edges, tmp_path / "some.parquet", model) == together
 
 
+@pytest.mark.parametrize("model", ["als", "factors"])
 def test_a_model_of_factors_differs_by_rounding_only(
-    edges: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    edges: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
-    together = everybody(edges, tmp_path / "together.parquet", "als", k=5)
+    together = everybody(edges, tmp_path / "together.parquet", model, k=5)
     monkeypatch.setattr("segue.find.retrieval.PEOPLE", 1)
-    alone = everybody(edges, tmp_path / "alone.parquet", "als", k=5)
+    alone = everybody(edges, tmp_path / "alone.parquet", model, k=5)
     assert [_without_score(row) for row in together] == [_without_score(row) for row in alone]
     assert [row["score"] for row in together] == pytest.approx([row["score"] for row in alone], rel=1e-5, abs=1e-7)
 
 
 def _without_score(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"score": None}
+
+
+def test_a_blend_of_what_is_popular_is_for_everybody_and_says_so(edges: Path, tmp_path: Path) -> None:
+    rows = everybody(edges, tmp_path / "lists.parquet", "crowd")
+    first = [row for row in rows if row["position"] == 1 and row["person"] in ("v2", "later", "shown")]
+    assert {row["source"] for row in first} == {"crowd"}, "whoever is new gets it as well"
+    assert not any("Little speaks" in row["reason"] for row in rows), {row["reason"] for row in rows}
 
 
 def test_who_stands_at_the_edges_gets_what_is_right_for_them(edges: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from itertools import repeat
 import numpy as np
 import numpy.typing as npt
 
-from segue.decide.wording import because, popular
+from segue.decide.wording import EVERYBODY, because, popular
 from segue.domain.decisions import Reason
 from segue.domain.recommender import Contribution, Reasons
 from segue.domain.requests import Requests
@@ -95,20 +95,29 @@ class _Speaker:
         largest = heapq.nlargest(KEPT, reasons.contributions, key=_score)
         ids = source.recommender.items
         named = [(each.label if each.item is None else ids[each.item], each.score) for each in largest]
-        return self._reason(named, score, exact=reasons.exact)
+        labels = [each.label for each in largest[:1] if each.item is None and each.score > 0]
+        return self._reason(named, score, _label(labels[0]) if labels else LEFT, exact=reasons.exact)
 
-    def _reason(self, named: Sequence[tuple[str, float]], score: float, *, exact: bool = True) -> Reason:
+    def _reason(
+        self, named: Sequence[tuple[str, float]], score: float, otherwise: str = LEFT, *, exact: bool = True
+    ) -> Reason:
+        """In the words of what of the history speaks for it; `otherwise` where nothing does."""
         speaking = [name for name, part in named[:NAMED] if part > 0 and name in self._sources.items]
         titles = [self._sources.title(name) for name in speaking]
-        text = because(titles, [self._types.get(name, "") for name in speaking]) if speaking else LEFT
+        text = because(titles, [self._types.get(name, "") for name in speaking]) if speaking else otherwise
         return Reason(text, tuple(named), _rest(score, named), exact)
 
 
 def _impersonal(reasons: Reasons, score: float, rank: int, count: int) -> Reason:
     named = [(each.label, each.score) for each in heapq.nlargest(KEPT, reasons.contributions, key=_score)]
     label = named[0][0] if named else POPULARITY
-    text = popular(rank, count) if label == POPULARITY else label[:1].upper() + label[1:]
+    text = popular(rank, count) if label == POPULARITY else _label(label)
     return Reason(text, tuple(named), _rest(score, named), reasons.exact)
+
+
+def _label(label: str) -> str:
+    """A label as a sentence begins."""
+    return EVERYBODY if label == POPULARITY else label[:1].upper() + label[1:]
 
 
 def _rest(score: float, named: Sequence[tuple[str, float]]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 ANYTHING = "Goes with {}"
+EVERYBODY = "Popular with everyone"
 
 _DID = {
     "bought {}": ("buy", "bought", "purchase", "order", "sale", "transaction", "checkout"),
@@ -48,7 +49,7 @@ def popular(rank: int, count: int) -> str:
     >>> popular(3, 3416)
     'Popular with everyone: number 3 of 3,416'
     """
-    return f"Popular with everyone: number {rank:,} of {count:,}"
+    return f"{EVERYBODY}: number {rank:,} of {count:,}"
 
 
 def _listed(titles: Sequence[str]) -> str:

@@ -94,6 +94,11 @@ class BlendedItems(Scored):
         return [_together(item, parts) for item, parts in zip(items.tolist(), added, strict=True)]
 
     @property
+    def personal(self) -> bool:  # type: ignore[override]  # of a blend it is its models that say
+        """Whether any model looks at the history, or its length decides what they weigh."""
+        return any(model.personal for model in self.models) or len(self.weights) > 1
+
+    @property
     def note(self) -> str:
         """What each model says of itself."""
         told = ((title, getattr(model, "note", "")) for title, model in zip(self.titles, self.models, strict=True))

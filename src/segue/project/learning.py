@@ -203,7 +203,7 @@ class Learning(Workspace):
 
         All are of the moment at which this begins. People are taken some hundreds at a time, so memory does not grow
         with their number. The file is there whole or not at all. Scores of models of factors (`als`, `cold_start`,
-        `spectral`) may differ from those of one by one by rounding.
+        `spectral`, and blends of them) may differ from those of one by one by rounding.
         """
         from segue.decide.decide import people_at_once
         from segue.recommendations import EVERYBODY, writer
