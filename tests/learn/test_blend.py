@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from segue.data.interactions import NO_ORDER
-from segue.domain.errors import DeclarationError, MissingColumn, ModelError, UnknownName
+from segue.domain.errors import DeclarationError, MissingColumn, ModelError, SegueError, UnknownName
 from segue.domain.items import Items
 from segue.domain.requests import NO_TIME, Histories, Requests
 from segue.engines.local import LocalEngine, Table
@@ -221,9 +222,24 @@ def test_a_part_of_no_name_is_told_the_models_that_are_declared_too(tmp_path: Pa
     assert "best" not in told.value.mend.partition("known: ")[2].split(", ")
 
 
-def test_a_blend_of_one_part_is_refused() -> None:
-    with pytest.raises(DeclarationError, match=r"parts: Expected `array` of length >= 2, found \['ease'\]"):
-        learner("blend", {"parts": ["ease"]})
+@pytest.mark.parametrize(
+    ("parts", "error", "told"),
+    [
+        (["ease"], DeclarationError, r"a blend has two parts or more, found only 'ease'\n.*parts = \[\"ease\", \"pop"),
+        ([], DeclarationError, "a blend has two parts or more, found none"),
+        ("ease", DeclarationError, r"parts are a list of learners, found 'ease'\n.*say parts = \["),
+        (["ease", 3], DeclarationError, r"part 2 is 3, which is neither a name nor a table\n.*\{learner = \"ease\""),
+        ([["ease"], "ease"], DeclarationError, r"part 1 is \['ease'\], which is neither"),
+        (["ease", {"k": 3}], DeclarationError, "part 2 does not say its learner: {'k': 3}"),
+        (["ease", {"learner": 3}], DeclarationError, "part 2 says learner = 3, which is no name"),
+        (["ease", {"learner": "eas"}], UnknownName, r"part 2 \(eas\): no learner is called 'eas'\n.*mean 'ease'"),
+        (["ease", {"learner": "item_knn", "k": "x"}], DeclarationError, r"part 2 \(item_knn\): k: .*found 'x'"),
+        (["ease", {"learner": "blend", "parts": ["ease"]}], DeclarationError, r"part 2 \(blend\): a blend has two"),
+    ],
+)
+def test_parts_that_make_no_blend_are_refused_as_they_are_read(parts: Any, error: type[SegueError], told: str) -> None:
+    with pytest.raises(error, match=f"^learner blend: {told}"):
+        learner("blend", {"parts": parts})
 
 
 def test_holding_the_last_item_back_needs_an_order() -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from segue.data.split.split import Held, split_last, split_random
 from segue.domain import columns
-from segue.domain.errors import DataError, DeclarationError, MissingColumn
+from segue.domain.errors import DataError, DeclarationError, MissingColumn, SegueError
 from segue.domain.recommender import Recommender
 from segue.domain.requests import Requests
 from segue.engines.engine import Dataset, Engine, Key
@@ -25,6 +25,9 @@ from segue.learn.top import best
 
 Floats = npt.NDArray[np.float64]
 
+WHERE = "learner blend"
+SUCH = '{learner = "ease", regularization = 100}'
+TWO = 'parts = ["ease", "popularity"]'
 DEEP = 200  # the items of a part's list that the weights are fitted on
 PEOPLE = 4000  # that the weights are fitted on, at most
 PEOPLE_AT_ONCE = 64
@@ -69,8 +72,21 @@ class Blend(Learner, frozen=True):
     share: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.1
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
 
+    @classmethod
+    def refuse(cls, params: Mapping[str, Any]) -> None:
+        """Refuse what is no list of two parts or more, and by its number the first part that cannot be."""
+        parts = params.get("parts", ("ease", "popularity"))
+        if not isinstance(parts, (list, tuple)):
+            raise DeclarationError(f"parts are a list of learners, found {parts!r}", where=WHERE, mend=f"say {TWO}")
+        if len(parts) < 2:
+            found = f"only {_title(parts[0])!r}" if parts else "none"
+            mend = f"add another, such as {TWO}; one alone is the model's learner, without a blend"
+            raise DeclarationError(f"a blend has two parts or more, found {found}", where=WHERE, mend=mend)
+        for place, part in enumerate(parts, 1):
+            _learner(part, place)
+
     def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:  # noqa: ARG002
-        learners = [_learner(part) for part in self.parts]
+        learners = [_learner(part, place) for place, part in enumerate(self.parts, 1)]
         prepared = engine.prepare(dataset, Key.USER)
         if _has_weightless(prepared):  # what is held back is not drawn from rows that do not count
             prepared = engine.map(_weighing, prepared)
@@ -211,21 +227,32 @@ def _unlikeliness(
     return -float(each.sum()) / people, said.T @ push / people
 
 
-def _learner(part: str | dict[str, Any]) -> Learner:
-    """The learner of a part: by its name, or by a table that says it and its parameters."""
+def _learner(part: Any, place: int) -> Learner:
+    """The learner of the part of this number: by its name, or by a table that says it and its parameters."""
+    name, params = _named(part, place)
+    try:
+        return learner(name, params)
+    except SegueError as error:
+        raise type(error)(f"part {place} ({name}): {error.problem}", where=WHERE, mend=error.mend) from error
+
+
+def _named(part: Any, place: int) -> tuple[str, dict[str, Any]]:
+    """The learner's name and its parameters."""
     if isinstance(part, str):
-        return learner(part, {})
+        return part, {}
+    if not isinstance(part, Mapping):
+        problem = f"part {place} is {part!r}, which is neither a name nor a table"
+        raise DeclarationError(problem, where=WHERE, mend=f"name a model or a learner, or say {SUCH}")
     params = dict(part)
     name = params.pop("learner", None)
     if not isinstance(name, str):
-        raise DeclarationError(
-            "a part of a blend does not say its learner", where="learner blend", mend='such as {learner = "ease"}'
-        )
-    return learner(name, params)
+        said = "does not say its learner" if name is None else f"says learner = {name!r}, which is no name"
+        raise DeclarationError(f"part {place} {said}: {part!r}", where=WHERE, mend=f"a part is such as {SUCH}")
+    return name, params
 
 
-def _title(part: str | dict[str, Any]) -> str:
-    return part if isinstance(part, str) else str(part["learner"])
+def _title(part: Any) -> str:
+    return str(part["learner"]) if isinstance(part, Mapping) and "learner" in part else str(part)
 
 
 __all__ = ["Blend", "BlendedItems"]

@@ -41,6 +41,10 @@ class Learner(Settings, frozen=True):
     ranges: ClassVar[Mapping[str, Range]] = {}
     """Between which values each parameter is looked for by `segue tune`; what is not here is not tuned."""
 
+    @classmethod
+    def refuse(cls, params: Mapping[str, Any]) -> None:
+        """Refuse parameters as they were written, where that can be said better than by their types."""
+
     def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:
         """Learn from the dataset by the engine's `prepare`, `fold` and `map` alone. Same data, same answer."""
         raise NotImplementedError(f"{type(self).__name__} has no fit")

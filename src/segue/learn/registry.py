@@ -43,6 +43,7 @@ def learner(name: str, params: Mapping[str, Any]) -> Learner:
     for given in params:
         if given not in kind.__struct_fields__:
             raise _declaration(unknown(f"parameter of {name}", given, kind.__struct_fields__), name)
+    kind.refuse(params)
     try:
         return msgspec.convert(dict(params), kind)
     except msgspec.ValidationError as error:
