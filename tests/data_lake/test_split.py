@@ -199,6 +199,17 @@ def test_random_split_keeps_events_of_one_item_together_and_is_seeded():
     assert len(held) == 30 * 3
 
 
+def test_the_parts_of_a_random_split_are_all_of_it_once():
+    rows = [(user, item, 1) for user in range(40) for item in range(3 + user % 9)]
+    every = {row[:2] for row in rows}
+    whole, *parts = (split_random(made(rows), 0.3, 1, part=part) for part in [(0, 1), (0, 3), (1, 3), (2, 3)])
+    held = [every - {row[:2] for row in rows_of(each.train)} for each in (whole, *parts)]
+    assert held[0] == held[1] | held[2] | held[3]
+    assert sum(len(each) for each in held[1:]) == len(held[0])
+    assert all(len(each) > len(held[0]) / 5 for each in held[1:])
+    assert len({each.train.fingerprint for each in parts}) == 3
+
+
 def test_random_split_draws_every_item_about_equally_often():
     rows = [(user, item, 1) for user in range(2_000) for item in range(10)]
     split = split_random(made(rows), 0.2, seed=7)

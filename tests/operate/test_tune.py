@@ -93,7 +93,7 @@ class Untouchable:
     ("made", "said"),
     [
         (split(), SAID),
-        (split_last(dataset(), 2), EvaluationSettings(split="last", last=2)),
+        (split_last(dataset(), 1), EvaluationSettings(split="last", last=1)),
         (split_random(dataset(), 0.3), RANDOM),
     ],
     ids=["time", "last", "random"],
@@ -145,19 +145,30 @@ def test_where_enough_people_judge_there_is_one_cut() -> None:
     assert len(few.cuts) == 1
     assert len(few.people) == len(few.cuts[0].judged.truth) == len(few.cuts[0].judged.histories) == 7
     assert few.people.tolist() == validation(split(), SAID, people=7).people.tolist()
-    assert few.description == few.cuts[0].description
+    assert few.description == "the last 25% of the events are held back"
     counts = [len(validation(split_random(dataset(), 0.3), RANDOM, people=people).cuts) for people in (90, 91, 10_000)]
     assert counts == [1, 2, 5]
 
 
-def test_cuts_back_in_time_leave_half_to_learn_from_and_see_nothing_later() -> None:
-    for made, said in ((split(), SAID), (split_last(dataset(), 1), EvaluationSettings(split="last"))):
-        judged = validation(made, said, metric="ndcg@5")
-        assert len(judged.cuts) == (2 if made.name == "time" else 4)
-        assert all(len(cut.rows.item) >= 0.45 * made.train.rows for cut in judged.cuts)
-        latest = [int(cut.rows.time.max()) for cut in judged.cuts]
-        assert latest == sorted(latest, reverse=True)
-        assert len(set(latest)) == len(latest)
+@pytest.mark.parametrize(
+    ("made", "said"), [(split(), SAID), (split_random(dataset(), 0.3), RANDOM)], ids=["time", "random"]
+)
+def test_cuts_hold_back_in_parts_what_one_would_hold_back(made: Split, said: EvaluationSettings) -> None:
+    whole, parts = (validation(made, said, people=people) for people in (90, 5_000))
+    assert (len(whole.cuts), len(parts.cuts)) == (1, 5)
+    kept = [{tuple(row.values()) for row in rows_of(parts.dataset(1.0, cut))} for cut in range(len(parts.cuts))]
+    least = {tuple(row.values()) for row in rows_of(whole.dataset(1.0))}
+    assert all(len(each) > len(least) for each in kept[:-1])
+    assert set.intersection(*kept) == least
+    assert set(whole.people.tolist()) <= set(parts.people.tolist())
+
+
+def test_what_was_last_before_is_cut_off_while_enough_is_left() -> None:
+    judged = validation(split_last(dataset(), 1), EvaluationSettings(split="last"))
+    assert [len(cut.rows.item) for cut in judged.cuts] == [PEOPLE * 8, PEOPLE * 7]
+    assert judged.description.startswith(
+        "each person's last item is held back, then what was last before it, in 2 cuts"
+    )
 
 
 def test_the_value_of_a_person_is_the_mean_over_the_cuts_that_judge_them() -> None:
@@ -171,7 +182,8 @@ def test_the_value_of_a_person_is_the_mean_over_the_cuts_that_judge_them() -> No
     for number, cut in enumerate(judged.cuts):
         found = judged.judge_cut(learner.fit(engine, judged.dataset(1.0, number)), number)
         of.append(dict(zip(cut.people.tolist(), found.tolist(), strict=True)))
-    assert [len(each) for each in of] == [30, 90]
+    assert len(of[0]) == 30
+    assert len(judged.people) == PEOPLE
     wanted = [np.mean([each[person] for each in of if person in each]) for person in judged.people.tolist()]
     np.testing.assert_allclose(values, wanted)
 

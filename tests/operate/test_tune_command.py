@@ -34,8 +34,8 @@ learner = "popularity"
 
 [models.ease]
 learner = "ease"
-regularization = 3000.0
-dropout = 0.79
+regularization = 0.5
+dropout = 0.0
 min_people = 1
 
 [evaluation]

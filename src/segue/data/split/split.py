@@ -114,15 +114,24 @@ def split_last(prepared: Dataset, k: int = 1, *, counting: Counting = None) -> S
     return _split(prepared, rows, held, "last", words, rows.now, counting)
 
 
-def split_random(prepared: Dataset, fraction: float = 0.2, seed: int = 0, *, counting: Counting = None) -> Split:
+def split_random(
+    prepared: Dataset,
+    fraction: float = 0.2,
+    seed: int = 0,
+    *,
+    part: tuple[int, int] = (0, 1),
+    counting: Counting = None,
+) -> Split:
     """A share of each person's items is held back, drawn by a hash of seed, person and item; at least one stays.
 
     All events of a person with an item go together, and the draw depends on nothing but the seed and the two codes.
+    With `part`, such as (0, 5), a fifth of what is drawn is held back, and (1, 5) to (4, 5) hold back the rest of it.
     """
     fraction = _share(fraction)
     rows = _rows(prepared)
-    held = _drawn(rows, fraction, seed)
+    held = _drawn(rows, fraction, seed, *part)
     words = f"{100 * fraction:.3g}% of each person's items are held back, drawn with seed {seed}"
+    words += "" if part[1] == 1 else f", part {part[0] + 1} of {part[1]} of them"
     return _split(prepared, rows, held, "random", words, rows.now, counting)
 
 
@@ -231,8 +240,11 @@ def _items_to_come(rows: Rows) -> npt.NDArray[np.int64]:
     return np.asarray(from_here - after[rows.user])
 
 
-def _drawn(rows: Rows, fraction: float, seed: int) -> npt.NDArray[np.bool_]:
-    """Of each person's n items those with the smallest hashes: round(n * fraction), never all."""
+def _drawn(rows: Rows, fraction: float, seed: int, part: int, parts: int) -> npt.NDArray[np.bool_]:
+    """Of each person's n items those with the smallest hashes: round(n * fraction), never all; and of them a part.
+
+    People begin with different parts, so that those with few items are not all in the first.
+    """
     hashes = _mixed(rows.user.astype(np.int64) * rows.items + rows.item, seed)
     order = np.lexsort((hashes, rows.user))
     person, hashes = rows.user[order], hashes[order]
@@ -244,7 +256,7 @@ def _drawn(rows: Rows, fraction: float, seed: int) -> npt.NDArray[np.bool_]:
     wanted = np.minimum(np.rint(items * fraction).astype(np.int64), np.maximum(items - 1, 0))
     rank = np.cumsum(new) - 1 - (np.cumsum(items) - items)[person]
     held = np.empty(len(order), np.bool_)
-    held[order] = rank < wanted[person]
+    held[order] = (rank < wanted[person]) & ((rank + person) % parts == part)
     return held
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +19,10 @@ from segue.engines.engine import Dataset
 from segue.measure.heldout import Findable, findable
 from segue.measure.settings import EvaluationSettings
 
+ENOUGH = 3_000  # people who judge, counted once for each cut
 MOST_CUTS = 5
-MOST_EVENTS = 5_000_000  # that all cuts together learn from: more cost more time and memory than they are worth
-LEAST_LEFT = 0.45  # of the events, to learn from: what is best on few of them need not be best on all
+MOST_EVENTS = 5_000_000  # that all cuts together learn from: more would take more time and memory than they are worth
+LEAST_LEFT = 0.75  # of the events, to learn from: what is best on fewer need not be best on all
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,73 +32,84 @@ class Cut:
     people       int32 codes of those who are judged, ascending
     judged       what they did before and what they then did; row `r` is `people[r]`
     rows         of the training part that are learned from
-    description  what is held back, in words
     """
 
     people: npt.NDArray[np.int32]
     judged: Findable
     rows: Rows
-    description: str
 
 
-def cuts(split: Split, said: EvaluationSettings, people: int, seed: int) -> tuple[Cut, ...]:
-    """So many that `people` judge, who count once for each cut; `MOST_CUTS` at most, and one at least.
+def cuts(split: Split, said: EvaluationSettings, people: int, seed: int) -> tuple[tuple[Cut, ...], str]:
+    """The training part cut as the whole was, once where `ENOUGH` people judge (or `people`), else several times.
 
-    How many is a matter of the data and of `people` alone, so that a study that goes on has the same.
-    `DataError` where nobody can be judged by the first.
+    What one cut would hold back is then held back a part at a time, so that all learn from more: nearly as much as what
+    is judged by the test learns from. How many there are is a matter of the data and of `people` alone, so that a
+    study that goes on has the same. With the cuts come words for what they hold back. `DataError` where nobody can be
+    judged.
     """
-    found: list[Cut] = []
-    judged = events = 0
-    inner = _splits(split, said)
-    while judged < people and len(found) < MOST_CUTS and (not found or events < MOST_EVENTS):
-        try:
-            cut = _cut(next(inner), said, people, seed)
-        except (DataError, StopIteration):
-            if not found:
-                raise
-            break
-        found.append(cut)
-        judged += len(cut.people)
-        events = (len(found) + 1) * len(cut.rows.item)
-    return tuple(found)
+    inner = _once(split, said)
+    whole = _cut(inner, said, people, seed)
+    count = min(math.ceil(min(people, ENOUGH) / len(whole.people)), MOST_EVENTS // len(whole.rows.item), MOST_CUTS)
+    if count <= 1:
+        return (whole,), inner.description
+    found = []
+    with suppress(DataError):  # nobody is left to judge further back
+        for part in itertools.islice(_parts(split.train, inner, said, count), count):
+            found.append(_cut(part, said, people, seed))
+    if sum(len(cut.people) for cut in found) < len(whole.people):
+        return (whole,), inner.description
+    return tuple(found), _words(inner, len(found))
 
 
-def _splits(split: Split, said: EvaluationSettings) -> Iterator[Split]:
-    """The training part split as the whole was: anew with other seeds, or further and further back."""
+def _words(whole: Split, count: int) -> str:
+    how = "then what was last before it" if whole.name == "last" else "a part at a time"
+    return f"{whole.description}, {how}, in {count} cuts; a person's value is the mean over those that judge them"
+
+
+def _once(split: Split, said: EvaluationSettings) -> Split:
     match split.name:
         case "time":
-            return _back(split.train, lambda train: _before(train, said, split.train.rows))
+            return _before(split.train, said)
         case "last":
-            return _back(split.train, lambda train: split_last(train, said.last))
+            return split_last(split.train, said.last)
         case _:
-            return (split_random(split.train, said.test_fraction, said.seed + 1 + cut) for cut in range(MOST_CUTS))
+            return split_random(split.train, said.test_fraction, said.seed + 1)
 
 
-def _back(train: Dataset, end: Callable[[Dataset], Split]) -> Iterator[Split]:
-    """The end of it, the end of what is before, and so on while enough is left to learn from."""
-    inner = end(train)
-    yield inner
-    while (inner := end(inner.train)).train.rows >= LEAST_LEFT * train.rows:
-        yield inner
-
-
-def _before(train: Dataset, said: EvaluationSettings, events: int) -> Split:
-    """The window at the end; where its days leave nobody to judge by or to learn from, a fifth of the events.
-
-    Where no days are declared, as many events as are in the test of one with `events` in its training part.
-    """
+def _before(train: Dataset, said: EvaluationSettings) -> Split:
+    """The window before the test; where it leaves nobody to judge by or to learn from, a fifth of the events."""
     if said.test_days is not None:
         try:
             return split_by_time(train, said.test_days)
         except DataError:
             return split_by_time(train, None, 0.2)
-    wanted = said.test_fraction / (1 - said.test_fraction) * (events / train.rows)
-    return split_by_time(train, None, min(wanted, 0.5))
+    return split_by_time(train, None, min(said.test_fraction / (1 - said.test_fraction), 0.5))
+
+
+def _parts(train: Dataset, whole: Split, said: EvaluationSettings, count: int) -> Iterator[Split]:
+    """Shorter windows one before the other, what is last and what was last before, or parts of each person's share."""
+    match whole.name:
+        case "time":
+            events = whole.test_rows / count
+            return _back(train, lambda part: split_by_time(part, None, events / part.rows), 0.9 * whole.train.rows)
+        case "last":
+            return _back(train, lambda part: split_last(part, said.last), LEAST_LEFT * train.rows)
+        case _:
+            drawn = partial(split_random, train, said.test_fraction, said.seed + 1)
+            return (drawn(part=(part, count)) for part in range(count))
+
+
+def _back(train: Dataset, end: Callable[[Dataset], Split], least: float) -> Iterator[Split]:
+    """The end of it, the end of what is before, and so on while so many events are left to learn from."""
+    inner = end(train)
+    while inner.train.rows >= least:
+        yield inner
+        inner = end(inner.train)
 
 
 def _cut(inner: Split, said: EvaluationSettings, people: int, seed: int) -> Cut:
     found = _some(findable(inner.test, len(inner.train.items), said.seen), people, seed)
-    return Cut(inner.test.people[found.rows], found, Rows.of(inner.train), inner.description)
+    return Cut(inner.test.people[found.rows], found, Rows.of(inner.train))
 
 
 def _some(found: Findable, people: int, seed: int) -> Findable:

@@ -89,29 +89,22 @@ def validation(
     last          what is last in the training part
     random, files a share of each person's items in the training part
 
-    Where fewer than `people` judge, there are several cuts: windows further back, what was last before, other draws.
+    Where few people judge, there are several cuts (see `cuts`).
     Nothing here reads the test: neither its rows nor its people. `DataError` where nobody can be judged.
     """
     refuse_unknown(metric)
-    found = cuts(split, said, people, seed)
+    found, words = cuts(split, said, people, seed)
     luck = np.random.default_rng([seed, 1]).random(split.train.users)  # one number a person: shares are nested
     return Validation(
         found,
         np.unique(np.concatenate([cut.people for cut in found])),
         metric,
         said.seen,
-        _words(found),
-        _fingerprint(split.train, *(cut.description for cut in found), people, seed),
+        words,
+        _fingerprint(split.train, words, people, seed),
         split.train,
         luck,
     )
-
-
-def _words(found: tuple[Cut, ...]) -> str:
-    first = found[0].description
-    if len(found) == 1:
-        return first
-    return f"{first}, the first of {len(found)} such cuts: a person's value is the mean over those that judge them"
 
 
 def refuse_unknown(metric: str) -> None:
