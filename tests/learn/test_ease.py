@@ -11,8 +11,8 @@ import pytest
 from segue.domain.errors import DataError
 from segue.domain.requests import Histories, Requests
 from segue.engines.local import LocalEngine, Table
-from segue.learn import ease
-from segue.learn.ease import EASE, LinearItems, ease_weights, mirror
+from segue.learn import ease, symmetric
+from segue.learn.ease import EASE, LinearItems, ease_weights
 from segue.testing.datasets import mixed, table
 
 
@@ -111,14 +111,6 @@ def test_dropout_is_ridge_regression_on_histories_with_holes() -> None:
         assert np.allclose(weights[others, item], expected, atol=0.01)
 
 
-@pytest.mark.parametrize("size", [1, 2, 511, 513, 1100])
-def test_a_matrix_is_mirrored_block_by_block(size: int) -> None:
-    upper = np.triu(np.random.default_rng(0).random((size, size)))
-    expected = upper + np.triu(upper, 1).T
-    mirror(upper)
-    assert np.array_equal(upper, expected)
-
-
 def test_the_model_lies_in_the_memory_of_the_counts() -> None:
     gram = np.triu(np.random.default_rng(0).integers(0, 9, (700, 700))).astype(np.int32)
     assert np.shares_memory(ease_weights(gram, np.full(700, 5000.0)), gram)
@@ -169,8 +161,8 @@ def test_weights_are_numbers_however_much_they_are_regularized(regularization: f
 def test_what_is_too_large_for_lapack_is_swept(monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
     penalties = np.linspace(5, 9, 40)
     expected = ease_weights(upper_gram(), penalties)
-    monkeypatch.setattr(ease, "LAPACK_ITEMS", 0)
-    monkeypatch.setattr(ease, "SWEPT", lines)
+    monkeypatch.setattr(symmetric, "LAPACK_LINES", 0)
+    monkeypatch.setattr(symmetric, "SWEPT", lines)
     assert np.allclose(ease_weights(upper_gram(), penalties), expected, atol=1e-5)
     invert = only_in_float64(np.linalg.inv)
     monkeypatch.setattr(np.linalg, "inv", invert)  # float64 is made of what lies below the diagonal

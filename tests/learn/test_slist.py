@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from segue.domain.errors import DataError
 from segue.domain.requests import Histories, Requests
 from segue.engines.local import LocalEngine, Table
-from segue.learn import slist
+from segue.learn import slist, symmetric
 from segue.learn.gram import Chosen, ItemCounts, choose
 from segue.learn.sequences import fading
 from segue.learn.slist import FIXED_POINT, SLIST, FadingWeights, Pasts
@@ -94,9 +94,19 @@ def test_blocks_and_double_precision_say_the_same(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(slist, "BLOCK_BYTES", 7 * 8 * 25 * 6)
     blocks: Any = SLIST(min_people=1).fit(LocalEngine(), mixed())
     assert np.array_equal(whole.weights, blocks.weights)
-    monkeypatch.setattr(slist, "FLOAT32_CONDITION", 0)
+    monkeypatch.setattr(symmetric, "FLOAT32_CONDITION", 0)
     double: Any = SLIST(min_people=1).fit(LocalEngine(), mixed())
     assert np.allclose(whole.weights, double.weights, atol=1e-5)
+
+
+def test_what_is_too_large_for_lapack_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of 15,000 items, which two ways of fading make a matrix of 30,000 lines of."""
+    expected: Any = SLIST(min_people=1).fit(LocalEngine(), mixed())
+    monkeypatch.setattr(symmetric, "LAPACK_LINES", 0)
+    monkeypatch.setattr(symmetric, "SWEPT", 7)
+    monkeypatch.setattr(symmetric, "_factor", None)
+    found: Any = SLIST(min_people=1).fit(LocalEngine(), mixed())
+    assert np.allclose(found.weights, expected.weights, atol=1e-5)
 
 
 def test_the_sums_add_up_and_can_be_taken_away() -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from segue.domain.errors import DataError
 from segue.domain.items import UNKNOWN
 from segue.domain.recommender import Recommender
 from segue.domain.requests import Requests
@@ -24,12 +23,10 @@ from segue.learn.ranges import Range, Real
 from segue.learn.rows import Rows
 from segue.learn.scored import Parts, ScoredByParts, left_out
 from segue.learn.sparse_items import largest_weights
+from segue.learn.symmetric import Symmetric, mirror
 
 MOST_ITEMS = 45_000  # a matrix of more does not fit where EASE is worth its time
-LAPACK_ITEMS = 24_000  # OpenBLAS's factorisation of 30,000 writes where it must not (0.3.29 and after, two threads)
-SWEPT = 2048  # lines and columns at a time
 TINY = 20_000_000  # additions; below, NumPy is fast enough that nothing need wait for a compiled kernel
-FLOAT32_CONDITION = 1e4  # above, the inverse is made in float64
 FLOAT32_LARGEST = 1e30  # that the diagonal may be in float32, for its inverse has to be there as well
 BLOCK = 512  # lines at a time where a matrix is turned into another of the same size in place
 ROOM = 1.15  # times the matrix: what LAPACK and the blocks need beside it
@@ -99,33 +96,16 @@ def ease_weights(gram: Gram, penalties: npt.NDArray[np.float64]) -> Weights:
     """
     diagonal = gram.diagonal() + penalties
     matrix = _as_float32(gram)
-    mirror(matrix)  # the lower triangle stays as it is, should the upper one have to be made again
+    mirror(matrix)
+    largest = diagonal.max(initial=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        largest = diagonal.max(initial=0)
-        well = largest < min(FLOAT32_CONDITION * penalties.min(initial=np.inf), FLOAT32_LARGEST)
-    inverse = _inverse(matrix, diagonal) if well else None
-    if inverse is None:
-        refuse_beyond_memory(matrix.nbytes * 2, "an inverse in float64", "raise `regularization`")
-        again = np.tril(matrix, -1).astype(np.float64).T
-        inverse = _inverse(np.ascontiguousarray(again), diagonal)
-    if inverse is None:
-        raise DataError("X'X + L cannot be inverted", where="learner ease", mend="raise `regularization`")
-    mirror(inverse)
+        condition = largest / penalties.min(initial=np.inf) if largest < FLOAT32_LARGEST else np.inf
+    inverse = Symmetric(matrix, diagonal, condition, "X'X + L", f"learner {EASE.name}").inverse()
     scale = -inverse.diagonal()
     for start in range(0, len(inverse), BLOCK):
         inverse[start : start + BLOCK] /= scale
     np.fill_diagonal(inverse, 0)
     return inverse.astype(np.float32, copy=False)
-
-
-def mirror(upper: npt.NDArray[Any]) -> None:
-    """Copy the upper triangle of a square matrix into its lower one, block by block."""
-    for start in range(0, len(upper), BLOCK):
-        stop = min(start + BLOCK, len(upper))
-        square = upper[start:stop, start:stop]
-        square[:] = np.triu(square) + np.triu(square, 1).T
-        for right in range(stop, len(upper), BLOCK):
-            upper[right : right + BLOCK, start:stop] = upper[start:stop, right : right + BLOCK].T
 
 
 def _as_float32(gram: Gram) -> Weights:
@@ -134,49 +114,6 @@ def _as_float32(gram: Gram) -> Weights:
     for start in range(0, len(gram), BLOCK):
         matrix[start : start + BLOCK] = gram[start : start + BLOCK].copy()
     return matrix
-
-
-def _inverse(upper: npt.NDArray[Any], diagonal: npt.NDArray[np.float64]) -> npt.NDArray[Any] | None:
-    """The upper triangle of the inverse of the symmetric matrix with this upper triangle and this diagonal, in its
-    memory; None where it has none. The C-ordered upper triangle is LAPACK's lower one."""
-    from scipy.linalg.lapack import get_lapack_funcs
-
-    np.fill_diagonal(upper, diagonal)
-    if len(upper) > LAPACK_ITEMS:
-        return _swept(upper)
-    factorise, invert = get_lapack_funcs(("potrf", "potri"), (upper,))
-    factor, failed = factorise(upper.T, lower=1, clean=0, overwrite_a=1)
-    if failed:
-        return None
-    inverse, failed = invert(factor, lower=1, overwrite_c=1)
-    finite = not failed and np.isfinite(inverse.diagonal()).all()
-    return inverse.T if finite else None
-
-
-def _swept(upper: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-    """`_inverse` by the sweep operator, block by block (Goodnight, "A Tutorial on the SWEEP Operator", 1979)."""
-    size = len(upper)
-    for start in range(0, size, SWEPT):
-        here = slice(start, min(start + SWEPT, size))
-        column = np.concatenate([upper[:start, here], upper[here, start:].T])  # of the whole symmetric matrix
-        block = np.triu(upper[here, here]) + np.triu(upper[here, here], 1).T
-        try:
-            inverse = np.linalg.inv(block)
-        except np.linalg.LinAlgError:
-            return None
-        column[here] = 0
-        moved = column @ inverse
-        for first in range(0, size, SWEPT):
-            taken = column[first : first + SWEPT] @ moved[first:].T
-            taken[:, :SWEPT] = np.triu(taken[:, :SWEPT])  # the lower triangle stays as it is
-            upper[first : first + SWEPT, first:] -= taken
-        upper[:start, here] = moved[:start]
-        upper[here, here.stop :] = moved[here.stop :].T
-        upper[here, here] = np.tril(upper[here, here], -1) - np.triu(inverse)
-    if not np.isfinite(upper.diagonal()).all():
-        return None
-    upper *= -1
-    return upper
 
 
 def _refuse_too_many(items: int) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from segue.domain.errors import DataError
 from segue.domain.items import UNKNOWN
 from segue.domain.recommender import Recommender
 from segue.domain.requests import Requests
@@ -26,12 +25,12 @@ from segue.learn.ranges import Choice, Range, Real
 from segue.learn.rows import Rows
 from segue.learn.scored import Parts, ScoredByParts, left_out
 from segue.learn.sequences import COLUMNS, Sequences, faded, fading, last_of_histories, sequences_of_batch
+from segue.learn.symmetric import Symmetric
 
 FIXED_POINT = 2.0**16  # of what a pair of events counts for: sums are exact whatever the order of adding
 BLOCK_BYTES = 2**30  # of sums at a time in all threads, so that memory is bounded however many items there are
 MOST_BYTES = 2**28  # of these in one thread
 TINY = 300_000  # pairs of events; below, NumPy need not wait for a kernel
-FLOAT32_CONDITION = 1e4  # above, the system is solved in float64
 
 State = dict[str, npt.NDArray[np.int64]]
 
@@ -264,34 +263,12 @@ def _chosen(sequences: Sequences, places: npt.NDArray[np.int32]) -> Sequences:
 def _solved(
     gram: npt.NDArray[np.float32], after: npt.NDArray[np.float32], regularization: float
 ) -> npt.NDArray[np.float32]:
-    """float32[fades, items, items]: from past to target. In float64 where float32 might not do, or did not."""
-    diagonal, weights = gram.diagonal().copy(), None
-    if diagonal.max(initial=0) / regularization < FLOAT32_CONDITION:
-        weights = _solution(gram, after, diagonal + np.float32(regularization))
-    if weights is None:
-        whole = (np.tril(gram, -1) + np.tril(gram, -1).T).astype(np.float64)  # the upper triangle may be overwritten
-        weights = _solution(whole, after.astype(np.float64), diagonal + regularization)
-    if weights is None:
-        raise DataError(
-            f"S'S + {regularization} I cannot be inverted", where="learner slist", mend="raise `regularization`"
-        )
-    return np.ascontiguousarray(weights, np.float32).reshape(-1, len(after), len(after))
-
-
-def _solution(gram: npt.NDArray[Any], after: npt.NDArray[Any], diagonal: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-    """gram^-1 after' with this diagonal, made where both lie; None where there is none.
-
-    The C-ordered upper triangle, LAPACK's lower one, becomes the factor; `after` changes only where that is found.
-    """
-    from scipy.linalg.lapack import get_lapack_funcs
-
-    factorise, solve = get_lapack_funcs(("potrf", "potrs"), (gram,))
-    np.fill_diagonal(gram, diagonal)
-    factor, failed = factorise(gram.T, lower=1, overwrite_a=1, clean=0)
-    if failed:
-        return None
-    solution, _ = solve(factor, after.T, lower=1, overwrite_b=1)
-    return np.asarray(solution)
+    """float32[fades, items, items]: from past to target."""
+    own = gram.diagonal().copy()
+    condition = own.max(initial=0) / regularization
+    name = f"S'S + {regularization} I"
+    system = Symmetric(gram, own + np.float32(regularization), condition, name, f"learner {SLIST.name}")
+    return np.ascontiguousarray(system.solution(after), np.float32).reshape(-1, len(after), len(after))
 
 
 def _blocks(items: int, fades: int) -> Iterator[tuple[int, int]]:
