@@ -21,6 +21,7 @@ from segue.data.split.split import Split, split_last, split_random
 from segue.domain.errors import BusyError, DataError, UnknownName
 from segue.engines.engine import Dataset
 from segue.engines.local import LocalEngine
+from segue.learn.ease import LinearItems
 from segue.learn.popularity import Popularity
 from segue.learn.ranges import Choice
 from segue.measure.settings import EvaluationSettings
@@ -161,6 +162,25 @@ def test_cuts_hold_back_in_parts_what_one_would_hold_back(made: Split, said: Eva
     assert all(len(each) > len(least) for each in kept[:-1])
     assert set.intersection(*kept) == least
     assert set(whole.people.tolist()) <= set(parts.people.tolist())
+
+
+def test_a_share_is_of_the_cuts_first_and_then_of_the_people(tmp_path: Path) -> None:
+    judged = judges()
+    assert len(judged.cuts) == 5
+    learned: list[int] = []
+
+    def fit(part: Dataset) -> LinearItems:
+        learned.append(len({row["user"] for row in rows_of(part)}))
+        return Together().fit(LocalEngine(threads=1), part)
+
+    people = [len(judged.judge(fit, share)[0]) for share in (1.0, 1 / 3, 1 / 9)]
+    assert learned[:7] == [PEOPLE] * 7
+    assert learned[7] < PEOPLE
+    assert people == [PEOPLE, len(set(judged.cuts[0].people) | set(judged.cuts[1].people)), len(judged.cuts[0].people)]
+    assert people[2] < people[1]
+    model = tuned(tmp_path, judged=judged, most=3)
+    told = [model.learned_from(share) for share in (1.0, 1 / 3, 1 / 9)]
+    assert told == ["100% of the people", "100% of the people, 2 of 5 cuts", "56% of the people"]
 
 
 def test_what_was_last_before_is_cut_off_while_enough_is_left() -> None:

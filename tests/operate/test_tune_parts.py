@@ -350,6 +350,8 @@ def test_only_what_was_fitted_on_as_many_people_is_compared() -> None:
     found = chosen(made)
     assert found is not None
     assert (found.trial.number, found.compared) == (0, 1)
+    partly = [trial(0, 0.2, share=1 / 3), trial(2, 0.9, share=1 / 3)]
+    assert [chosen(partly, cuts=cuts).trial.number for cuts in (1, 3)] == [0, 2]  # type: ignore[union-attr]
     assert chosen([trial(3, 0.1, failed="no")]) is None
 
 
@@ -474,6 +476,19 @@ def test_whatever_is_set_is_read_again(values: dict[str, Any]) -> None:
     assert found["other"] == {"k": 1}
     if "similarity" not in values:
         assert found["models"]["a.b"] == {"learner": "x", "k": 3, "similarity": "a#b"} | values
+
+
+def test_models_are_held_against_each_other_on_the_same_share_only() -> None:
+    """On another one other people judge."""
+    won = result({"regularization": 42.0}, {"regularization": 300.0})
+    partly = [msgspec.structs.replace(each, share=1 / 3) for each in won.trials]
+    won = msgspec.structs.replace(won, trials=tuple(partly), chosen=chosen(partly, cuts=3), cuts=3)
+    on_all = trial(0, 0.2)
+    base = TunedModel("popularity", "popularity", "study", (), (on_all,), chosen([on_all]), (), "it was over", 3)
+    told = Tuned((won, base), "ndcg@10", 400, "held back", "popularity", {}).leader()
+    assert told.startswith("ease wins on validation")
+    assert "learned from 100% of the people, 1 of 3 cuts" in told
+    assert "against" not in told
 
 
 def test_the_trials_go_into_a_parquet_file(tmp_path: Path) -> None:

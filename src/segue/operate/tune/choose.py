@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segue.measure.bootstrap import Estimate, estimates, resampled_means
+from segue.operate.tune.cuts import covers
 from segue.operate.tune.search import best_first
 from segue.operate.tune.space import DECLARED, DEFAULTS
 from segue.operate.tune.study import Trial
@@ -42,8 +43,8 @@ class Chosen(msgspec.Struct, frozen=True):
     why: str
 
 
-def chosen(trials: Sequence[Trial], seed: int = 0) -> Chosen | None:
-    """The winner among the trials on the largest share of the people that what is declared was fitted on.
+def chosen(trials: Sequence[Trial], seed: int = 0, cuts: int = 1) -> Chosen | None:
+    """The winner among the trials on the largest share of the people, or of the cuts, that what is declared is on.
 
     Every trial whose mean is within one standard error of the best one's (of the paired difference, over people) is as
     good as the best (Breiman et al. 1984, the rule of one standard error). Of these win, in this order: what is
@@ -59,7 +60,7 @@ def chosen(trials: Sequence[Trial], seed: int = 0) -> Chosen | None:
     declared = next((row for row, trial in enumerate(done) if trial.number == DECLARED), None)
     expected = None if declared is None or len(done) < 2 else out_of_bag_gain(values, declared, seed)
     why = _why(done[place], int(near.sum()), place == 0)
-    if done[0].share < 1:  # what is best on a few people need not be best on all
+    if covers(done[0].share, cuts)[1] < 1:  # what is best on a few people need not be best on all
         place, why = place if declared is None else declared, NO_TIME
     elif declared is not None and place != declared and expected is not None and expected <= 0:
         place, why = declared, NO_GAIN

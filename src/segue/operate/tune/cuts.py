@@ -61,6 +61,18 @@ def cuts(split: Split, said: EvaluationSettings, people: int, seed: int) -> tupl
     return tuple(found), _words(inner, len(found))
 
 
+def covers(share: float, count: int) -> tuple[int, float]:
+    """How many of `count` cuts are in a share of all the work, and which share of the people they learn from.
+
+    What is best by fewer cuts is so by all but for luck; what is best of fewer people need not be. So cuts are left out
+    before people are.
+
+    >>> covers(1.0, 5), covers(1 / 3, 5), covers(1 / 3, 3), covers(1 / 9, 3)
+    ((5, 1.0), (2, 1.0), (1, 1.0), (1, 0.3333333333333333))
+    """
+    return max(1, round(share * count)), min(share * count, 1.0)
+
+
 def _words(whole: Split, count: int) -> str:
     how = "then what was last before it" if whole.name == "last" else "a part at a time"
     return f"{whole.description}, {how}, in {count} cuts; a person's value is the mean over those that judge them"
@@ -121,4 +133,4 @@ def _some(found: Findable, people: int, seed: int) -> Findable:
     return Findable(histories, truth, found.now, found.rows[rows], found.without_truth, found.repeats)
 
 
-__all__ = ["Cut", "cuts"]
+__all__ = ["Cut", "covers", "cuts"]

@@ -14,6 +14,7 @@ from segue.domain.errors import DataError, unknown
 from segue.measure.bootstrap import Estimate
 from segue.measure.leaderboard import brackets, signed
 from segue.operate.tune.choose import CONFIDENCE, Chosen, against
+from segue.operate.tune.cuts import covers
 from segue.operate.tune.effects import Effect
 from segue.operate.tune.space import DECLARED, DEFAULTS
 from segue.operate.tune.study import Trial
@@ -27,6 +28,7 @@ class TunedModel(msgspec.Struct, frozen=True):
     varied  the parameters that were varied; none where the model was only fitted to compare others with
     chosen  None where no trial came through
     ended   why there was no other trial
+    cuts    of the training part that all settings are judged by where there is time
     """
 
     model: str
@@ -37,6 +39,7 @@ class TunedModel(msgspec.Struct, frozen=True):
     chosen: Chosen | None
     effects: tuple[Effect, ...]
     ended: str
+    cuts: int = 1
 
     @property
     def seconds(self) -> float:
@@ -53,7 +56,13 @@ class TunedModel(msgspec.Struct, frozen=True):
     def rows(self) -> list[Row]:
         """One row a trial, those on the most people first, best first; failed ones last."""
         ordered = sorted(self.trials, key=lambda each: (bool(each.failed), -each.share, -each.value, each.number))
-        return [_trial_row(trial, self.chosen) for trial in ordered]
+        return [_trial_row(trial, self) for trial in ordered]
+
+    def learned_from(self, share: float) -> str:
+        """What a share is of, in words: of the people, or of the cuts."""
+        cuts, people = covers(share, self.cuts)
+        told = f"{people:.0%} of the people"
+        return told if cuts == self.cuts or people < 1 else f"{told}, {cuts} of {self.cuts} cuts"
 
     def row(self, metric: str) -> Row:
         """What a table of tuned models shows."""
@@ -64,7 +73,7 @@ class TunedModel(msgspec.Struct, frozen=True):
             "trials": len(self.trials),
             "failed": failed,
             "won": "" if found is None else (_words(self.changes) or "as declared"),
-            "learned from": "" if found is None else f"{found.trial.share:.0%} of the people",
+            "learned from": "" if found is None else self.learned_from(found.trial.share),
             metric: None if found is None else found.value.value,
             "interval": "" if found is None else brackets(found.value),
             "against declared": "" if found is None else signed(found.difference),
@@ -137,9 +146,9 @@ class Tuned(msgspec.Struct, frozen=True):
         assert best.chosen is not None
         lead = f"{best.model} wins on validation with {self.metric} {best.chosen.value.value:.4f}"
         if best.chosen.trial.share < 1:
-            lead += f" (learned from {best.chosen.trial.share:.0%} of the people: a larger --budget would see all)"
+            lead += f" (learned from {best.learned_from(best.chosen.trial.share)}: a larger --budget would see all)"
         base = next((each for each in self.models if each.model == self.baseline), None)
-        reference = None if base is None else _declared(base)
+        reference = None if base is None else _declared(base, best.chosen.trial.share)
         if base is None or reference is None or best is base:
             return lead + "."
         difference = against(best.chosen.trial.people(), reference.people())
@@ -189,10 +198,10 @@ class Tuned(msgspec.Struct, frozen=True):
         return sorted(self.models, key=lambda each: (-(each.chosen.value.value if each.chosen else -1.0), each.model))
 
 
-def _declared(each: TunedModel) -> Trial | None:
-    """The declared setting on the most people."""
-    done = [trial for trial in each.trials if trial.number == DECLARED and not trial.failed]
-    return max(done, key=lambda trial: trial.share, default=None)
+def _declared(each: TunedModel, share: float) -> Trial | None:
+    """The declared setting on this share: on another one other people may judge."""
+    done = (trial for trial in each.trials if trial.number == DECLARED and not trial.failed)
+    return next((trial for trial in done if trial.share == share), None)
 
 
 def _said(each: TunedModel) -> str:
@@ -200,18 +209,18 @@ def _said(each: TunedModel) -> str:
         reasons = next((trial.failed for trial in each.trials if trial.failed), "there was no time for one")
         return f"{each.model}: no trial came through ({reasons})"
     share = each.chosen.trial.share
-    people = "" if share == 1 else f", learned from {share:.0%} of the people"
+    people = "" if share == 1 else f", learned from {each.learned_from(share)}"
     return f"{each.model}: {each.chosen.why}, of {each.chosen.compared} settings compared{people}; {each.ended}."
 
 
-def _trial_row(trial: Trial, chosen: Chosen | None) -> Row:
+def _trial_row(trial: Trial, each: TunedModel) -> Row:
     words = {DECLARED: "declared", DEFAULTS: "defaults"}
-    won = chosen is not None and chosen.trial is trial
+    won = each.chosen is not None and each.chosen.trial is trial
     return {
         "trial": f"{trial.number}" + (f" {words[trial.number]}" if trial.number in words else ""),
         "value": None if trial.failed else trial.value,
         "interval": "" if trial.failed else brackets(_interval(trial)),
-        "people": f"{trial.share:.0%}",
+        "share": f"{trial.share:.0%}",
         **trial.parameters,
         "seconds": trial.seconds,
         "megabytes": trial.bytes / 1e6,

@@ -19,12 +19,12 @@ from segue.domain.errors import DataError
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """One setting, fitted on a share of the people and judged.
+    """One setting, fitted on a share of the cuts or people and judged.
 
     number      of the setting: 0 what is declared, 1 the learner's defaults, from 2 on draws
-    share       of the people of the training part that it learned from
+    share       of all cuts, or of the people of the first that it learned from (`cuts.covers`)
     parameters  those that are varied
-    judged      float32[people] the metric of each person, compressed, as text; "" where it failed
+    judged      float32[people] the metric of each person judged on this share, compressed, as text; "" where it failed
     value       their mean
     seconds     of the fit and the lists
     bytes       of the model

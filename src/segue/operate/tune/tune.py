@@ -20,6 +20,7 @@ from segue.learn.ranges import Range
 from segue.operate.tune.abandon import OutOfTime, within
 from segue.operate.tune.choose import chosen
 from segue.operate.tune.cost import predicted
+from segue.operate.tune.cuts import covers
 from segue.operate.tune.effects import effects
 from segue.operate.tune.result import TunedModel
 from segue.operate.tune.search import Halving, Job, RandomSearch, Search
@@ -102,7 +103,7 @@ def tune(
             _step(each, validation, engine, left, most, fair, clock)
             if progress is not None:
                 progress(_told(each), min(max(1 - left / budget, 0.0), 1.0))
-    return [_tuned(each, seed) for each in running]
+    return [_tuned(each, seed, len(validation.cuts)) for each in running]
 
 
 def _opened(
@@ -196,7 +197,8 @@ def _trial(job: Job, each: _Running, validation: Validation, engine: Engine, lef
     try:
         with within(left) if clock is time.perf_counter else nullcontext():
             if not each.study.trials:  # what compiles and loads the first time would be taken for what a fit takes
-                validation.judge_cut(fit(validation.dataset(job.share)))
+                _, people = covers(job.share, len(validation.cuts))
+                validation.judge_cut(fit(validation.dataset(people)))
                 began = clock()
             values, size = validation.judge(fit, job.share)
         judged, value = packed(values), float(values.mean())
@@ -209,7 +211,7 @@ def _trial(job: Job, each: _Running, validation: Validation, engine: Engine, lef
     return Trial(job.number, job.share, job.parameters, judged, value, clock() - began, size, failed)
 
 
-def _tuned(each: _Running, seed: int) -> TunedModel:
+def _tuned(each: _Running, seed: int, cuts: int) -> TunedModel:
     study = each.study
     return TunedModel(
         model=each.candidate.name,
@@ -217,9 +219,10 @@ def _tuned(each: _Running, seed: int) -> TunedModel:
         study=str(study.path),
         varied=tuple(sorted(each.candidate.ranges)),
         trials=tuple(study.trials),
-        chosen=chosen(study.trials, seed),
+        chosen=chosen(study.trials, seed, cuts),
         effects=tuple(effects(study.trials, dict(sorted(each.candidate.ranges.items())))),
         ended=each.ended,
+        cuts=cuts,
     )
 
 

@@ -19,7 +19,7 @@ from segue.measure.heldout import Seen
 from segue.measure.metrics import ACCURACY, accuracy
 from segue.measure.ranking import rank
 from segue.measure.settings import EvaluationSettings
-from segue.operate.tune.cuts import Cut, cuts
+from segue.operate.tune.cuts import Cut, covers, cuts
 
 PEOPLE = 5_000  # that settings are judged by at most, the same for all
 
@@ -60,17 +60,19 @@ class Validation:
     def judge(self, fit: Callable[[Dataset], Recommender], share: float) -> tuple[Floats, int]:
         """float64[people], the metric of each person's list, and the bytes of the largest model.
 
-        `fit` is asked once for each cut; of who is judged by several it is the mean over these.
+        `fit` is asked once for each cut that is in the share (see `covers`). Of who is judged by several it is the mean
+        over these; who is judged by none is left out, so that on one share all settings are judged by the same people.
         """
+        cuts, people = covers(share, len(self.cuts))
         sums, judged = np.zeros(len(self.people)), np.zeros(len(self.people))
         sizes = []
-        for number, cut in enumerate(self.cuts):
-            recommender = fit(self.dataset(share, number))
+        for number, cut in enumerate(self.cuts[:cuts]):
+            recommender = fit(self.dataset(people, number))
             rows = np.searchsorted(self.people, cut.people)
             sums[rows] += self.judge_cut(recommender, number)
             judged[rows] += 1
             sizes.append(recommender.nbytes)
-        return sums / judged, max(sizes)
+        return sums[judged > 0] / judged[judged > 0], max(sizes)
 
     def judge_cut(self, recommender: Recommender, cut: int = 0) -> Floats:
         """The metric of the list of each person of a cut."""

@@ -97,7 +97,7 @@ def _comment(tuned: TunedModel, metric: str, now: datetime) -> str:
     interval = "" if value.low is None or value.high is None else f" ({value.low:.4f} to {value.high:.4f})"
     against = "" if gain is None else f", {gain.value:+.4f} against what stood here"
     share = tuned.chosen.trial.share
-    people = "" if share == 1 else f", learned from {share:.0%} of the people"
+    people = "" if share == 1 else f", learned from {tuned.learned_from(share)}"
     return (
         f"{MARK}by `segue tune` on {now.date()}: {metric} {value.value:.4f}{interval} on validation{against}, "
         f"{tuned.chosen.compared} settings compared{people}"
