@@ -37,6 +37,16 @@ def test_every_step_is_told_with_its_seconds(told):
     assert len(re.findall(r"^ +\d+\.\d s$", text, re.MULTILINE)) == 14
 
 
+def test_leaderboards_have_the_columns_of_segue_evaluate(told):
+    _, text = told
+    heads = [re.split(r"\s{2,}", line.strip()) for line in re.findall(r"^ +model +recall.*$", text, re.MULTILINE)]
+    told = ["model", "recall@10", "ndcg@10"]
+    assert heads == [
+        [*told, "against popularity", "fit seconds"],
+        [*told, "against old release", "fit seconds"],
+    ]
+
+
 def test_what_was_broken_is_what_is_in_quarantine(told):
     folder, _ = told
     truth = json.loads((folder / "files" / "truth.json").read_bytes())

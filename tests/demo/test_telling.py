@@ -10,7 +10,6 @@ import pytest
 from rich.console import Console
 
 from segue.demo.service import free_port
-from segue.demo.steps import narrow
 from segue.demo.telling import Teller
 
 
@@ -43,11 +42,6 @@ def test_a_table_of_nothing_is_not_drawn(telling):
     teller, out = telling
     teller.table([])
     assert out.getvalue() == ""
-
-
-def test_a_narrow_leaderboard_keeps_what_decides():
-    row = {"model": "ease", "map@10": 0.1, "ndcg@10": 0.2, "interval": "", "against popularity": "", "megabytes": 3}
-    assert narrow([row]) == [{"model": "ease", "ndcg@10": 0.2, "interval": "", "against popularity": ""}]
 
 
 def test_a_free_port_is_the_wanted_one_or_another():

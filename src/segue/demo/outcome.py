@@ -103,7 +103,7 @@ def old_and_new(
     models = {name: release.models[release.surfaces[surface].sources[0]] for name, release in loaded.items()}
     said = msgspec.structs.replace(project.declaration.evaluation, baseline=next(iter(models)))
     board = leaderboard(evaluate(models, split.test, split.train.items, said))
-    return board.sentence(), board.rows()
+    return board.sentence(), board.brief_rows()
 
 
 def rows_from_visits(project: Project) -> str:

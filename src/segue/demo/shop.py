@@ -12,7 +12,7 @@ import numpy as np
 from segue.demo.outcome import LastVisits, against_truth, broken_rows, old_and_new, rows_from_visits
 from segue.demo.real import finish
 from segue.demo.service import PORT, Service, forced_copy, free_port
-from segue.demo.steps import checked, drained, evaluated, ingested, lists, narrow, released, told, trained
+from segue.demo.steps import checked, drained, evaluated, ingested, lists, released, told, trained
 from segue.demo.telling import Teller
 from segue.simulate.respond import Plan, plan_visits
 from segue.simulate.visit import Door, Visited, visit
@@ -172,7 +172,7 @@ def _releases(project: Project, old: str, last: LastVisits, teller: Teller) -> N
         new = project.release(())
         told(new, teller)
         sentence, rows = old_and_new(project, SURFACE, {"old release": old, "new release": new["release"]}, last)
-        teller.table(narrow(rows))
+        teller.table(rows)
         teller.say(sentence)
 
 

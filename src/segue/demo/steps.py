@@ -17,8 +17,6 @@ Row = dict[str, Any]
 
 LISTED = 5  # items of each list that is printed
 DRAIN_S = 20.0  # how long another drain may take
-BOARD = ("model", "interval", "fit_seconds")  # of a leaderboard, beside the columns of these metrics
-BOARD_METRICS = ("ndcg@", "against ", "recall@", "coverage@")
 
 
 def ingested(project: Project, teller: Teller, quarantined: Callable[[Ingested], list[Row]]) -> None:
@@ -45,15 +43,8 @@ def evaluated(project: Project, teller: Teller) -> None:
     """The leaderboard by the declared split."""
     with teller.step("Evaluate", "Learn from the past, rank all items, and see what people really did next."):
         board = project.evaluate(())
-        teller.table(narrow(board.rows()), title=board.title)
+        teller.table(board.brief_rows(), title=board.title)
         teller.say(board.sentence())
-
-
-def narrow(rows: Sequence[Row]) -> list[Row]:
-    """The columns of a leaderboard that fit beside each other; `segue evaluate --wide` shows all."""
-    return [
-        {name: value for name, value in row.items() if name in BOARD or name.startswith(BOARD_METRICS)} for row in rows
-    ]
 
 
 def released(project: Project, teller: Teller) -> None:
