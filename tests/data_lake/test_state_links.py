@@ -146,7 +146,12 @@ def test_an_index_whose_links_go_while_it_is_opened_is_not_taken_for_one_without
 turn = st.tuples(st.integers(0, 9), st.sampled_from(["u:ann", "u:bob", "u:cat"]))
 
 
-@given(st.lists(turn, max_size=6), st.lists(turn, max_size=6), st.integers(0, 10))
+def sorted_by_time(turns: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """As they come; of one time in any order."""
+    return sorted(turns, key=lambda turn: turn[0])
+
+
+@given(st.lists(turn, max_size=6), st.lists(turn, max_size=9).map(sorted_by_time), st.integers(0, 10))
 def test_whose_turn_it_was_is_that_of_all_turns_in_one_list(
     indexed: list[tuple[int, str]], newest: list[tuple[int, str]], time: int
 ) -> None:
@@ -166,6 +171,45 @@ def test_whose_turn_it_was_is_that_of_all_turns_in_one_list(
         found = linked.turns("v:phone", kept)
         assert found.at(time) == (whole[begun[-1]] if begun else None)
         assert found.now() == (list(whole.values())[-1] if whole else None)
+
+
+@given(st.lists(turn))
+def test_of_a_user_who_is_seen_again_and_again_two_times_are_kept(told: list[tuple[int, str]]) -> None:
+    kept: list[tuple[int, str]] = []
+    for each in told:
+        _keep(kept, each)
+    assert kept == sorted(kept)
+    assert set(kept) <= set(told)
+    users = [user for _, user in kept]
+    assert not any(one == two == three for one, two, three in zip(users, users[1:], users[2:], strict=False))
+
+
+def test_who_is_seen_late_on_a_shared_device_has_the_turn_until_the_next(tmp_path: Path) -> None:
+    world = World(tmp_path, TURNS)
+    for number in (1, 3, 5, 7):
+        world.sent(number, "ann", "phone")
+    world.sent(9, "bob", "phone")
+    world.sent(2, "bob", "phone")
+    world.sent(4, None, "phone")
+    assert world.items()["u:bob"] == ["i2", "i4", "i9"], "what is between ann's first and last time is not kept"
+    world.indexed()
+    assert world.items()["u:bob"] == ["i2", "i9"]
+    assert "i4" in world.items()["u:ann"]
+
+
+def test_of_a_shared_device_the_newest_thousand_events_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/identity.md says: what was done at a kiosk before goes out of live histories, whoever did it."""
+    monkeypatch.setattr("segue.data.histories.index.KEPT", 3)
+    world = World(tmp_path, TURNS)
+    for number, who in enumerate(["ann", None, None, "bob", None, None], 1):
+        world.sent(number, who, "phone")
+    before = world.items()
+    assert (before["u:ann"], before["u:bob"]) == (["i1", "i2", "i3"], ["i4", "i5", "i6"])
+    world.indexed()
+    after = world.items()
+    assert (after["u:ann"], after["u:bob"]) == (["i1", "i3"], ["i4", "i5", "i6"])
 
 
 def test_a_device_of_many_turns_is_not_read_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ class NewestLinks:
         self._journal, self._last, self._shared = journal, after, shared
         self._users: dict[str, set[str]] = defaultdict(set)
         self._visitors: dict[str, set[str]] = defaultdict(set)
-        self._seen: dict[str, list[Turn]] = defaultdict(list)  # ascending, one for each time
+        self._seen: dict[str, list[Turn]] = defaultdict(list)  # ascending, two at most of a user in a row
         self._lock = threading.Lock()
 
     def alike(self, person: str, linked: LinkedPeople | None) -> Alike:
@@ -81,12 +81,20 @@ class NewestLinks:
 
 
 def _keep(turns: list[Turn], turn: Turn) -> None:
-    """Let a turn in by its time; of several users at one time the first by name stays."""
+    """Let a turn in by its time; of several users at one time the first by name stays.
+
+    Of a user who is seen again and again only the first time stays and the last: what comes in order of time is told as
+    if all had stayed, and what comes late, from between the two, until the index is built again as if nobody had been
+    seen between.
+    """
     place = bisect_left(turns, turn[0], key=itemgetter(0))
     if place < len(turns) and turns[place][0] == turn[0]:
         turns[place] = min(turns[place], turn)
     else:
         turns.insert(place, turn)
+    for middle in (place + 1, place, place - 1):  # from behind, so that the places before stay
+        if 0 < middle < len(turns) - 1 and turns[middle - 1][1] == turns[middle][1] == turns[middle + 1][1]:
+            del turns[middle]
 
 
 __all__ = ["NewestLinks"]
