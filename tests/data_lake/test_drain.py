@@ -292,7 +292,8 @@ def test_killed_anywhere_nothing_is_lost_and_nothing_is_doubled(place: Place, tm
         for _ in range(KILLS):
             process, upcoming = upcoming, stack.enter_context(waiting("tests.data_lake.drainer", tmp_path))
             started(process)
-            time.sleep(chance.uniform(0.0, 0.7))
+            _moved_on(place, chance.choice([0, 1, 150, 300]))
+            time.sleep(chance.uniform(0.0, 0.3))
             process.kill()
             process.wait()
             progress.append(place.lake.drained("events", place.journal.name))
@@ -306,6 +307,15 @@ def test_killed_anywhere_nothing_is_lost_and_nothing_is_doubled(place: Place, tm
         items = [past.item for past in place.state.history(f"u:{person}")]
         assert items == [f"{person}-{n}" for n in range(count)][-1_000:]
     assert not list(place.state.folder.glob(".index-*")), "what a killed build left behind is gone"
+
+
+def _moved_on(place: Place, events: int) -> None:
+    """Wait until so many more events are in the lake, however slow the machine is."""
+    name = place.journal.name
+    aim, until = place.lake.drained("events", name) + events, time.monotonic() + 120
+    while place.lake.drained("events", name) < aim:
+        assert time.monotonic() < until, f"the drain did not bring {events} more events into the lake"
+        time.sleep(0.01)
 
 
 @pytest.mark.slow
