@@ -13,7 +13,7 @@ import pyarrow as pa
 from segue.domain import columns
 from segue.domain.items import UNKNOWN, Items
 from segue.engines.engine import Dataset, Engine, Key
-from segue.engines.memory import available_bytes
+from segue.engines.memory import available_bytes, zeros_by_lines
 from segue.learn.kernels import worthwhile
 from segue.learn.rows import Rows, rows_of_batch, run_starts
 
@@ -24,8 +24,8 @@ TINY = 3_000_000  # products; below, SciPy is fast enough that nothing need wait
 FEW_ROWS = 250_000  # events of a batch; below, NumPy is fast enough for the same reason
 BLOCK_PEOPLE = 2**18  # at a time, so that memory is bounded however many people there are
 LINES = 256  # of the Gram that a thread takes at a time
-HEADS = (512, 1024, 2048, 4096)  # how many items may be counted by words of bits
-WORD_NS, ROW_NS, PAIR_NS = 3.0, 30.0, 2.6  # what a word of bits, a row of them and a pair of items cost: see `_head`
+HEADS = (512, 1024, 1536, 2048, 3072, 4096, 8192)  # how many items may be counted by words of bits
+TILE_NS, PAIR_NS = 14.0, 2.3  # what 512 bits of a row and a pair of items cost: see `_head`
 
 
 class ItemCounts:
@@ -152,6 +152,7 @@ def gram_of_rows(starts: npt.NDArray[np.int64], codes: npt.NDArray[np.int32], it
 
 
 def _add_block(starts: npt.NDArray[np.int64], codes: npt.NDArray[np.int32], gram: npt.NDArray[np.int32]) -> None:
+    from segue.learn.bits_tile import SLOTS, WORDS
     from segue.learn.gram_kernels import add_head, add_rest, people_of_items, rest_of_rows, set_bits
 
     items, rows = len(gram), len(starts) - 1
@@ -164,7 +165,7 @@ def _add_block(starts: npt.NDArray[np.int64], codes: npt.NDArray[np.int32], gram
     head = _head(ends - begins, starts, its)
     slots = np.full(items, UNKNOWN, np.int64)
     slots[head] = np.arange(len(head))
-    table = np.zeros((rows, -(-len(head) // 512) * 8), np.uint64)
+    table = zeros_by_lines((-(-len(head) // SLOTS), rows + 1, WORDS), np.uint64)
     set_bits(begins, ends, people, head, table)
     stops, rest, places = _room_for_rest(begins, ends, people, slots, rows)
     rest_of_rows(begins, ends, people, slots, stops, rest, places)
@@ -184,13 +185,13 @@ def _room_for_rest(
     people: npt.NDArray[np.int32],
     slots: npt.NDArray[np.int64],
     rows: int,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.int32]]:
     """Where the items without a slot of each row begin, and room for them and for where each lies."""
     lengths = np.zeros(rows, np.int64)
     for item in np.flatnonzero(slots == UNKNOWN):
         lengths[people[begins[item] : ends[item]]] += 1
     stops = np.cumsum(lengths) - lengths
-    return stops, np.empty(int(lengths.sum()), np.int32), np.empty(len(people), np.int32)
+    return stops, np.empty(int(lengths.sum()), np.uint32), np.empty(len(people), np.int32)
 
 
 def _head(
@@ -209,7 +210,7 @@ def _head(
     costs = {}
     for size in HEADS:
         left = np.array([(its >= size).sum() for its in ranks])
-        costs[size] = PAIR_NS * float((left * left).sum()) / 2 / share + people.sum() * (ROW_NS + WORD_NS * size / 64)
+        costs[size] = PAIR_NS * float((left * left).sum()) / 2 / share + people.sum() * TILE_NS * size / 512
     chosen = popular[: min(costs, key=lambda size: costs[size])]
     return chosen[::-1].copy()
 

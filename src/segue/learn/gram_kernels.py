@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import float32, int32, int64, uint8, uint64, void
+from numba import float32, int32, int64, uint32, uint64, void
 
 from segue.engines.compiled import array, compiled
+from segue.learn.bits_tile import FULL, GROUP, SLOTS, STATE, add_counts, add_groups
 
 Codes = npt.NDArray[np.int32]
+Unsigned = npt.NDArray[np.uint32]  # of which none counts from the end
 Offsets = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
-
-WORDS = 64  # of 64 items at most: a line of the workspace
-GROUP = 16  # people added at a time
-LOW = np.uint64(0x0101010101010101)  # the lowest bit of each byte
-FULL = 255  # that a byte holds
 
 
 @compiled(void(array(int64, 1), array(int64, 1), array(int32, 1), array(int64, 1), int32[:, ::1]))
@@ -73,18 +70,20 @@ def people_of_items(order: Offsets, codes: Codes, starts: Offsets, ends: Offsets
     return found
 
 
-@compiled(void(array(int64, 1), array(int64, 1), array(int32, 1), array(int64, 1), uint64[:, ::1]))
+@compiled(void(array(int64, 1), array(int64, 1), array(int32, 1), array(int64, 1), uint64[:, :, ::1]))
 def set_bits(begins: Offsets, ends: Offsets, people: Codes, head: Offsets, table: Words) -> None:
-    """table[row, s // 64] gets a bit for each item head[s] that the row has, where `add_line` looks for it."""
+    """table[s // SLOTS, row] gets a bit for each item head[s] that the row has, where `add_groups` looks for it."""
     for slot in range(len(head)):
-        bit = np.uint64(1) << np.uint64(8 * (slot % 8) + slot // 8 % 8)
+        tile, within = slot // SLOTS, slot % SLOTS
+        word = within % 64 // 8
+        bit = np.uint64(1) << np.uint64(8 * (within % 8) + within // 64)
         for at in range(begins[head[slot]], ends[head[slot]]):
-            table[people[at], slot // 64] |= bit
+            table[tile, people[at], word] |= bit
 
 
-@compiled(void(array(int64, 1), array(int64, 1), array(int32, 1), array(int64, 1), int64[::1], int32[::1], int32[::1]))
+@compiled(void(array(int64, 1), array(int64, 1), array(int32, 1), array(int64, 1), int64[::1], uint32[::1], int32[::1]))
 def rest_of_rows(
-    begins: Offsets, ends: Offsets, people: Codes, slots: Offsets, stops: Offsets, codes: Codes, places: Codes
+    begins: Offsets, ends: Offsets, people: Codes, slots: Offsets, stops: Offsets, codes: Unsigned, places: Codes
 ) -> None:
     """The items without a slot of each row, ascending, into `codes`; `stops` come as where the rows begin.
 
@@ -101,7 +100,7 @@ def rest_of_rows(
 
 @compiled(
     void(
-        array(int64, 1), array(int64, 1), array(int32, 1), array(int32, 1), array(int64, 1), array(int32, 1),
+        array(int64, 1), array(int64, 1), array(int32, 1), array(int32, 1), array(int64, 1), array(uint32, 1),
         array(int64, 1), int64, int64, int32[:, ::1],
     )
 )  # fmt: skip
@@ -111,7 +110,7 @@ def add_rest(
     people: Codes,
     places: Codes,
     stops: Offsets,
-    codes: Codes,
+    codes: Unsigned,
     slots: Offsets,
     start: int,
     stop: int,
@@ -122,129 +121,35 @@ def add_rest(
         if slots[item] < 0:
             line = gram[item]
             for at in range(begins[item], ends[item]):
-                for other in range(places[at], stops[people[at]]):
-                    line[codes[other]] += 1
+                for code in codes[places[at] : stops[people[at]]]:
+                    line[code] += 1
 
 
-@compiled(void(uint64[::1], int64, int64))
-def add_group(lines: Words, first: int, words: int) -> None:
-    """Add 16 lines of bits into four lines of binary digits; what carries out of them (16s) goes into the fifth.
-
-    Harley and Seal's tree of carry-save adders. Line k of `lines` is lines[64 k : 64 k + words], the 16 follow the 5.
-    """
-    for w in range(first, words):
-        one, two, four, eight = lines[w], lines[WORDS + w], lines[2 * WORDS + w], lines[3 * WORDS + w]
-        a, b = lines[5 * WORDS + w], lines[6 * WORDS + w]
-        half = one ^ a
-        two_a, one = (one & a) | (half & b), half ^ b
-        a, b = lines[7 * WORDS + w], lines[8 * WORDS + w]
-        half = one ^ a
-        two_b, one = (one & a) | (half & b), half ^ b
-        half = two ^ two_a
-        four_a, two = (two & two_a) | (half & two_b), half ^ two_b
-        a, b = lines[9 * WORDS + w], lines[10 * WORDS + w]
-        half = one ^ a
-        two_a, one = (one & a) | (half & b), half ^ b
-        a, b = lines[11 * WORDS + w], lines[12 * WORDS + w]
-        half = one ^ a
-        two_b, one = (one & a) | (half & b), half ^ b
-        half = two ^ two_a
-        four_b, two = (two & two_a) | (half & two_b), half ^ two_b
-        half = four ^ four_a
-        eight_a, four = (four & four_a) | (half & four_b), half ^ four_b
-        a, b = lines[13 * WORDS + w], lines[14 * WORDS + w]
-        half = one ^ a
-        two_a, one = (one & a) | (half & b), half ^ b
-        a, b = lines[15 * WORDS + w], lines[16 * WORDS + w]
-        half = one ^ a
-        two_b, one = (one & a) | (half & b), half ^ b
-        half = two ^ two_a
-        four_a, two = (two & two_a) | (half & two_b), half ^ two_b
-        a, b = lines[17 * WORDS + w], lines[18 * WORDS + w]
-        half = one ^ a
-        two_a, one = (one & a) | (half & b), half ^ b
-        a, b = lines[19 * WORDS + w], lines[20 * WORDS + w]
-        half = one ^ a
-        two_b, one = (one & a) | (half & b), half ^ b
-        half = two ^ two_a
-        four_b, two = (two & two_a) | (half & two_b), half ^ two_b
-        half = four ^ four_a
-        eight_b, four = (four & four_a) | (half & four_b), half ^ four_b
-        half = eight ^ eight_a
-        lines[4 * WORDS + w] = (eight & eight_a) | (half & eight_b)
-        lines[3 * WORDS + w] = half ^ eight_b
-        lines[2 * WORDS + w], lines[WORDS + w], lines[w] = four, two, one
-
-
-@compiled(void(uint64[::1], int64, int64, int64, int64, uint64[::1]))
-def spread(lines: Words, line: int, first: int, words: int, shift: int, bytes_of: Words) -> None:
-    """Add a line of bits, times 2**shift, into bytes: bit b of each byte of word w into bytes_of[64 b + w]."""
-    for bit in range(8):
-        for w in range(first, words):
-            one = (lines[line * WORDS + w] >> np.uint64(bit)) & LOW
-            bytes_of[bit * WORDS + w] += one << np.uint64(shift)
-
-
-@compiled(void(uint8[::1], int64, int64, int64, int32[::1]))
-def add_bytes(flat: npt.NDArray[np.uint8], first: int, words: int, times: int, counts: Codes) -> None:
-    """Add the bytes that `spread` filled, so many times, to the counts of the slots, and leave them 0."""
-    for w in range(first, words):
-        for bit in range(8):
-            start = (bit * WORDS + w) * 8
-            for byte in range(8):
-                counts[w * 64 + bit * 8 + byte] += np.int32(flat[start + byte]) * times
-                flat[start + byte] = 0
-
-
-@compiled(
-    void(
-        array(uint64, 2), array(int32, 1), int64, int64, int64, uint64[::1], uint64[::1], uint8[::1], int32[::1]
-    )
-)  # fmt: skip
-def add_line(
-    table: Words,
-    people: Codes,
-    begin: int,
-    end: int,
-    first: int,
-    lines: Words,
-    bytes_of: Words,
-    flat: npt.NDArray[np.uint8],
-    counts: Codes,
+@compiled(void(array(uint64, 3), int64, array(int32, 1), int64, int64, int32[::1], uint64[::1], int32[::1]))
+def count_tile(
+    table: Words, tile: int, people: Codes, begin: int, end: int, last: Codes, state: Words, counts: Codes
 ) -> None:
-    """counts[s] += how many of people[begin:end] have the item of slot s, of all slots from word `first` on.
+    """counts[s] = how many of people[begin:end] have the item of slot s of the tile.
 
-    `lines` uint64[21 * 64], `bytes_of` uint64[8 * 64] and `flat`, its bytes, are room to work in.
+    The last line of the table is empty: it fills up the last group, int32[GROUP].
     """
-    words = table.shape[1]
-    lines[: 5 * WORDS] = 0
-    bytes_of[:] = 0
-    carried = 0
-    for start in range(begin, end, GROUP):
-        there = min(GROUP, end - start)
-        for n in range(there):
-            row = table[people[start + n]]
-            for w in range(first, words):
-                lines[(5 + n) * WORDS + w] = row[w]
-        for n in range(there, GROUP):
-            for w in range(first, words):
-                lines[(5 + n) * WORDS + w] = 0
-        add_group(lines, first, words)
-        spread(lines, 4, first, words, 0, bytes_of)
-        carried += 1
-        if carried == FULL:
-            add_bytes(flat, first, words, GROUP, counts)
-            carried = 0
-    if carried > 0:
-        add_bytes(flat, first, words, GROUP, counts)
-    for digit in range(4):
-        spread(lines, digit, first, words, digit, bytes_of)
-    add_bytes(flat, first, words, 1, counts)
+    counts[:] = 0
+    while begin < end:
+        groups = min((end - begin) // GROUP, FULL)
+        state[:] = 0
+        add_groups(table, tile, people, begin, groups, state)  # type: ignore[call-arg]  # numba gives the first itself
+        begin += groups * GROUP
+        if 0 < end - begin < GROUP:
+            last[:] = table.shape[1] - 1
+            last[: end - begin] = people[begin:end]
+            add_groups(table, tile, last, 0, 1, state)
+            begin = end
+        add_counts(state, counts)
 
 
 @compiled(
     void(
-        array(int64, 1), array(int64, 1), array(int32, 1), array(uint64, 2), array(int64, 1), array(int64, 1),
+        array(int64, 1), array(int64, 1), array(int32, 1), array(uint64, 3), array(int64, 1), array(int64, 1),
         int64, int64, int32[:, ::1],
     )
 )  # fmt: skip
@@ -260,16 +165,16 @@ def add_head(
     gram: Codes,
 ) -> None:
     """gram[i, j] += the people with i and j, j with a slot, i from `start` to `stop`; of two with a slot, once."""
-    counts = np.empty(table.shape[1] * 64, np.int32)
-    lines, bytes_of = np.empty(21 * WORDS, np.uint64), np.empty(8 * WORDS, np.uint64)
-    flat = bytes_of.view(np.uint8)
-    for item in range(start, stop):
-        least = max(slots[item], 0)
-        counts[:] = 0
-        add_line(table, people, begins[item], ends[item], least // 64, lines, bytes_of, flat, counts)
-        for slot in range(least, len(head)):
-            other = head[slot]
-            if other < item:
-                gram[other, item] += counts[slot]
-            else:
-                gram[item, other] += counts[slot]
+    counts, state, last = np.empty(SLOTS, np.int32), np.empty(STATE, np.uint64), np.empty(GROUP, np.int32)
+    for tile in range(len(table)):
+        first, end = tile * SLOTS, min(len(head), (tile + 1) * SLOTS)
+        for item in range(start, stop):
+            if slots[item] >= end:
+                continue
+            count_tile(table, tile, people, begins[item], ends[item], last, state, counts)
+            for slot in range(max(slots[item], first), end):
+                other = head[slot]
+                if other < item:
+                    gram[other, item] += counts[slot - first]
+                else:
+                    gram[item, other] += counts[slot - first]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from numba import types
@@ -11,14 +10,15 @@ from numba.extending import intrinsic
 from segue.learn.vectors import (
     INDEX,
     LANES,
-    VECTOR,
     arrays_of,
     everywhere,
     load,
     multiply_add,
+    over,
     shape_of,
     store,
     total,
+    widen,
 )
 
 WIDE = 4  # vectors of a wide tile: 64 columns
@@ -36,6 +36,7 @@ def add_tile(typing: Any, codes: Any, weights: Any, lines: Any, column: Any, sum
     count = vectors.literal_value
 
     def generated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        widen(builder)
         which, weight, matrix, all_sums = arrays_of(context, builder, signature, arguments, (0, 1, 2, 4))
         begin = builder.gep(all_sums.data, [arguments[3]])
 
@@ -45,7 +46,7 @@ def add_tile(typing: Any, codes: Any, weights: Any, lines: Any, column: Any, sum
             return [multiply_add(builder, by, load(builder, line, each), old[each]) for each in range(count)]
 
         first = [load(builder, begin, each) for each in range(count)]
-        for each, vector in enumerate(_over(builder, shape_of(builder, which)[0], add, first)):
+        for each, vector in enumerate(over(builder, shape_of(builder, which)[0], add, first)):
             store(builder, vector, begin, each)
         return context.get_dummy_value()
 
@@ -60,6 +61,7 @@ def multiply_tile(typing: Any, codes: Any, lines: Any, column: Any, direction: A
     count = vectors.literal_value
 
     def generated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        widen(builder)
         which, matrix, all_along, found = arrays_of(context, builder, signature, arguments, (0, 1, 3, 4))
         begin = builder.gep(all_along.data, [arguments[2]])
         along = [load(builder, begin, each) for each in range(count)]
@@ -73,31 +75,10 @@ def multiply_tile(typing: Any, codes: Any, lines: Any, column: Any, direction: A
             builder.store(builder.fadd(builder.load(entry), total(builder, dot)), entry)
             return []
 
-        _over(builder, shape_of(builder, which)[0], multiply, [])
+        over(builder, shape_of(builder, which)[0], multiply, [])
         return context.get_dummy_value()
 
     return types.void(codes, lines, types.int64, direction, products, vectors), generated
-
-
-def _over(builder: Any, count: Any, step: Callable[[Any, list[Any]], list[Any]], first: list[Any]) -> list[Any]:
-    """The vectors after `step(at, vectors)` for every `at` below the count, from the `first` ones on."""
-    before = builder.basic_block
-    head, body, after = (builder.append_basic_block(name) for name in ("head", "line", "after"))
-    builder.branch(head)
-    builder.position_at_end(head)
-    at = builder.phi(INDEX)
-    at.add_incoming(INDEX(0), before)
-    vectors = [builder.phi(VECTOR) for _ in first]
-    builder.cbranch(builder.icmp_signed("<", at, count), body, after)
-    builder.position_at_end(body)
-    following = step(at, vectors)
-    at.add_incoming(builder.add(at, INDEX(1)), body)
-    for vector, begin, new in zip(vectors, first, following, strict=True):
-        vector.add_incoming(begin, before)
-        vector.add_incoming(new, body)
-    builder.branch(head)
-    builder.position_at_end(after)
-    return vectors
 
 
 def _tile_of(builder: Any, codes: Any, lines: Any, column: Any, at: Any) -> Any:

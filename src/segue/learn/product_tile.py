@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from segue.learn.vectors import INDEX, LANES, VECTOR, arrays_of, everywhere, load, multiply_add, shape_of, store
+from segue.learn.vectors import INDEX, LANES, VECTOR, arrays_of, everywhere, load, multiply_add, shape_of, store, widen
 
 ROWS = 4  # of queries, and
 WIDTH = 64  # items of a tile: four vectors of 16 float32 for each row
@@ -36,6 +36,7 @@ def first_bit(typing: Any, bits: Any) -> Any:  # noqa: ARG001
 
 
 def _generated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    widen(builder)
     queries, block, scores, bars, reach = arrays_of(context, builder, signature, arguments, (0, 2, 3, 4, 5))
     factors = shape_of(builder, queries)[1]
     lines = [

@@ -1,7 +1,8 @@
-"""LLVM's words for vectors of 16 float32, of which the innermost products are written."""
+"""LLVM's words for loops and for vectors of 16 float32, of which the innermost loops are written."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -16,6 +17,16 @@ FLOAT, INDEX = ir.FloatType(), ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, LANES)
 
 
+def widen(builder: Any) -> None:
+    """Let the function that is built use vectors of 512 bits where the machine has them.
+
+    LLVM takes 256 by itself, for old machines ran slower with wider ones. llvmlite knows no such attribute, and passes
+    it on.
+    """
+    for attribute in ('"prefer-vector-width"="512"', '"min-legal-vector-width"="512"'):
+        set.add(builder.function.attributes, attribute)
+
+
 def arrays_of(context: Any, builder: Any, signature: Any, arguments: Any, places: tuple[int, ...]) -> list[Any]:
     """The arrays among the arguments of an intrinsic, at these places."""
     return [make_array(signature.args[place])(context, builder, arguments[place]) for place in places]
@@ -25,6 +36,27 @@ def shape_of(builder: Any, array: Any) -> list[Any]:
     """How long an array is in each dimension."""
     sizes: list[Any] = cgutils.unpack_tuple(builder, array.shape)
     return sizes
+
+
+def over(builder: Any, count: Any, step: Callable[[Any, list[Any]], list[Any]], first: list[Any]) -> list[Any]:
+    """What becomes of the `first` values by `step(at, values)` for every `at` below the count; a loop."""
+    before = builder.basic_block
+    head, body, after = (builder.append_basic_block(name) for name in ("head", "body", "after"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    at = builder.phi(INDEX)
+    at.add_incoming(INDEX(0), before)
+    values = [builder.phi(value.type) for value in first]
+    builder.cbranch(builder.icmp_signed("<", at, count), body, after)
+    builder.position_at_end(body)
+    following = step(at, values)
+    at.add_incoming(builder.add(at, INDEX(1)), body)
+    for value, begin, new in zip(values, first, following, strict=True):
+        value.add_incoming(begin, before)
+        value.add_incoming(new, body)
+    builder.branch(head)
+    builder.position_at_end(after)
+    return values
 
 
 def load(builder: Any, data: Any, place: int) -> Any:
