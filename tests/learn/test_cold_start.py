@@ -148,9 +148,12 @@ def test_many_people_outweigh_content() -> None:
         ("cold_start", "cold_start has none"),
         ({"factors": 3}, r"does not say its learner.*\n.*als"),
         ({"learner": "als", "factor": 3}, "no parameter of als is called 'factor'"),
+        (["als"], r"the part is \['als'\], which is neither a name nor a table"),
     ],
 )
-def test_parts_without_factors_are_refused(part: Any, match: str) -> None:
+def test_parts_without_factors_are_refused_as_they_are_read(part: Any, match: str) -> None:
+    with pytest.raises(DeclarationError, match=f"^learner cold_start: .*{match}"):
+        learner("cold_start", {"part": part})
     with pytest.raises(DeclarationError, match=match):
         ColdStart(part=part).fit(LocalEngine(), mixed())
 

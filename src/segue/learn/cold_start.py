@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from segue.domain.errors import DeclarationError
+from segue.domain.errors import DeclarationError, SegueError
 from segue.domain.recommender import Recommender
 from segue.engines.engine import Dataset, Engine
 from segue.engines.memory import refuse_beyond_memory
@@ -24,6 +24,8 @@ from segue.learn.learner import Learner, Validate, refuse_empty
 from segue.learn.ranges import Range, Real
 from segue.learn.registry import learner
 
+WHERE = "learner cold_start"
+SUCH = 'a part is such as "als" or {learner = "als", factors = 128}'
 ARRAYS = 6  # of features, and of items, times `COLUMNS` that are there at a time in each thread
 
 
@@ -72,10 +74,15 @@ class ColdStart(Learner, frozen=True):
     categories: Weight = 1.0
     attributes: Weight = 1.0
 
+    @classmethod
+    def refuse(cls, params: Mapping[str, Any]) -> None:
+        """Refuse a part that has no factors, or is none."""
+        _factors(params.get("part", "als"))
+
     def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:
         people = _people(engine, dataset)
         refuse_empty(int(people.sum()), self.name)
-        model = self._factors().fit(engine, dataset, validate)
+        model = _factors(self.part).fit(engine, dataset, validate)
         assert isinstance(model, FoldedItems)
         fields = Fields(self.title, self.text, self.categories, self.attributes)
         features = _with_constant(tfidf(content_features(dataset, fields, self.name)))
@@ -90,21 +97,26 @@ class ColdStart(Learner, frozen=True):
             white[:, part] = own * model.white[:, part] + (1 - own) * (features @ mapping[:, part])
         return dataclasses.replace(model, white=white)
 
-    def _factors(self) -> Learner:
-        """The learner of the factors; a `DeclarationError` where it has none, or is not said."""
-        params = {"learner": self.part} if isinstance(self.part, str) else dict(self.part)
-        name = params.pop("learner", None)
-        if not isinstance(name, str):
-            mend = 'such as {learner = "als", factors = 128}'
-            raise DeclarationError("the part does not say its learner", where=f"learner {self.name}, part", mend=mend)
+
+def _factors(part: Any) -> Learner:
+    """The learner of the factors; a `SegueError` where it has none, or is not said."""
+    if not isinstance(part, str | Mapping):
+        raise DeclarationError(f"the part is {part!r}, which is neither a name nor a table", where=WHERE, mend=SUCH)
+    params = {"learner": part} if isinstance(part, str) else dict(part)
+    name = params.pop("learner", None)
+    if not isinstance(name, str):
+        raise DeclarationError(f"the part does not say its learner: {part!r}", where=WHERE, mend=SUCH)
+    try:
         made = learner(name, params)
-        if made.recommender is not FoldedItems or isinstance(made, ColdStart):
-            raise DeclarationError(
-                f"content is mapped into the factors of a learner, and {name} has none that it could be mapped into",
-                where=f"learner {self.name}, part",
-                mend='take part = "als"; beside other learners, blend them with content',
-            )
-        return made
+    except SegueError as error:
+        raise type(error)(f"part ({name}): {error.problem}", where=WHERE, mend=error.mend) from error
+    if made.recommender is not FoldedItems or isinstance(made, ColdStart):
+        raise DeclarationError(
+            f"content is mapped into the factors of a learner, and {name} has none that it could be mapped into",
+            where=WHERE,
+            mend='take part = "als"; beside other learners, blend them with content',
+        )
+    return made
 
 
 def _with_constant(weights: Any) -> Any:
