@@ -193,6 +193,16 @@ def test_where_not_even_three_fits_fit_in_less_is_learned_from() -> None:
     assert max(job.share for job in jobs) == pytest.approx(1 / 3)
 
 
+def test_with_several_cuts_and_little_time_many_settings_on_some_are_better_than_few_on_all() -> None:
+    for cuts, top in ((1, 1.0), (2, 1.0), (3, 1 / 3), (5, 1 / 3)):
+        jobs = walk(Halving(Space(EASE(), RANGES), 100.0, cuts), 100.0, full=20.0)
+        assert max(job.share for job in jobs if job.number >= 2) == top
+    jobs = walk(Halving(Space(EASE(), RANGES), 100.0, 5), 100.0, full=20.0)
+    assert sum(job.share == 1 / 3 for job in jobs) > 5
+    jobs = walk(Halving(Space(EASE(), RANGES), 100.0, 5), 100.0, full=5.0)
+    assert max(job.share for job in jobs if job.number >= 2) == 1.0
+
+
 @pytest.mark.parametrize("full", [8.0, 16.0, 24.0, 30.0])
 def test_however_little_time_there_is_the_best_draw_gets_to_all_people(full: float) -> None:
     jobs = walk(Halving(Space(EASE(), RANGES), 100.0), 100.0, full)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from segue.operate.tune.cost import predicted
+from segue.operate.tune.cuts import covers
 from segue.operate.tune.space import DECLARED, DEFAULTS, FIRST_DRAW, Space
 from segue.operate.tune.study import Trial
 
@@ -59,11 +60,13 @@ class Halving:
     Successive halving (Jamieson and Talwalkar 2016) that promotes as soon as it can (ASHA: Li et al. 2020), so it may
     end at any time, and goes on as if nothing had been where it was interrupted. The shares come from `budget`, the
     seconds for this model, and from what the first trial took: where there is time to try enough settings on all
-    people, all are tried there, as rankings on fewer people mislead about what grows with them.
+    people, all are tried there, as rankings on fewer people mislead about what grows with them. Where there are several
+    `cuts`, the winner is chosen on a third of them if there is time for few settings only on all.
     """
 
     space: Space
     budget: float
+    cuts: int = 1
 
     def next(self, trials: Sequence[Trial], left: float) -> Job | None:
         """First what is declared, on a few people to see what it takes; then promotions and draws; last, a final."""
@@ -81,7 +84,7 @@ class Halving:
         known = [trial for trial in trials if trial.number == DECLARED]
         declared = self.space.setting(DECLARED)
         costs = {share: predicted(known, self.space.ranges, declared, share) or 0.0 for share in SHARES}
-        top = next((share for share in reversed(SHARES) if LEAST_FULL * costs[share] <= self.budget), SHARES[0])
+        top = next((each for each in reversed(SHARES) if self._least(each) * costs[each] <= self.budget), SHARES[0])
         rungs = [tuple(each for each in SHARES if low <= each <= top) for low in reversed(SHARES) if low <= top]
         draws = [self._draws(each, costs) for each in rungs]
         enough = 8 + 8 * len(self.space.ranges)
@@ -89,6 +92,10 @@ class Halving:
             if count >= min(enough, 0.7 * max(draws)):
                 return each
         return rungs[-1]
+
+    def _least(self, share: float) -> int:
+        """How many trials there has to be time for: more where the next smaller share has all people, too."""
+        return LEAST_FULL * ETA if covers(share / ETA, self.cuts)[1] == 1 else LEAST_FULL
 
     def _draws(self, rungs: tuple[float, ...], costs: dict[float, float]) -> float:
         """How many settings there is time for, each promoted with a chance of a third."""

@@ -126,7 +126,8 @@ def _opened(
         "method": method,
         "seed": seed,
     }
-    return _Running(each, space, _search(method, space, budget), Study.opened(folder / each.name, about, fresh=fresh))
+    search = _search(method, space, budget, len(validation.cuts))
+    return _Running(each, space, search, Study.opened(folder / each.name, about, fresh=fresh))
 
 
 def refuse_method(method: str) -> None:
@@ -140,10 +141,10 @@ def refuse_method(method: str) -> None:
         installed()
 
 
-def _search(method: Method, space: Space, budget: float) -> Search:
+def _search(method: Method, space: Space, budget: float, cuts: int) -> Search:
     match method:
         case "halving":
-            return Halving(space, budget)
+            return Halving(space, budget, cuts)
         case "random":
             return RandomSearch(space)
         case "optuna":
