@@ -146,12 +146,7 @@ def test_an_index_whose_links_go_while_it_is_opened_is_not_taken_for_one_without
 turn = st.tuples(st.integers(0, 9), st.sampled_from(["u:ann", "u:bob", "u:cat"]))
 
 
-def sorted_by_time(turns: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """As they come; of one time in any order."""
-    return sorted(turns, key=lambda turn: turn[0])
-
-
-@given(st.lists(turn, max_size=6), st.lists(turn, max_size=9).map(sorted_by_time), st.integers(0, 10))
+@given(st.lists(turn, max_size=6), st.lists(turn, max_size=6), st.integers(0, 10))
 def test_whose_turn_it_was_is_that_of_all_turns_in_one_list(
     indexed: list[tuple[int, str]], newest: list[tuple[int, str]], time: int
 ) -> None:
@@ -165,12 +160,26 @@ def test_whose_turn_it_was_is_that_of_all_turns_in_one_list(
     begun = [when for when in whole if when <= time] or list(whole)[:1]
     with TemporaryDirectory() as folder:
         linked = _linked(Path(folder), dict(sorted(before.items())))
-        kept: list[tuple[int, str]] = []
-        for each in newest:
-            _keep(kept, each)
-        found = linked.turns("v:phone", kept)
+        found = linked.turns("v:phone", sorted(since.items()))
         assert found.at(time) == (whole[begun[-1]] if begun else None)
         assert found.now() == (list(whole.values())[-1] if whole else None)
+
+
+@given(st.lists(turn, max_size=4), st.lists(turn, max_size=12))
+def test_of_turns_that_come_in_order_of_time_enough_are_kept(
+    indexed: list[tuple[int, str]], newest: list[tuple[int, str]]
+) -> None:
+    """Of one time they come in any order."""
+    before = {when: min(who for at, who in indexed if at == when) for when, _ in sorted(indexed)}
+    came = [(max(before, default=-1) + 1 + when, who) for when, who in sorted(newest, key=lambda turn: turn[0])]
+    whole = {when: min(who for at, who in came if at == when) for when, _ in came}
+    kept: list[tuple[int, str]] = []
+    for each in came:
+        _keep(kept, each)
+    with TemporaryDirectory() as folder:
+        linked = _linked(Path(folder), before)
+        some, every = (linked.turns("v:phone", turns) for turns in (kept, list(whole.items())))
+        assert [some.at(time) for time in range(20)] == [every.at(time) for time in range(20)]
 
 
 @given(st.lists(turn))
