@@ -43,7 +43,7 @@ K = 20
 
 LEARNERS: dict[str, Learner] = {
     "popularity": Popularity(),
-    "item_knn, cosine": ItemKNN(),
+    "item_knn, cosine": ItemKNN(similarity="cosine"),
     "item_knn, bm25": ItemKNN(similarity="bm25"),
     "ease": EASE(),
     "als": ALS(),

@@ -31,7 +31,7 @@ from environment import ROOT, environment
 from synthetic import interactions
 
 K = 100
-LEARNER = ItemKNN(k=K, shrinkage=0, weighting="none", min_people=1)
+LEARNER = ItemKNN(similarity="cosine", k=K, shrinkage=0, weighting="none", min_people=1)
 
 
 def main() -> None:

@@ -49,7 +49,9 @@ def test_cosine() -> None:
     norms = np.sqrt((values**2).sum(axis=0))
     expected = values.T @ values / (np.outer(norms, norms) + 5)
     np.fill_diagonal(expected, 0)
-    assert np.allclose(dense(fitted(ItemKNN(k=50, shrinkage=5, min_people=1))), expected, atol=2e-4)
+    assert np.allclose(
+        dense(fitted(ItemKNN(similarity="cosine", k=50, shrinkage=5, min_people=1))), expected, atol=2e-4
+    )
 
 
 def test_bm25() -> None:
@@ -117,8 +119,8 @@ def test_of_a_long_history_the_newest_items_count() -> None:
     newer, older = ["c", "a"], ["b", "a", "c"]
     long = Table.of(["ann"] * 5 + ["bob"] * 2, [*older, *newer, "a", "c"])
     short = Table.of(["ann"] * 4 + ["bob"] * 2, ["a", "c", *newer, "a", "c"])
-    capped = ItemKNN(max_history=2, min_people=1).fit(LocalEngine(), long)
-    whole = ItemKNN(min_people=1).fit(LocalEngine(), short)
+    capped = ItemKNN(similarity="cosine", max_history=2, min_people=1).fit(LocalEngine(), long)
+    whole = ItemKNN(similarity="cosine", min_people=1).fit(LocalEngine(), short)
     assert isinstance(capped, NeighbourItems)
     assert isinstance(whole, NeighbourItems)
     assert capped.items.take(capped.neighbours[0, :1]) == whole.items.take(whole.neighbours[0, :1]) == ["c"]

@@ -51,14 +51,14 @@ class ItemKNN(Learner, frozen=True):
     >>> from segue.domain.requests import Histories
     >>> from segue.engines.local import LocalEngine, Table
     >>> people, items = ["ann", "ann", "bob", "bob", "cid", "cid"], ["x", "y", "x", "y", "x", "z"]
-    >>> model = ItemKNN(shrinkage=0, min_people=1).fit(LocalEngine(), Table.of(people, items))
+    >>> model = ItemKNN(similarity="cosine", shrinkage=0, min_people=1).fit(LocalEngine(), Table.of(people, items))
     >>> model.scores(Requests(Histories.of([[0]]))).round(2)
     array([[0.  , 0.82, 0.58]], dtype=float32)
     """
 
     name: ClassVar[str] = "item_knn"
     ranges: ClassVar[Mapping[str, Range]] = {
-        "similarity": Choice(("cosine", "tfidf", "bm25", "walk")),
+        "similarity": Choice(("cosine", "tfidf", "bm25", "tversky", "walk")),
         "k": Whole(10, 300, log=True),
         "shrinkage": Real(0.3, 300, log=True),
         "alpha": Real(0.2, 1.2),
@@ -66,13 +66,13 @@ class ItemKNN(Learner, frozen=True):
         "weighting": Choice(("none", "log")),
     }
 
-    similarity: Literal["cosine", "tfidf", "bm25", "tversky", "lift", "walk"] = "cosine"
+    similarity: Literal["cosine", "tfidf", "bm25", "tversky", "lift", "walk"] = "bm25"
     k: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 50
     shrinkage: Annotated[float, msgspec.Meta(ge=0)] = 10.0
     k1: Annotated[float, msgspec.Meta(gt=0)] = 1.2
     b: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.75
-    alpha: Annotated[float, msgspec.Meta(ge=0)] = 1.0
-    beta: Annotated[float, msgspec.Meta(ge=0)] = 0.5
+    alpha: Annotated[float, msgspec.Meta(ge=0)] = 0.8
+    beta: Annotated[float, msgspec.Meta(ge=0)] = 0.2
     weighting: Literal["none", "log"] = "log"
     min_people: Annotated[int, msgspec.Meta(ge=1)] = 2
     max_history: Annotated[int, msgspec.Meta(ge=1)] = 10_000
