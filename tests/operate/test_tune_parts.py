@@ -360,8 +360,9 @@ def test_only_what_was_fitted_on_as_many_people_is_compared() -> None:
     found = chosen(made)
     assert found is not None
     assert (found.trial.number, found.compared) == (0, 1)
-    partly = [trial(0, 0.2, share=1 / 3), trial(2, 0.9, share=1 / 3)]
-    assert [chosen(partly, cuts=cuts).trial.number for cuts in (1, 3)] == [0, 2]  # type: ignore[union-attr]
+    partly = [trial(0, 0.2, share=1 / 3), trial(2, 0.9, share=1 / 3), trial(0, 0.3)]
+    for made in (partly[:2], partly):  # where what is declared alone is on all cuts, too
+        assert [chosen(made, cuts=cuts).trial.number for cuts in (1, 3)] == [0, 2]  # type: ignore[union-attr]
     assert chosen([trial(3, 0.1, failed="no")]) is None
 
 

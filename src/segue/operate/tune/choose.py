@@ -51,7 +51,7 @@ def chosen(trials: Sequence[Trial], seed: int = 0, cuts: int = 1) -> Chosen | No
     declared, the defaults, the smallest model, the highest mean. What is declared stays, too, where choosing the best
     gains nothing on people who had no part in choosing. None where no trial came through.
     """
-    done = compared(trials)
+    done = compared(trials, cuts)
     if not done:
         return None
     values = np.column_stack([trial.people() for trial in done])
@@ -79,11 +79,15 @@ def chosen(trials: Sequence[Trial], seed: int = 0, cuts: int = 1) -> Chosen | No
     )
 
 
-def compared(trials: Sequence[Trial]) -> list[Trial]:
-    """The trials that the winner is one of, best first: those on the largest share that the declared one is on."""
+def compared(trials: Sequence[Trial], cuts: int = 1) -> list[Trial]:
+    """The trials that the winner is one of, best first: those on the largest share that the declared one is on.
+
+    Where nothing else is there, it is a smaller share, if that is of all people too and so leaves out cuts only.
+    """
     shares = {trial.share for trial in trials if not trial.failed}
     with_declared = {trial.share for trial in trials if not trial.failed and trial.number == DECLARED}
-    return best_first(trials, max(with_declared or shares)) if shares else []
+    told = [each for each in with_declared if covers(each, cuts)[1] == 1 and len(best_first(trials, each)) > 1]
+    return best_first(trials, max(told or with_declared or shares)) if shares else []
 
 
 def as_good(values: Floats) -> npt.NDArray[np.bool_]:
