@@ -173,14 +173,14 @@ def test_a_share_is_of_the_cuts_first_and_then_of_the_people(tmp_path: Path) -> 
         learned.append(len({row["user"] for row in rows_of(part)}))
         return Together().fit(LocalEngine(threads=1), part)
 
-    people = [len(judged.judge(fit, share)[0]) for share in (1.0, 1 / 3, 1 / 9)]
+    people = [len(judged.judge(fit, share)[0]) for share in (1.0, 1 / 3, 1 / 27)]
     assert learned[:7] == [PEOPLE] * 7
     assert learned[7] < PEOPLE
     assert people == [PEOPLE, len(set(judged.cuts[0].people) | set(judged.cuts[1].people)), len(judged.cuts[0].people)]
     assert people[2] < people[1]
     model = tuned(tmp_path, judged=judged, most=3)
-    told = [model.learned_from(share) for share in (1.0, 1 / 3, 1 / 9)]
-    assert told == ["100% of the people", "100% of the people, 2 of 5 cuts", "56% of the people"]
+    told = [model.learned_from(share) for share in (1.0, 1 / 3, 1 / 27)]
+    assert told == ["100% of the people", "100% of the people, 2 of 5 cuts", "19% of the people"]
 
 
 def test_what_was_last_before_is_cut_off_while_enough_is_left() -> None:

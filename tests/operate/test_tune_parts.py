@@ -194,7 +194,7 @@ def test_where_not_even_three_fits_fit_in_less_is_learned_from() -> None:
 
 
 def test_with_several_cuts_and_little_time_many_settings_on_some_are_better_than_few_on_all() -> None:
-    for cuts, top in ((1, 1.0), (2, 1.0), (3, 1 / 3), (5, 1 / 3)):
+    for cuts, top in ((1, 1.0), (2, 1 / 3), (3, 1 / 3), (5, 1 / 3)):
         jobs = walk(Halving(Space(EASE(), RANGES), 100.0, cuts), 100.0, full=20.0)
         assert max(job.share for job in jobs if job.number >= 2) == top
     jobs = walk(Halving(Space(EASE(), RANGES), 100.0, 5), 100.0, full=20.0)

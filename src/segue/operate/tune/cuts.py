@@ -65,12 +65,13 @@ def covers(share: float, count: int) -> tuple[int, float]:
     """How many of `count` cuts are in a share of all the work, and which share of the people they learn from.
 
     What is best by fewer cuts is so by all but for luck; what is best of fewer people need not be. So cuts are left out
-    before people are.
+    before people are, and where there is work for half of the people it is done for all.
 
-    >>> covers(1.0, 5), covers(1 / 3, 5), covers(1 / 3, 3), covers(1 / 9, 3)
+    >>> covers(1.0, 5), covers(1 / 3, 5), covers(1 / 3, 2), covers(1 / 9, 3)
     ((5, 1.0), (2, 1.0), (1, 1.0), (1, 0.3333333333333333))
     """
-    return max(1, round(share * count)), min(share * count, 1.0)
+    work = share * count
+    return max(1, round(work)), 1.0 if work >= 0.5 else work
 
 
 def _words(whole: Split, count: int) -> str:
