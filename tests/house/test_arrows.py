@@ -46,7 +46,7 @@ THIRD_PARTIES = {
     "adbc_driver_postgresql": {"data"},
     "scipy": {"learn", "measure", "testing"},
     "numba": {"engines", "data", "learn", "find"},  # data: big files are read at the speed of the disk
-    "llvmlite": {"learn"},  # comes with numba; one product is written in its words
+    "llvmlite": {"learn"},  # comes with numba; the innermost loops are written in its words
     "granian": {"serve"},
     "jinja2": {"serve", "report"},
     "markupsafe": {"serve", "report"},
