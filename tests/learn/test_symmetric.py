@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from importlib import import_module
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -58,6 +61,26 @@ def test_a_system_that_does_not_fit_in_float64_is_refused_before(monkeypatch: py
     monkeypatch.setenv("SEGUE_MEMORY_LIMIT", "1000")
     with pytest.raises(DataError, match=r"S'S \+ 3 I in float64 needs"):
         of(positive(30), 3.0, np.inf).solution(np.ones((1, 30), np.float32))
+
+
+@pytest.mark.parametrize("ask", ["inverse", "solution"])
+@pytest.mark.parametrize("lines", [0, 24_000], ids=["swept", "lapack"])
+def test_float64_takes_no_more_memory_than_is_asked_for(monkeypatch: pytest.MonkeyPatch, ask: str, lines: int) -> None:
+    said: list[int] = []
+    monkeypatch.setattr(symmetric, "refuse_beyond_memory", lambda needed, *_: said.append(needed))
+    monkeypatch.setattr(symmetric, "LAPACK_LINES", lines)
+    monkeypatch.setattr(symmetric, "SWEPT", 64)
+    monkeypatch.setattr(symmetric, "BLOCK", 64)
+    made, right = of(positive(700), 3.0, np.inf), np.ones((350, 700), np.float32)
+    import_module("scipy.linalg.lapack")  # what it brings is not counted
+    tracemalloc.start()
+    try:
+        _ = made.inverse() if ask == "inverse" else made.solution(right)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most <= 1.05 * said[0]
+    assert most >= 0.8 * said[0], "what fits is not refused"
 
 
 @pytest.mark.parametrize("size", [1, 2, 511, 513, 1100])

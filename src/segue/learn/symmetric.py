@@ -14,7 +14,8 @@ from segue.engines.memory import refuse_beyond_memory
 
 FLOAT32_CONDITION = 1e4  # above, float64 is taken
 LAPACK_LINES = 24_000  # OpenBLAS's factorisation of 30,000 writes where it must not (0.3.29 and after, two threads)
-SWEPT = 2048  # lines and columns at a time
+SWEPT = 2048  # lines and columns at a time, and
+SWEPT_BLOCKS = 4  # of so many lines that are there together
 BLOCK = 512  # lines at a time where a triangle is copied into the other
 
 Matrix = npt.NDArray[Any]
@@ -43,23 +44,29 @@ class Symmetric:
 
     def inverse(self) -> Matrix:
         """float[n, n], whole: float32 in the matrix's memory, or float64."""
-        found = self._found(_inverse)
+        found = self._found(_inverse, 0)
         mirror(found)
         return found
 
     def solution(self, right: npt.NDArray[np.float32]) -> Matrix:
         """float[n, m]: what times the matrix is the transpose of float32[m, n], whose memory it may take."""
-        return self._found(lambda upper: _solution(upper, right.astype(upper.dtype, copy=False)))
+        return self._found(lambda upper: _solution(upper, right.astype(upper.dtype, copy=False)), right.nbytes)
 
-    def _found(self, solve: Callable[[Matrix], Matrix | None]) -> Matrix:
-        """What `solve` makes of the upper triangle; the lower one stays, should the upper have to be made again."""
+    def _found(self, solve: Callable[[Matrix], Matrix | None], beside: int) -> Matrix:
+        """What `solve` makes of the upper triangle; the lower one stays, should the upper have to be made again.
+
+        `beside` are the bytes of what `solve` solves for, in float32.
+        """
         found = None
         if self.condition < FLOAT32_CONDITION:
             np.fill_diagonal(self.matrix, self.diagonal)
             found = solve(self.matrix)
         if found is None:
-            refuse_beyond_memory(self.matrix.nbytes * 2, f"{self.name} in float64", "raise `regularization`")
-            again = np.ascontiguousarray(np.tril(self.matrix, -1).astype(np.float64).T)
+            needed = 2 * (self.matrix.nbytes + beside)
+            if len(self.matrix) > LAPACK_LINES:  # what is found lies beside it, and so do the blocks that are swept
+                needed += 2 * beside + SWEPT_BLOCKS * 8 * SWEPT * len(self.matrix)
+            refuse_beyond_memory(needed, f"{self.name} in float64", "raise `regularization`")
+            again = _upper_of_lower(self.matrix)
             np.fill_diagonal(again, self.diagonal)
             found = solve(again)
         if found is None:
@@ -75,6 +82,14 @@ def mirror(upper: Matrix) -> None:
         square[:] = np.triu(square) + np.triu(square, 1).T
         for right in range(stop, len(upper), BLOCK):
             upper[right : right + BLOCK, start:stop] = upper[start:stop, right : right + BLOCK].T
+
+
+def _upper_of_lower(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """The lower triangle as the upper one of another matrix, which is all of it, made block by block beside nothing."""
+    upper = np.zeros(matrix.shape)
+    for start in range(0, len(matrix), BLOCK):
+        upper[start : start + BLOCK, start:] = matrix[start:, start : start + BLOCK].T
+    return upper
 
 
 def _inverse(upper: Matrix) -> Matrix | None:
