@@ -46,6 +46,13 @@ def test_gram_of_many_people_and_of_several_words() -> None:
     assert np.array_equal(found, np.triu(np.rint(matrix.T.astype(np.float32) @ matrix).astype(np.int32)))
 
 
+@pytest.mark.parametrize("people", [15, 16, 17, 4063, 4064, 4079, 4080, 4081, 8127, 8128, 65_536])
+def test_an_item_of_everybody_is_counted_whether_or_not_bytes_are_full(people: int) -> None:
+    """A byte counts 254 groups of 16, and one more that is not full."""
+    matrix = np.ones((people, 2), np.bool_)
+    assert gram_of_rows(*rows_of(matrix), 2).tolist() == [[people, people], [0, people]]
+
+
 @pytest.mark.parametrize("case", [*hard(), "mixed"])
 def test_rows_that_are_brought_together_count_as_the_fold(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = (hard() | {"mixed": mixed()})[case]
