@@ -168,12 +168,12 @@ def _installation() -> Iterator[Finding]:
 
 
 def _kernels() -> Finding:
-    """Which kernels were compiled on this machine, by the names of the files in numba's cache."""
-    from segue.engines.compiled import CACHE
+    """Which kernels of this version were compiled on this machine: which have files in Numba's cache."""
+    from segue.engines.compiled import CACHE, made_of
     from segue.learn.warm import KERNELS
 
-    compiled = {index.parent.name.rsplit("_", 1)[0] + "/" + index.name.split(".")[0] for index in CACHE.rglob("*.nbi")}
-    missing = [purpose for module, purpose in KERNELS.items() if "/".join(module.split(".")[-2:]) not in compiled]
+    folders = {module: CACHE / made_of(module) for module in KERNELS}
+    missing = [purpose for module, purpose in KERNELS.items() if not any(folders[module].rglob("*.nbi"))]
     if not missing:
         return Finding("installation", "ok", f"{len(KERNELS)} sets of kernels are compiled in {CACHE}")
     what = f"not compiled yet: {', '.join(missing)}; who needs them first waits some seconds"

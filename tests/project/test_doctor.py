@@ -13,6 +13,8 @@ import pytest
 
 from segue import Project
 from segue.doctor import diagnose
+from segue.engines.compiled import made_of
+from segue.learn.warm import KERNELS
 from tests.project.conftest import segue, told
 
 
@@ -209,6 +211,18 @@ def test_whatever_is_missing_or_no_folder_it_answers(shop, part):
     assert diagnose(shop).findings
     (shop / part).write_text("no folder")
     assert diagnose(shop).findings
+
+
+def test_kernels_of_another_version_are_not_those_that_are_compiled(tmp_path, monkeypatch):
+    monkeypatch.setattr("segue.engines.compiled.CACHE", tmp_path)
+    folders = {module: tmp_path / made_of(module) for module in KERNELS}
+    for module, folder in folders.items():
+        (folder / "learn_0").mkdir(parents=True)
+        (folder / "learn_0" / f"{module.rpartition('.')[2]}.sums-1.py311.nbi").touch()
+    assert any(f"{len(KERNELS)} sets of kernels are compiled" in found.told for found in diagnose(tmp_path).findings)
+    folders["segue.learn.als_kernels"].rename(tmp_path / "older")
+    said = [found.told.partition(";")[0] for found in diagnose(tmp_path).findings if "compiled" in found.told]
+    assert said == ["not compiled yet: solving for factors"]
 
 
 def test_the_command_exits_with_1_where_something_is_broken(made, shop):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from hashlib import blake2b
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,19 @@ def made_of(module: str) -> str:
     package, waiting, sources = module.partition(".")[0], [module], dict[str, str]()
     while waiting:
         name = waiting.pop()
-        file = Path(getattr(sys.modules.get(name), "__file__", None) or "")
-        if name in sources or name.partition(".")[0] != package or not file.is_file():
+        if name in sources or name.partition(".")[0] != package or (file := _file(name)) is None:
             continue
         sources[name] = file.read_text(encoding="utf-8")
         waiting += IMPORTED.findall(sources[name])
     return blake2b("".join(sources[name] for name in sorted(sources)).encode(), digest_size=8).hexdigest()
+
+
+def _file(module: str) -> Path | None:
+    """Where the source of a module lies, which need not be loaded yet."""
+    loaded = sys.modules.get(module)
+    place = getattr(loaded, "__file__", None) if loaded else getattr(find_spec(module), "origin", None)
+    file = Path(place or "")
+    return file if file.is_file() else None
 
 
 def array(dtype: Any, dimensions: int) -> Any:
