@@ -12,7 +12,7 @@ import pytest
 
 from segue.data.guess.guess import guess_events, guess_items, guess_users
 from segue.data.guess.names import EVENT_NAMES, ITEM_NAMES, named, plain
-from segue.data.guess.times import guess_time
+from segue.data.guess.times import guess_old_epoch, guess_time
 from segue.data.settings import EventColumns, ItemColumns
 from segue.domain.errors import ReadError
 from segue.simulate.world import World
@@ -191,6 +191,13 @@ def test_seconds_before_september_2001_are_times_where_the_name_says_so(tmp_path
     assert (named.source.columns.time, named.source.time_format) == ("time", "epoch_s")
     nameless = guess_events([write(tmp_path / "b.csv", "user,item,x,code\n" + rows)])
     assert nameless.source.columns.time is None
+
+
+@pytest.mark.parametrize("cells", [[881250949.0, None], ["881250949", ""], ["881250949.5", "891717742"]])
+def test_old_seconds_may_have_a_fraction_or_be_missing_as_new_ones_may(cells: list[object]) -> None:
+    guess = guess_old_epoch(pl.Series(cells))
+    assert guess is not None
+    assert guess.time_format == "epoch_s"
 
 
 def test_rows_sorted_by_item_are_no_order(tmp_path: Path) -> None:

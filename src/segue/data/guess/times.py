@@ -70,11 +70,12 @@ def guess_old_epoch(cells: pl.Series) -> TimeGuess | None:
     >>> guess_old_epoch(pl.Series([881250949, 891717742]))
     TimeGuess(time_format='epoch_s', example='881250949', rival=None, zoned=True)
     """
-    text = cells.cast(pl.String, strict=False).drop_nulls()
-    if text.is_empty() or not text.str.contains(r"^\d+$").all():
+    text = cells.cast(pl.String, strict=False).replace("", None).drop_nulls()
+    if text.is_empty() or not text.str.contains(r"^\d+(\.\d+)?$").all():
         return None
+    digits = text.str.extract(r"^(\d+)").str.len_chars()
     for name, (low, _) in _EPOCH_DIGITS.items():
-        if (text.str.len_chars() == low).all() and _plausible(text, name):
+        if (digits == low).all() and _plausible(text, name):
             return TimeGuess(name, str(text[0]))
     return None
 
