@@ -111,7 +111,9 @@ def test_dropout_is_ridge_regression_on_histories_with_holes() -> None:
         assert np.allclose(weights[others, item], expected, atol=0.01)
 
 
-def test_the_model_lies_in_the_memory_of_the_counts() -> None:
+@pytest.mark.parametrize("condition", [1e4, 0.0], ids=["float32", "float64"])
+def test_the_model_lies_in_the_memory_of_the_counts(monkeypatch: pytest.MonkeyPatch, condition: float) -> None:
+    monkeypatch.setattr(symmetric, "FLOAT32_CONDITION", condition)
     gram = np.triu(np.random.default_rng(0).integers(0, 9, (700, 700))).astype(np.int32)
     assert np.shares_memory(ease_weights(gram, np.full(700, 5000.0)), gram)
 

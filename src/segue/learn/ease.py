@@ -105,7 +105,10 @@ def ease_weights(gram: Gram, penalties: npt.NDArray[np.float64]) -> Weights:
     for start in range(0, len(inverse), BLOCK):
         inverse[start : start + BLOCK] /= scale
     np.fill_diagonal(inverse, 0)
-    return inverse.astype(np.float32, copy=False)
+    if inverse.dtype != np.float32:
+        matrix[:] = inverse
+        return matrix
+    return inverse
 
 
 def _as_float32(gram: Gram) -> Weights:
