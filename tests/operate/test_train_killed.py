@@ -14,10 +14,17 @@ from click.testing import CliRunner
 
 from segue import Project
 from segue.cli import main
+from segue.domain.errors import MissingColumn
 from segue.learn.learner import load_model
 from segue.operate.train import runs, trained_names
 from segue.simulate.world import World
 
+TIMELESS = """
+workspace.name = "timeless"
+events = { files = ["events.csv"], columns = { user = "user", item = "item" } }
+evaluation.split = "random"
+models = { popularity = { learner = "popularity" }, next = { learner = "slist" } }
+"""
 MODELS = {"popularity": "popularity", "near": "item_knn", "factors": "als", "ease": "ease"}
 
 
@@ -69,3 +76,30 @@ def test_other_parameters_other_data_or_another_catalog_are_trained_anew(shop: P
         declared.replace("[models.popularity]\n", "[models.popularity]\nweighting = 'none'\n")
     )
     assert Project.open(shop).train(["popularity"], resume=True)[0].run != second.run
+
+
+@pytest.mark.slow
+def test_a_damaged_model_is_not_kept_but_trained_again(shop: Path) -> None:
+    whole = Project.open(shop).train(["popularity", "ease"])
+    weights = shop / "models" / "ease" / whole[1].run / "weights.npy"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 255
+    weights.write_bytes(content)
+    kept = Project.open(shop).train(["popularity", "ease"], resume=True)
+    assert kept[0].run == whole[0].run
+    assert kept[1].run != whole[1].run
+    load_model(shop / "models" / "ease" / kept[1].run)
+
+
+def test_a_training_that_fails_names_the_model_and_what_was_trained_before(tmp_path: Path) -> None:
+    rows = [f"u{person},i{(person + step) % 9}" for person in range(30) for step in range(5)]
+    (tmp_path / "events.csv").write_text("user,item\n" + "\n".join(rows))
+    (tmp_path / "segue.toml").write_text(TIMELESS)
+    project = Project.open(tmp_path)
+    project.ingest()
+    for act in (project.train, project.evaluate, project.learning_curve):
+        with pytest.raises(MissingColumn) as caught:
+            act(["popularity", "next"])
+        assert caught.value.where == "model next (learner slist)"
+        assert ("; trained before it, and kept: popularity" in str(caught.value)) == (act == project.train)
+    assert trained_names(tmp_path / "models") == ["popularity"]

@@ -38,6 +38,17 @@ class SegueError(Exception):
         advice = f"\n  → {self.mend}" if self.mend else ""
         return f"{place}{self.problem}{advice}"
 
+    def within(self, place: str) -> None:
+        """Say of what a part failed: `place` goes before where the error is.
+
+        >>> error = SegueError("too few", where="line 3")
+        >>> error.within("events.csv")
+        >>> print(error)
+        events.csv, line 3: too few
+        """
+        self.where = f"{place}, {self.where}" if self.where else place
+        self.args = (self._sentence(),)
+
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), dict(self.__dict__))
 

@@ -75,16 +75,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def load_model(folder: Path) -> Recommender:
-    """The model in this folder, its arrays memory-mapped.
-
-    Every file is held against its checksum first (about 1 s per GB); what is missing, cut short or changed is a
-    `ModelError` that names the file.
-    """
-    manifest = read_manifest(folder)
-    for name, described in manifest["files"].items():
-        if Path(name).is_absolute() or ".." in Path(name).parts or not isinstance(described, dict):
-            raise ModelError(f"the manifest names a file outside of its folder: {name}", where=str(folder), mend=TRAIN)
-        _verify(folder / name, described)
+    """The model in this folder, its arrays memory-mapped, once `verified`."""
+    manifest = verified(folder)
     try:
         kind: type[Loadable] = learner_type(manifest["learner"]).recommender
     except UnknownName as error:
@@ -94,6 +86,19 @@ def load_model(folder: Path) -> Recommender:
             mend="install the package that offers it",
         ) from error
     return kind.load(folder, load_ids(folder))
+
+
+def verified(folder: Path) -> dict[str, Any]:
+    """The manifest of a saved model, every file held against its checksum (about 1 s per GB).
+
+    What is missing, cut short or changed is a `ModelError` that names the file.
+    """
+    manifest = read_manifest(folder)
+    for name, described in manifest["files"].items():
+        if Path(name).is_absolute() or ".." in Path(name).parts or not isinstance(described, dict):
+            raise ModelError(f"the manifest names a file outside of its folder: {name}", where=str(folder), mend=TRAIN)
+        _verify(folder / name, described)
+    return manifest
 
 
 def _files(folder: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from segue.measure.bootstrap import Estimate
 from segue.measure.familiarity import familiarity
 from segue.measure.offline import evaluate
 from segue.measure.settings import EvaluationSettings
+from segue.operate.train import naming
 
 Along: TypeAlias = Literal["people", "days"]
 Advance = Callable[[str, float], None]
@@ -74,7 +75,8 @@ def learning_curve(
                 progress(f"{name}, {share:.3g} of {along}", (number + place / len(learners)) / points)
             began = perf_counter()
             try:
-                model = learner.fit(engine, train)
+                with naming(name, learner.name):
+                    model = learner.fit(engine, train)
             except DataError as error:
                 if isinstance(error, MissingColumn) or share == 1:
                     raise

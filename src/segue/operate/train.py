@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,10 @@ import msgspec
 
 from segue.data.lake.files import replace
 from segue.data.lake.lease import lease
-from segue.domain.errors import DeclarationError, ModelError, UnknownName, unknown
+from segue.domain.errors import DeclarationError, ModelError, SegueError, UnknownName, unknown
 from segue.engines.engine import Dataset, Engine
 from segue.learn.learner import Learner, Validate
-from segue.learn.saved import read_manifest, save_model
+from segue.learn.saved import read_manifest, save_model, verified
 from segue.operate.drafts import LEASE, WAIT_S, dated, draft, publish
 
 CURRENT = "current"
@@ -134,14 +136,49 @@ def trained_model(models: Path, name: str) -> TrainedModel:
 def unchanged(
     models: Path, name: str, learner: Learner, dataset: Dataset, as_of: datetime | None, catalog: int | None
 ) -> TrainedModel | None:
-    """The current run of a model that training would give again; None where it would not, or is damaged."""
+    """The current run of a model that training would give again; None where it would not, or is damaged.
+
+    Every file is held against its checksum, about 1 s per GB.
+    """
     try:
         held = trained_model(models, name)
     except (UnknownName, ModelError):
         return None
     told = held.learner, held.parameters, held.dataset, held.as_of, held.catalog
     asked = learner.name, msgspec.to_builtins(msgspec.structs.asdict(learner)), dataset.fingerprint, as_of, catalog
-    return held if told == asked else None
+    return held if told == asked and _is_whole(models / name / held.run) else None
+
+
+def _is_whole(run: Path) -> bool:
+    try:
+        verified(run)
+    except ModelError:
+        return False
+    return True
+
+
+@contextmanager
+def naming(model: str, learner: str, trained: Sequence[str] = ()) -> Iterator[None]:
+    """Whatever fails within says which model it was, and which were trained before it.
+
+    >>> with naming("near", "item_knn", ["popularity"]):
+    ...     raise SegueError("too few people", mend="take more")
+    Traceback (most recent call last):
+    ...
+    segue.domain.errors.SegueError: model near (learner item_knn): too few people
+      → take more; trained before it, and kept: popularity
+    """
+    kept = f"trained before it, and kept: {', '.join(trained)}" if trained else ""
+    try:
+        yield
+    except SegueError as error:
+        error.mend = "; ".join(filter(None, (error.mend, kept)))
+        error.where = "" if error.where == f"learner {learner}" else error.where  # said once
+        error.within(f"model {model}" if model == learner else f"model {model} (learner {learner})")
+        raise
+    except Exception as error:
+        error.add_note("; ".join(filter(None, (f"this was model {model}, learner {learner}", kept))))
+        raise
 
 
 def trained_names(models: Path) -> list[str]:

@@ -51,9 +51,9 @@ class Learning(Workspace):
         """Train the declared models, or those named, on all that is in the lake, or on what was received by `as_of`.
 
         To `resume` is to leave alone what was trained with the same parameters on the same data and catalog: after a
-        training that was stopped only the rest is trained.
+        training that was stopped only the rest is trained. What is damaged is trained again.
         """
-        from segue.operate.train import train, unchanged
+        from segue.operate.train import naming, train, unchanged
 
         names = self._names(models)
         learners = {name: self.learner(name) for name in names}
@@ -67,17 +67,18 @@ class Learning(Workspace):
             if held is not None:
                 trained.append(held)
                 continue
-            made = train(
-                name,
-                learners[name],
-                self.engine,
-                dataset,
-                self.folder / "models",
-                now=datetime.now(UTC),
-                as_of=as_of,
-                fingerprint=snapshot.fingerprint,
-                catalog=catalog,
-            )
+            with naming(name, learners[name].name, [each.model for each in trained]):
+                made = train(
+                    name,
+                    learners[name],
+                    self.engine,
+                    dataset,
+                    self.folder / "models",
+                    now=datetime.now(UTC),
+                    as_of=as_of,
+                    fingerprint=snapshot.fingerprint,
+                    catalog=catalog,
+                )
             trained.append(made)
         return trained
 
@@ -105,13 +106,16 @@ class Learning(Workspace):
 
     def fit(self, models: Sequence[str], split: Split, *, progress: Advance = silent) -> Fitted:
         """Train models on the training part of a split, without saving them; seconds by name beside."""
+        from segue.operate.train import naming
         from segue.results import Fitted
 
         fitted, seconds = {}, {}
         for number, name in enumerate(models):
             progress(f"training {name}", number / len(models))
             began = perf_counter()
-            fitted[name] = self.learner(name).fit(self.engine, split.train)
+            learner = self.learner(name)
+            with naming(name, learner.name):
+                fitted[name] = learner.fit(self.engine, split.train)
             seconds[name] = perf_counter() - began
         return Fitted(fitted, seconds)
 
