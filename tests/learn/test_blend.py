@@ -110,9 +110,10 @@ def test_a_model_that_knows_nothing_of_what_people_do_weighs_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_each_segment_of_activity_has_weights_of_its_own() -> None:
+def test_each_segment_of_activity_has_weights_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segue.learn.blend._unless_better", lambda examples, weights, others: weights)  # noqa: ARG005
     parts = ({"learner": "item_knn", "k": 5, "shrinkage": 0}, "popularity")
-    model = Blend(parts=parts, segments=2).fit(LocalEngine(), two_worlds(1400))
+    model = Blend(parts=parts, segments=2, validation="random").fit(LocalEngine(), two_worlds(1400))
     assert len(model.bounds) == 1
     crowd, camps = model.weights / model.weights.sum(axis=1, keepdims=True)
     assert crowd[1] > camps[1], "popularity counts more for those with few items, who follow the crowd"
@@ -266,3 +267,20 @@ def test_scores_of_any_size_are_brought_to_the_same_length(weight: float) -> Non
     blend = BlendedItems.of([linear("abc", weight)], ["linear"], NO_BOUNDS, np.ones((1, 1)), "scores")
     scores = blend.scores(Requests(Histories.of([[0], []])))
     np.testing.assert_allclose(scores, [[0, 0.5**0.5, 0.5**0.5], [0, 0, 0]], rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_part_that_makes_better_lists_alone_stands_alone() -> None:
+    parts = ({"learner": "item_knn", "k": 5, "shrinkage": 0}, "popularity")
+    model = Blend(parts=parts, segments=1, validation="random").fit(LocalEngine(), two_worlds(1400))
+    assert model.weights.tolist() == [[1.0, 0.0]]
+
+
+def test_weights_are_fitted_on_what_was_last_where_there_is_an_order() -> None:
+    ordered = mixed()
+    auto, last, random = (
+        Blend(parts=("markov", "popularity"), validation=how).fit(LocalEngine(), ordered).weights
+        for how in ("auto", "last", "random")
+    )
+    assert np.array_equal(auto, last)
+    assert not np.array_equal(auto, random)

@@ -17,7 +17,7 @@ NOTES = [
     ("slist", {"max_items": 5}, "dense: 2 x 5 x 5 weights; 20 of 25 items are left out and score 0"),
     ("basket", {"max_items": 5, "min_baskets": 1, "k": 3}, "counted densely, 5 x 5 pairs; kept sparse, 3 of each"),
     ("item_knn", {"k": 4}, "sparse: 4 neighbours of each item at most"),
-    ("blend", {"parts": ["popularity", {"learner": "item_knn", "k": 4}]}, "item_knn sparse: 4 neighbours of each"),
+    ("blend", {"parts": ["popularity", {"learner": "item_knn", "k": 4}]}, "weighs popularity "),
     ("spectral", {"k": 4, "factors": 3, "alpha": 0}, "sparse: 4 neighbours of each item at most, and products of 3"),
     ("als", {"factors": 3}, "factors: 3 of each item"),
     ("popularity", {}, ""),

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from segue.data.split.split import Held, split_last, split_random
+from segue.data.split.split import Held, Split, split_last, split_random
 from segue.domain import columns
 from segue.domain.errors import DataError, DeclarationError, MissingColumn, SegueError
 from segue.domain.recommender import Recommender
@@ -32,6 +32,8 @@ DEEP = 200  # the items of a part's list that the weights are fitted on
 PEOPLE = 4000  # that the weights are fitted on, at most
 PEOPLE_AT_ONCE = 64
 FEW = 300  # people in a segment; with fewer it has no weights of its own
+CUT = 10  # the head of the list that weights are compared by
+DISCOUNTS = 1 / np.log2(np.arange(2, CUT + 2))
 SHRINK = 1e-3  # of the squared distance of a segment's weights to everybody's
 
 
@@ -43,13 +45,15 @@ class Blend(Learner, frozen=True):
     fusion      what is summed of each part: its "scores", divided by their length as a vector over all items, or its
                 "ranks", 1 / (60 + rank) of the first 500 (Cormack, Clarke, Büttcher, "Reciprocal Rank Fusion", 2009)
     segments    of people by how many items they have, each with weights of its own where it has enough people
-    validation  what is held back to fit the weights: a "random" share of each person's items, or the "last" one
-    share       of the items, where `validation` is "random"
+    validation  what is held back to fit the weights: a "random" share of each person's items, or the "last" one, which
+                tells what reads the order; "auto" is the last where events have times or an order
+    share       of the items, where it is a random one
     seed        of what is held back, and of the people who are asked
 
     The weights maximise the likelihood of what was held back under a softmax over the parts' lists together (Cao et
-    al., "Learning to Rank: From Pairwise Approach to Listwise Approach", 2007), and none is negative. Then every part
-    is fitted again on everything. A person who is new gets what the parts give them.
+    al., "Learning to Rank: From Pairwise Approach to Listwise Approach", 2007), and none is negative. Where one part
+    alone makes clearly better lists of what was held back, it stands alone. Then every part is fitted again on
+    everything. A person who is new gets what the parts give them.
 
     >>> from segue.engines.local import LocalEngine
     >>> from segue.testing.datasets import mixed
@@ -68,7 +72,7 @@ class Blend(Learner, frozen=True):
     parts: Annotated[tuple[str | dict[str, Any], ...], msgspec.Meta(min_length=2)] = ("ease", "popularity")
     fusion: Fusion = "scores"
     segments: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
-    validation: Literal["random", "last"] = "random"
+    validation: Literal["auto", "random", "last"] = "auto"
     share: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.1
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
 
@@ -100,8 +104,7 @@ class Blend(Learner, frozen=True):
     ) -> tuple[npt.NDArray[np.int64], Floats]:
         """int64[segments - 1] least numbers of items, and float64[segments, parts]."""
         try:
-            last = self.validation == "last"
-            split = split_last(prepared) if last else split_random(prepared, self.share, self.seed)
+            split = self._split(prepared)
         except MissingColumn:  # the last one is asked of data without an order
             raise
         except DataError:  # nobody has two items: there is nothing to fit on, every part counts the same
@@ -111,6 +114,15 @@ class Blend(Learner, frozen=True):
         even = BlendedItems.of(parts, titles, np.empty(0, np.int64), np.ones((1, len(parts))), self.fusion)
         asked = _Asked(even, split.test, split.train, self.seed)
         return asked.fitted(self.segments)
+
+    def _split(self, prepared: Dataset) -> Split:
+        if self.validation != "random":
+            try:
+                return split_last(prepared)
+            except MissingColumn:
+                if self.validation == "last":
+                    raise
+        return split_random(prepared, self.share, self.seed)
 
 
 class _Asked:
@@ -129,6 +141,7 @@ class _Asked:
     def fitted(self, segments: int) -> tuple[npt.NDArray[np.int64], Floats]:
         """The bounds of the segments and their weights; one segment where people are few."""
         everybody = _likeliest(self._examples, None)
+        everybody = _unless_better(self._examples, everybody, list(np.eye(len(everybody))))
         if segments == 1 or len(self.items) < 2 * FEW:
             return np.empty(0, np.int64), everybody[None]
         cuts = np.quantile(self.items, np.arange(1, segments) / segments, method="lower").astype(np.int64) + 1
@@ -138,7 +151,7 @@ class _Asked:
         for number in range(len(weights)):
             if (segment == number).sum() >= FEW:
                 own = [self._examples[place] for place in np.flatnonzero(segment == number)]
-                weights[number] = _likeliest(own, everybody)
+                weights[number] = _unless_better(own, _likeliest(own, everybody), [everybody])
         return bounds, np.array(weights)
 
     @cached_property
@@ -201,6 +214,29 @@ def _likeliest(examples: list[tuple[Floats, npt.NDArray[np.bool_]]], towards: Fl
     found = minimize(loss, np.ones(parts), jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * parts)
     weights: Floats = found.x / scale
     return weights if weights.any() else np.ones(parts)
+
+
+def _unless_better(
+    examples: list[tuple[Floats, npt.NDArray[np.bool_]]], weights: Floats, others: list[Floats]
+) -> Floats:
+    """These weights, or of the others those whose lists have the higher NDCG: by more than its standard error, for of
+    few people it says little.
+
+    Likelihood looks at all candidates, a list only at the best of them.
+    """
+    found = [(said, right) for said, right in examples if right.any()]
+    if len(found) < 2:
+        return weights
+    gains = np.array([[_gain(said @ each, right) for each in (weights, *others)] for said, right in found])
+    best_other = int(np.argmax(gains[:, 1:].mean(axis=0)))
+    more = gains[:, 1 + best_other] - gains[:, 0]
+    return others[best_other] if more.mean() > more.std(ddof=1) / np.sqrt(len(more)) else weights
+
+
+def _gain(scores: Floats, right: npt.NDArray[np.bool_]) -> float:
+    """NDCG of the first `CUT`."""
+    first = np.argsort(-scores, kind="stable")[:CUT]
+    return float(right[first] @ DISCOUNTS[: len(first)]) / float(DISCOUNTS[: right.sum()].sum())
 
 
 def _stacked(

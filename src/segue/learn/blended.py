@@ -100,9 +100,11 @@ class BlendedItems(Scored):
 
     @property
     def note(self) -> str:
-        """What each model says of itself."""
+        """How much each model weighs, from the segment where it is least to that where it is most; what each says."""
+        shares = self.weights / np.maximum(self.weights.sum(axis=1, keepdims=True), 1e-300)
+        weighs = [f"{title} {_from_to(share)}" for title, share in zip(self.titles, shares.T, strict=True)]
         told = ((title, getattr(model, "note", "")) for title, model in zip(self.titles, self.models, strict=True))
-        return "; ".join(f"{title} {note}" for title, note in told if note)
+        return "; ".join(["weighs " + ", ".join(weighs), *(f"{title} {note}" for title, note in told if note)])
 
     @property
     def nbytes(self) -> int:
@@ -245,3 +247,8 @@ def _widened(said: Scores, theirs: npt.NDArray[np.int32] | None) -> Scores:
 
 def _vocabulary(folder: Path, items: Items) -> Items:
     return load_ids(folder) if (folder / IDS).is_file() else items
+
+
+def _from_to(shares: npt.NDArray[np.floating]) -> str:
+    """The least and the largest, once where they read the same."""
+    return " to ".join(dict.fromkeys((f"{shares.min():.0%}", f"{shares.max():.0%}")))
