@@ -111,7 +111,7 @@ def test_a_model_that_knows_nothing_of_what_people_do_weighs_nothing() -> None:
 
 @pytest.mark.slow
 def test_each_segment_of_activity_has_weights_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segue.learn.blend._unless_better", lambda examples, weights, others: weights)  # noqa: ARG005
+    monkeypatch.setattr("segue.learn.blend._unless_better", lambda examples, weights, others: weights)
     parts = ({"learner": "item_knn", "k": 5, "shrinkage": 0}, "popularity")
     model = Blend(parts=parts, segments=2, validation="random").fit(LocalEngine(), two_worlds(1400))
     assert len(model.bounds) == 1
