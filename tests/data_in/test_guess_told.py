@@ -179,8 +179,9 @@ def _mixed(path: Path, iso: int) -> Path:
 def test_the_format_of_most_times_is_taken_and_the_shares_of_all_are_said(tmp_path: Path) -> None:
     guess = guess_events([_mixed(tmp_path / "a.csv", 20)])
     assert (guess.source.columns.time, guess.source.time_format) == ("Zeitpunkt", "%d.%m.%Y %H:%M")
+    assert any("79 % are %d.%m.%Y %H:%M, 20 % iso" in reason for reason in guess.reasons)
     said = next(doubt for doubt in guess.doubts if "Zeitpunkt" in doubt)
-    assert "79 % are %d.%m.%Y %H:%M, 20 % iso" in said
+    assert "21 of 100 cells" in said
     assert "segue quarantine fix --time-format iso" in said
 
 

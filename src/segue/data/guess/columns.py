@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -20,7 +21,17 @@ from segue.data.guess.cells import (
     whole_ids,
 )
 from segue.data.guess.names import EVENT_NAMES, is_known, named, plain
-from segue.data.guess.times import ENOUGH, TimeGuess, guess_old_epoch, guess_time, main_format, time_shares
+from segue.data.guess.times import (
+    ENOUGH,
+    WRITTEN,
+    TimeGuess,
+    far_off,
+    guess_old_epoch,
+    guess_time,
+    main_format,
+    time_shares,
+    unread,
+)
 from segue.data.guess.told import NAMING, Told
 from segue.data.guess.types import TOLD, said_types, type_weight
 from segue.data.settings import EventColumns
@@ -151,7 +162,7 @@ class EventRoles:
     def _mixed_time_by_content(self) -> None:
         """A column most of whose cells are times of one format, or a word on one that looks like times."""
         for column in self._free():
-            shares = time_shares(self.values[column])
+            shares = time_shares(self.values[column], WRITTEN)
             if main_format(shares):
                 self._take("time", column, "most of its cells are times")
                 return
@@ -212,6 +223,7 @@ class EventRoles:
         if guess is None:
             return {} if self.values[column].is_empty() else self._mixed_time(column)
         self._say_time(guess)
+        self._say_unread(column, guess.time_format)
         return {"time_format": guess.time_format} if guess.time_format != "iso" else {}
 
     def _mixed_time(self, column: str) -> dict[str, Any]:
@@ -225,13 +237,26 @@ class EventRoles:
             self.doubts.append(f"'{column}' mixes times: {said}; say --time-format '{shares[0][0]}' if that is right")
             return {}
         self.reasons.append(f"time_format: {shares[0][0]}; in '{column}' {said}")
-        fix = (
-            f"; `segue quarantine fix --time-format {_in_shell(others[0])} --reason …` takes them then"
-            if others
-            else ""
-        )
-        self.doubts.append(f"time: column '{column}': {said}; the others will wait in quarantine{fix}")
+        self._say_unread(column, shares[0][0], others)
         return {"time_format": shares[0][0]} if shares[0][0] != "iso" else {}
+
+    def _say_unread(self, column: str, time_format: str, others: Sequence[str] = ()) -> None:
+        """What becomes of the cells that are no times of this format; `others` are formats that read some of them."""
+        cells = self.values[column]
+        left, odd = unread(cells, time_format), far_off(cells, time_format)
+        if len(left):
+            fix = (
+                f"; `segue quarantine fix --time-format {_in_shell(others[0])} --reason …` takes them" if others else ""
+            )
+            self.doubts.append(
+                f"time: {len(left):,} of {len(cells):,} cells of '{column}' are no times of the format {time_format}, "
+                f"such as {str(left[0])[:30]!r}: they will wait in quarantine{fix}"
+            )
+        if len(odd):
+            self.doubts.append(
+                f"time: {len(odd):,} of {len(cells):,} cells of '{column}' are times of before 1990 or after 2099, "
+                f"such as {str(odd[0])[:30]!r}: they are read as they stand"
+            )
 
     def _time_format_as_told(self, column: str | None) -> dict[str, Any]:
         said = f"time_format: {self.told.time_format}, as you said"

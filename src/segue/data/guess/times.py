@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import polars as pl
 
-from segue.data.convert.times import moments
+from segue.data.convert.times import EPOCHS, moments
 
 ENOUGH = 0.95  # the share of filled cells that a format has to read
 MAIN = 0.6  # the share that the first of several formats needs at least
@@ -23,12 +24,15 @@ _DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%y", "%m/%d/%y"),
     *("%d %b %Y", "%b %d, %Y", "%d %B %Y"),
 )
+_ISO_DAY = r"^\d{4}-\d{2}-\d{2}"
 _CLOCKS = (" %H:%M:%S.%f", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", "")
 _OTHERS = (
     *("%Y%m%d%H%M%S", "%Y%m%dT%H%M%SZ", "%a %b %d %H:%M:%S %z %Y", "%d/%b/%Y:%H:%M:%S %z"),
     "%a, %d %b %Y %H:%M:%S %z",
 )
 PATTERNS = tuple(day + clock for day in _DAYS for clock in _CLOCKS) + _OTHERS
+WRITTEN = ("iso", *PATTERNS)
+NAMED = (*WRITTEN, *EPOCHS)  # of a column whose name says time: any id may look like an epoch
 
 
 @dataclass(frozen=True)
@@ -49,17 +53,16 @@ def guess_time(cells: pl.Series) -> TimeGuess | None:
     text = cells.cast(pl.String).set(cells.cast(pl.String) == "", None).drop_nulls()
     if text.is_empty() or isinstance(cells.dtype, pl.List | pl.Struct):
         return None
-    example = str(text[0])
-    number = text.str.contains(r"^-?\d+(\.\d+)?$")
-    if number.all() and (epoch := _epoch(text)):
-        return TimeGuess(epoch, example)
-    if _share(text, r"^\d{4}-\d{2}-\d{2}") >= ENOUGH and _reads(text, "iso"):
-        return TimeGuess("iso", example, zoned=_share(text, r":.*(Z|[+-]\d{2}:?\d{0,2})$") > 0.5)
+    if epoch := next((name for name in EPOCHS if _plausible(text, name, *_EPOCH_DIGITS[name])), None):
+        return TimeGuess(epoch, _example(text, epoch))
+    if _share(text, _ISO_DAY) >= MAIN and _reads(text, "iso"):
+        return TimeGuess("iso", _example(text, "iso"), zoned=_share(text, r":.*(Z|[+-]\d{2}:?\d{0,2})$") > 0.5)
     found = [pattern for pattern in PATTERNS if _reads(text, pattern)]
     if not found:
         return None
     rival = next((other for other in found[1:] if _swapped(found[0]) == other), None)
-    return TimeGuess(found[0], example, rival, zoned="%z" in found[0] or found[0].endswith("Z"))
+    zoned = "%z" in found[0] or found[0].endswith("Z")
+    return TimeGuess(found[0], _example(text, found[0]), rival, zoned)
 
 
 def guess_old_epoch(cells: pl.Series) -> TimeGuess | None:
@@ -71,30 +74,49 @@ def guess_old_epoch(cells: pl.Series) -> TimeGuess | None:
     TimeGuess(time_format='epoch_s', example='881250949', rival=None, zoned=True)
     """
     text = cells.cast(pl.String, strict=False).replace("", None).drop_nulls()
-    if text.is_empty() or not text.str.contains(r"^\d+(\.\d+)?$").all():
+    if text.is_empty():
         return None
-    digits = text.str.extract(r"^(\d+)").str.len_chars()
-    for name, (low, _) in _EPOCH_DIGITS.items():
-        if (digits == low).all() and _plausible(text, name):
-            return TimeGuess(name, str(text[0]))
-    return None
+    units = (name for name, (low, _) in _EPOCH_DIGITS.items() if _plausible(text, name, low, low))
+    return next((TimeGuess(name, _example(text, name)) for name in units), None)
 
 
-def time_shares(cells: pl.Series) -> list[tuple[str, float]]:
+def unread(cells: pl.Series, time_format: str) -> pl.Series:
+    """The filled cells that ingesting does not read as times of this format.
+
+    >>> unread(pl.Series(["2012-05-01", "2012", "soon"]), "iso").to_list()
+    ['soon']
+    """
+    text = cells.drop_nulls()
+    return text.filter(moments(text, time_format, "UTC").is_null())
+
+
+def far_off(cells: pl.Series, time_format: str) -> pl.Series:
+    """The cells that an epoch reads as times which nobody means: 0 where no time is known is 1970.
+
+    >>> far_off(pl.Series(["1700000000", "0"]), "epoch_s").to_list()
+    ['0']
+    """
+    text = cells.drop_nulls()
+    if time_format not in EPOCHS:
+        return text.clear()
+    return text.filter(~moments(text, time_format, "UTC").is_between(EARLIEST, AFTER))
+
+
+def time_shares(cells: pl.Series, formats: Sequence[str] = NAMED) -> list[tuple[str, float]]:
     """The formats of a column that mixes some, each with the share of the filled cells that it reads, most first."""
-    text = cells.drop_nulls() if cells.dtype == pl.String else pl.Series([], dtype=pl.String)
+    known = cells.dtype == pl.String or cells.dtype.is_numeric()
+    text = cells.drop_nulls().cast(pl.String) if known else pl.Series([], dtype=pl.String)
     text = text.filter(text != "")
     text = text.gather_every(max(len(text) // LOOKED_AT, 1))
     rest = text
     shares: list[tuple[str, float]] = []
     while len(rest) and len(shares) < MIXED:
-        read = {name: _unread(rest, name) for name in ("iso", *PATTERNS)}
-        best = min(read, key=lambda name: len(read[name]))
-        taken = (len(rest) - len(read[best])) / len(text)
-        if taken < RARE:
+        best = max(formats, key=lambda name: int(_shaped(rest, name).sum()))
+        if int(_shaped(rest, best).sum()) < RARE * len(text):
             break
-        shares.append((best, taken))
-        rest = read[best]
+        left = unread(rest, best)  # iso reads "2012" too, which alone would not speak for it
+        shares.append((best, (len(rest) - len(left)) / len(text)))
+        rest = left
     return sorted(shares, key=lambda each: -each[1])
 
 
@@ -104,25 +126,36 @@ def main_format(shares: list[tuple[str, float]]) -> str | None:
     return shares[0][0] if shares and shares[0][1] >= max(MAIN, 3 * junk) else None
 
 
-def _unread(text: pl.Series, name: str) -> pl.Series:
-    shaped = text.str.contains(r"^\d{4}-\d{2}-\d{2}") if name == "iso" else True
-    return text.filter(~(shaped & moments(text, name, "UTC").is_not_null()))
+def _shaped(text: pl.Series, name: str) -> pl.Series:
+    """Which cells speak for a format: it reads them, and they look like it."""
+    if name in EPOCHS:
+        return _epochs(text, name, *_EPOCH_DIGITS[name])
+    shaped = text.str.contains(_ISO_DAY) if name == "iso" else True
+    return shaped & moments(text, name, "UTC").is_not_null()
 
 
 def _share(text: pl.Series, pattern: str) -> float:
     return float(text.str.contains(pattern).sum()) / len(text)
 
 
-def _epoch(text: pl.Series) -> str | None:
-    digits = text.str.extract(r"^(\d+)").str.len_chars()
-    for name, (low, high) in _EPOCH_DIGITS.items():
-        if digits.is_between(low, high).all() and digits.max() == high:
-            return name if _plausible(text, name) else None
-    return None
+def _example(text: pl.Series, name: str) -> str:
+    """The first cell that speaks for a format."""
+    return str(text.filter(_shaped(text, name))[0])
 
 
-def _plausible(text: pl.Series, name: str) -> bool:
-    return bool(moments(text, name, "UTC").is_between(EARLIEST, AFTER).all())
+def _plausible(text: pl.Series, name: str, low: int, high: int) -> bool:
+    """Whether enough cells are such epochs, and one of them has all the digits."""
+    epochs = _epochs(text, name, low, high)
+    return bool(epochs.sum() >= ENOUGH * len(text) and _digits(text.filter(epochs)).max() == high)
+
+
+def _epochs(text: pl.Series, name: str, low: int, high: int) -> pl.Series:
+    inside = _digits(text).is_between(low, high) & moments(text, name, "UTC").is_between(EARLIEST, AFTER)
+    return inside.fill_null(value=False)
+
+
+def _digits(text: pl.Series) -> pl.Series:
+    return text.str.extract(r"^(\d+)(?:\.\d+)?$").str.len_chars()
 
 
 def _reads(text: pl.Series, pattern: str) -> bool:
