@@ -24,7 +24,7 @@ TINY = 3_000_000  # products; below, SciPy is fast enough that nothing need wait
 FEW_ROWS = 250_000  # events of a batch; below, NumPy is fast enough for the same reason
 BLOCK_PEOPLE = 2**18  # at a time, so that memory is bounded however many people there are
 LINES = 256  # of the Gram that a thread takes at a time
-HEADS = (512, 1024, 1536, 2048, 3072, 4096, 8192)  # how many items may be counted by words of bits
+HEADS = (512, 1024, 1536, 2048, 3072, 4096)  # how many items may be counted by words of bits
 TILE_NS, PAIR_NS = 14.0, 2.3  # what 512 bits of a row and a pair of items cost: see `_head`
 
 
