@@ -6,7 +6,7 @@ import itertools
 import signal
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from segue.learn.ranges import Choice, Range, Real, Whole
 from segue.operate.tune.abandon import OutOfTime, within
 from segue.operate.tune.choose import as_good, chosen, out_of_bag_gain
 from segue.operate.tune.cost import predicted
+from segue.operate.tune.cuts import covers
 from segue.operate.tune.effects import effects
 from segue.operate.tune.result import Tuned, TunedModel
 from segue.operate.tune.search import SHARES, Halving, Job, RandomSearch
@@ -152,18 +153,37 @@ def test_seconds_are_predicted_from_sizes_and_shares() -> None:
     assert predicted([Trial(0, 1.0, {}, failed="no")], ranges, {"factors": 8}, 1.0) is None
 
 
+def test_each_cut_takes_as_long_as_another() -> None:
+    """On a seventh and on half of the people of one of four cuts much the same: so all four take four times as much."""
+    ranges: dict[str, Range] = {"regularization": Real(1, 1000)}
+    made = [Trial(0, share, {"regularization": 3}, "x", seconds=2.0) for share in (1 / 27, 1 / 9)]
+    one, four = (predicted(made, ranges, {"regularization": 3}, share, 4) for share in (1 / 3, 1.0))
+    assert four == pytest.approx(4 * one)  # type: ignore[operator]
+    assert one > 2  # type: ignore[operator]
+
+
+def test_what_was_seen_on_a_share_is_believed_more_than_the_power_law() -> None:
+    few = [Trial(number, 1 / 9, {}, "x", seconds=1.0) for number in range(30)]
+    assert predicted([*few, Trial(0, 1.0, {}, "x", seconds=20.0)], {}, {}, 1.0) > 15  # type: ignore[operator]
+
+
 # halving
 
 
-def walk(search: Halving | RandomSearch, seconds: float, full: float) -> list[Job]:
+def walk(
+    search: Halving | RandomSearch, seconds: float, full: float, takes: Callable[[Job], float] | None = None
+) -> list[Job]:
     """The jobs of a search on a world where more regularization is better, and a fit takes `full` on all people."""
     trials: list[Trial] = []
     spent, jobs = 0.0, []
-    while (job := search.next(trials, seconds - spent)) is not None and spent + full * job.share <= seconds:
-        spent += full * job.share
+    while (job := search.next(trials, seconds - spent)) is not None:
+        each = full * job.share if takes is None else takes(job)
+        if spent + each > seconds:
+            break
+        spent += each
         jobs.append(job)
         value = job.parameters["regularization"] / 1000
-        trials.append(trial(job.number, value, job.share, full * job.share, parameters=job.parameters))
+        trials.append(trial(job.number, value, job.share, each, parameters=job.parameters))
     return jobs
 
 
@@ -210,6 +230,21 @@ def test_however_little_time_there_is_the_best_draw_gets_to_all_people(full: flo
     drawn = [job for job in jobs if job.number >= 2 and job.share < 1]
     assert finals
     assert max(drawn, key=lambda job: job.parameters["regularization"]).number in {job.number for job in finals}
+
+
+@pytest.mark.parametrize("full", [4.0, 6.0, 9.0, 14.0])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_search_compares_several_settings_where_fits_take_now_more_and_now_less(full: float, seed: int) -> None:
+    """Half of what a cut takes does not shrink with its people, and other programs use the machine, too."""
+    luck = np.random.default_rng(seed)
+
+    def takes(job: Job) -> float:
+        number, people = covers(job.share, 4)
+        return full / 4 * number * (0.5 + 0.5 * people) * float(luck.lognormal(0, 0.3))
+
+    jobs = walk(Halving(Space(EASE(), RANGES, seed), 60.0, 4), 60.0, full, takes)
+    with_declared = {job.share for job in jobs if job.number == 0 and covers(job.share, 4)[1] == 1}
+    assert max(sum(job.share == share for job in jobs) for share in with_declared) >= 4
 
 
 @pytest.mark.parametrize("budget", [5.0, 30.0, 1e4])

@@ -16,6 +16,7 @@ ETA = 3  # of three settings one is promoted: what halving halves by (Li et al. 
 SHARES = (1 / 27, 1 / 9, 1 / 3, 1.0)
 CLOSER = 10  # times the largest share, more than the budget: then what it takes is looked at more closely before
 CARE = 1.3  # times what a final is predicted to take are kept for it
+FINALS = 3  # draws that are to be judged on the largest share, and that time is kept for, in at most half of the budget
 LEAST_FULL = 3  # trials on the largest share that there has to be time for
 REPEATS = 50  # draws that were tried already before a space counts as tried out
 
@@ -61,7 +62,8 @@ class Halving:
     end at any time, and goes on as if nothing had been where it was interrupted. The shares come from `budget`, the
     seconds for this model, and from what the first trial took: where there is time to try enough settings on all
     people, all are tried there, as rankings on fewer people mislead about what grows with them. Where there are several
-    `cuts`, the winner is chosen on a third of them if there is time for few settings only on all.
+    `cuts`, the winner is chosen on a third of them if there is time for few settings only on all. Before the time for
+    them is gone, and where there is nothing else to try, the best `FINALS` draws are judged on the largest share.
     """
 
     space: Space
@@ -83,7 +85,7 @@ class Halving:
         """The shares, ascending; the last is what the winner is chosen on."""
         known = [trial for trial in trials if trial.number == DECLARED]
         declared = self.space.setting(DECLARED)
-        costs = {share: predicted(known, self.space.ranges, declared, share) or 0.0 for share in SHARES}
+        costs = {share: self._cost(known, share, declared) for share in SHARES}
         top = next((each for each in reversed(SHARES) if self._least(each) * costs[each] <= self.budget), SHARES[0])
         rungs = [tuple(each for each in SHARES if low <= each <= top) for low in reversed(SHARES) if low <= top]
         draws = [self._draws(each, costs) for each in rungs]
@@ -107,8 +109,14 @@ class Halving:
             done = best_first(trials, low)
             for trial in done[: len(done) // ETA]:
                 if not tried(trials, trial.number, high):
-                    return Job(trial.number, high, trial.parameters)
+                    return self._to_compare_with(trials, high) or Job(trial.number, high, trial.parameters)
         return None
+
+    def _to_compare_with(self, trials: Sequence[Trial], share: float) -> Job | None:
+        """What is declared, where all people are on this share, so that there is a winner if time ends before more."""
+        if covers(share, self.cuts)[1] < 1 or tried(trials, DECLARED, share):
+            return None
+        return Job(DECLARED, share, self.space.setting(DECLARED))
 
     def _closer_look(self, trials: Sequence[Trial], rungs: tuple[float, ...]) -> Job | None:
         """What is declared, on more people, where all of them would take much of the time, and maybe more than told."""
@@ -125,13 +133,17 @@ class Halving:
         best = next((each for each in waiting if not tried(trials, each.number, top)), None)
         if best is None or (job is not None and job.share == top):
             return None
-        final = self._cost(trials, top, best.parameters)
-        takes = 0.0 if job is None else self._cost(trials, job.share, job.parameters)
-        return Job(best.number, top, best.parameters) if left - takes < CARE * final else None
+        missing = FINALS - sum(trial.share == top and trial.number >= FIRST_DRAW for trial in trials)
+        final = CARE * self._cost(trials, top, best.parameters)
+        if job is None:
+            return Job(best.number, top, best.parameters) if missing > 0 else None
+        kept = final * max(min(missing, int(self.budget / 2 / max(final, 1e-9))), 1)
+        takes = self._cost(trials, job.share, job.parameters)
+        return Job(best.number, top, best.parameters) if left - takes < kept else None
 
     def _cost(self, trials: Sequence[Trial], share: float, setting: Mapping[str, Any] | None = None) -> float:
         setting = self.space.setting(DECLARED) if setting is None else setting
-        return predicted(trials, self.space.ranges, setting, share) or 0.0
+        return predicted(trials, self.space.ranges, setting, share, self.cuts) or 0.0
 
 
 def opening(space: Space, trials: Sequence[Trial], share: float) -> Job | None:

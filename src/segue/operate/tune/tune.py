@@ -175,7 +175,7 @@ def _step(
     if job is None:
         each.ended = "every setting was tried" if each.candidate.ranges else "nothing to vary"
         return
-    takes = predicted(trials, each.space.ranges, job.parameters, job.share) or 0.0
+    takes = predicted(trials, each.space.ranges, job.parameters, job.share, len(validation.cuts)) or 0.0
     if takes > left:
         each.ended = f"the time was over: another trial takes about {takes:,.3g} s"
         return
