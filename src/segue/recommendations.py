@@ -81,9 +81,9 @@ class Recommendations:
             ],
         }
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | Path) -> None:
         """Write the rows to a .csv, .jsonl or .parquet file."""
-        with writer(path, ROW) as write:
+        with writer(Path(path), ROW) as write:
             write(self.rows())
 
     def _title(self, item: str) -> str:

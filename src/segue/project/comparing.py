@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segue.domain.errors import DataError, ModelError, UnknownName
+from segue.project.given import id_of, ids_of, list_length, one_of, texts_of, whole
 from segue.project.learning import Learning
 from segue.project.workspace import Advance, silent
 
@@ -32,8 +33,9 @@ class Comparing(Learning):
         named, and of the three most active people where nobody is."""
         from segue.comparison import Comparison
 
-        names = [self._model(name) for name in models] or self._trained_and_declared()
-        people = list(users) or self._most_active(3)
+        k = list_length(k)
+        names = [self._model(name) for name in texts_of("models", models)] or self._trained_and_declared()
+        people = ids_of("users", users) or self._most_active(3)
         if not people:
             raise DataError("the log names no users whose lists could be compared", mend="name people: users=[...]")
         lists = {user: {name: self.recommend(user, model=name, k=k) for name in names} for user in people}
@@ -44,7 +46,7 @@ class Comparing(Learning):
 
         Raises `UnknownName` for an item that the model does not know, `ModelError` for a model that cannot say.
         """
-        name = self._model(model)
+        item, k, name = id_of("item", item), list_length(k), self._model(model)
         loaded: Any = self._load(name)
         place = loaded.items.position(item)
         if place < 0:
@@ -74,6 +76,8 @@ class Comparing(Learning):
         """How good each model is when it learns from a sixteenth, an eighth, ... all of the people, or of the days."""
         from segue.operate.curve import learning_curve
 
+        one_of("along", along, ("people", "days"))
+        points = whole("points", points, 2, 12)
         learners = {name: self.learner(name) for name in self._names(models)}
         split = self.split(as_of=as_of)
         return learning_curve(learners, self.engine, split, self.declaration.evaluation, along, points, progress)

@@ -14,7 +14,6 @@ from uuid import uuid4
 import msgspec
 
 from segue.declaration import FILE
-from segue.domain.decisions import CANDIDATES_KEPT
 from segue.domain.errors import DeclarationError, SegueError, UnknownName, unknown
 
 if TYPE_CHECKING:
@@ -34,7 +33,10 @@ if TYPE_CHECKING:
     from segue.recommendations import Recommendations
     from segue.results import Fitted, Listed
 
+from segue.project.given import id_of, ids_of, list_length, one_of, text_of, texts_of
 from segue.project.workspace import Advance, Workspace, silent
+
+SPLITS = ("time", "last", "random", "files")
 
 
 class Learning(Workspace):
@@ -91,7 +93,7 @@ class Learning(Workspace):
         from segue.engines.engine import Key
 
         said = self.declaration.evaluation
-        method = method or said.split
+        method = said.split if method is None else one_of("split", method, SPLITS)
         if method == "files":
             return self._split_by_files(self.snapshot(as_of))
         prepared = self.engine.prepare(self.dataset(self.snapshot(as_of)), Key.USER)
@@ -140,7 +142,9 @@ class Learning(Workspace):
 
         said = self.declaration.evaluation
         said = msgspec.structs.replace(
-            said, split=split or said.split, slices=tuple(dict.fromkeys([*said.slices, *slices]))
+            said,
+            split=said.split if split is None else one_of("split", split, SPLITS),
+            slices=tuple(dict.fromkeys([*said.slices, *texts_of("slices", slices)])),
         )
         names = self._with_baseline(models)
         parts = self.split(split, as_of)
@@ -184,13 +188,14 @@ class Learning(Workspace):
     ) -> Recommendations:
         """What to show one person next, and why: the trained model's best, without what the person has.
 
-        `user` is a person of the log, `history` item ids, oldest first, of anybody. A person that nobody knows gets a
-        sensible list, and `fallback` says so.
+        `user` is a person of the log, `history` item ids, oldest first, of anybody; ids that are numbers may be given
+        as numbers. A person that nobody knows gets a sensible list, and `fallback` says so. Here as in all methods a
+        wrong value is a `SegueError`.
         """
         if (user is None) == (history is None):
             raise SegueError("a list is for one `user` or for one `history`", mend="give one of the two")
-        if not 1 <= k <= CANDIDATES_KEPT:
-            raise SegueError(f"a list has 1 to {CANDIDATES_KEPT} items, found k = {k}", mend="ask for that many")
+        k, user = list_length(k), None if user is None else id_of("user", user)
+        history = None if history is None else ids_of("history", history)
         name = self._model(model)
         sources = self._sources_of(name)
         title = f"for {user}" if user is not None else "for this history"
@@ -201,7 +206,7 @@ class Learning(Workspace):
         return replace(listed, title=f"{title}, by {listed.by or name}")
 
     def recommend_all(
-        self, out: Path | None, *, k: int = 20, model: str | None = None, progress: Advance = silent
+        self, out: str | Path | None, *, k: int = 20, model: str | None = None, progress: Advance = silent
     ) -> Listed:
         """Everybody's list, users and visitors, into a .csv, .jsonl or .parquet file; the same as one by one.
 
@@ -215,6 +220,7 @@ class Learning(Workspace):
 
         if out is None:
             raise SegueError("lists for everybody need a file to go to", mend="add --out lists.parquet")
+        k, out = list_length(k), Path(out)
         sources, now = self._sources_of(self._model(model)), datetime.now(UTC)
         people = [key for key in self.snapshot().person_ids.ids if key[:2] in ("u:", "v:")]  # not who was forgotten
         with writer(out, EVERYBODY) as write:
@@ -295,7 +301,7 @@ class Learning(Workspace):
             if name in trained:
                 return name
         if model is not None and trained:
-            raise unknown("trained model", model, trained, where=str(self.folder / "models"))
+            raise unknown("trained model", text_of("model", model), trained, where=str(self.folder / "models"))
         raise UnknownName("no model is trained", where=str(self.folder / "models"), mend="run `segue train` first")
 
     def _load(self, model: str) -> Recommender:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from segue.data.profile.profile import Profile
     from segue.report.section import Report
 
+from segue.project.given import id_of
 from segue.project.workspace import Workspace
 
 
@@ -76,13 +77,13 @@ class Looking(Workspace):
         """All that is known of one person, a user or a visitor: history, sessions, categories, what models see."""
         from segue.data.explore.person import describe
 
-        return describe(self.snapshot(), self.state, user, self.declaration.sessions.gap_minutes)
+        return describe(self.snapshot(), self.state, id_of("user", user), self.declaration.sessions.gap_minutes)
 
     def nearest(self, user: str) -> list[str]:
         """The known users and visitors whose ids are nearest to one that nobody has; none where it is known."""
         from segue.data.identity.nearest import nearest
 
-        return nearest(self.snapshot(), user)
+        return nearest(self.snapshot(), id_of("user", user))
 
     def features(
         self, requests: pl.DataFrame, *, clock: Clock = "occurred", as_of: datetime | None = None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from segue.declaration import FILE
 from segue.domain.errors import DeclarationError
+from segue.project.given import id_of, list_length
 from segue.project.learning import Learning
 
 if TYPE_CHECKING:
@@ -22,11 +23,11 @@ class Pairing(Learning):
 
         `model` is a trained model whose learner is "basket"; the first of the declaration where none is named.
         """
-        return self._baskets(model).goes_with(item, k)
+        return self._baskets(model).goes_with(id_of("item", item), list_length(k))
 
     def substitutes(self, item: str, k: int = 10, *, model: str | None = None) -> list[Pair]:
         """What the same people take instead of the item, the surest first; empty where nothing is sure."""
-        return self._baskets(model).substitutes(item, k)
+        return self._baskets(model).substitutes(id_of("item", item), list_length(k))
 
     def _baskets(self, model: str | None) -> BasketItems:
         from segue.learn.basket import BasketItems

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from segue.declaration import FILE
 from segue.domain.errors import DeclarationError
+from segue.project.given import positive, text_of, whole
 from segue.project.learning import Learning
 from segue.project.workspace import Advance, silent
 
@@ -42,13 +43,16 @@ class Tuning(Learning):
         on, one that is done is told again, and with `fresh` it begins anew. `trials` is how many a model has at most;
         `clock` is what counts the seconds (`time.process_time` where others use the machine as well).
         Raises `DeclarationError` where no named model has anything to vary, `MissingExtra` for the method "optuna"
-        without it, `UnknownName` for a metric or method that there is not.
+        without it, `UnknownName` for a metric or method that there is not, `SegueError` for a number that cannot be.
         """
         from segue.operate.tune.result import Tuned
         from segue.operate.tune.tune import refuse_method, tune
         from segue.operate.tune.validation import refuse_unknown, validation
 
-        refuse_unknown(metric)
+        positive("budget", budget)
+        for argument, value, least in (("seed", seed, 0), ("people", people, 2), ("trials", trials, 1)):
+            whole(argument, value, least)
+        refuse_unknown(text_of("metric", metric))
         refuse_method(method)
         candidates, left_out = self._candidates(models)
         began = clock()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from segue.declaration import FILE, Declaration, Loaded, Origin, load
 from segue.domain.errors import DataError, DeclarationError, SegueError, unknown
+from segue.project.given import texts_of
 
 if TYPE_CHECKING:
     from segue.data.histories.state import UserState
@@ -96,6 +97,9 @@ class Workspace:
 
     def snapshot(self, as_of: datetime | None = None) -> Snapshot:
         """The lake as it is now, or as it was when everything received by `as_of` had come in."""
+        if as_of is not None and not isinstance(as_of, datetime):
+            such = "such as datetime(2026, 1, 31, tzinfo=UTC)"
+            raise SegueError(f"expected a datetime with a time zone, found {as_of!r}", where="as_of", mend=such)
         return self.lake.snapshot(as_of)
 
     def dataset(self, snapshot: Snapshot | None = None) -> Dataset:
@@ -141,9 +145,10 @@ class Workspace:
             raise type(error)(error.problem, where=error.where, mend=error.mend) from error
 
     def _names(self, models: Sequence[str]) -> list[str]:
-        for name in models:
+        asked = texts_of("models", models)
+        for name in asked:
             self.declaration.model(name)
-        names = list(models or self.declaration.models)
+        names = asked or list(self.declaration.models)
         if not names:
             raise DeclarationError(
                 "no model is declared",
