@@ -8,6 +8,7 @@ import pytest
 
 from segue.data.guess.guess import guess_events
 from segue.data.guess.types import type_weight
+from segue.domain.errors import ReadError
 
 WORDS = {
     0.0: """impression;return;refund;cancelled;remove_from_cart;dislike;skip;search;search_query;hide;logout;
@@ -73,3 +74,43 @@ def test_more_types_than_are_said_are_all_written(tmp_path: Path) -> None:
     rows = "".join(f"u{n % 9},p{n % 7},kind{n % 60}\n" for n in range(600))
     (tmp_path / "a.csv").write_text("user,item,type\n" + rows)
     assert len(guess_events([tmp_path / "a.csv"]).source.types) == 60
+
+
+def _table(folder: Path, columns: str, row: str) -> Path:
+    """200 rows, with numbers for `n` in them."""
+    path = folder / "a.csv"
+    lines = [row.format(user=n % 17, item=n % 23, n=n % 5 + 1, cost="paid" if n % 4 else "free") for n in range(200)]
+    path.write_text("\n".join([columns, *lines, ""]))
+    return path
+
+
+@pytest.mark.parametrize("name", ["cost", "price", "Preis"])
+def test_what_a_thing_costs_is_no_type(tmp_path: Path, name: str) -> None:
+    guess = guess_events([_table(tmp_path, f"user,item,{name}", "{user},{item},{cost}")])
+    assert guess.source.columns.type is None
+    other = guess_events([_table(tmp_path, "user,item,what", "{user},{item},{cost}")])
+    assert other.source.columns.type == "what"
+
+
+@pytest.mark.parametrize("name", ["cnt", "count", "Count"])
+def test_how_often_is_how_strong(tmp_path: Path, name: str) -> None:
+    guess = guess_events([_table(tmp_path, f"user,item,{name}", "{user},{item},{n}")])
+    assert (guess.source.columns.value, guess.source.weight) == (name, "value")
+    bought = guess_events([_table(tmp_path, f"user,item,price,{name}", "{user},{item},{n},{n}")])
+    assert (bought.source.columns.value, bought.source.weight) == ("price", "type")
+
+
+def test_an_item_of_lists_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"user": 1, "item": 2}\n{"user": 2, "item": [1]}\n')
+    with pytest.raises(
+        ReadError, match=r"1 of 2 cells of 'item' are lists or objects, which are no ids, such as \[1\]"
+    ):
+        guess_events([path])
+
+
+def test_a_header_names_all_its_columns_or_says_how_many_more(tmp_path: Path) -> None:
+    few = guess_events([_table(tmp_path, "InvoiceNo,user,item,Country", "{n},{user},{item},{cost}")])
+    assert "header: yes, the first line names InvoiceNo, user, item, Country" in few.reasons
+    many = guess_events([_table(tmp_path, "user,item,a,b,c,d,e,f", "{user},{item}" + ",{n}" * 6)])
+    assert "header: yes, the first line names user, item, a, b, c, d and 2 more" in many.reasons

@@ -76,14 +76,25 @@ def holds_objects(cells: pl.Series) -> bool:
     """Whether at least half of the cells are JSON objects, or have fields by their type."""
     if cells.dtype != pl.String:
         return isinstance(cells.dtype, pl.Struct)
-    return share(cells.str.starts_with("{") & cells.str.ends_with("}")) >= 0.5
+    return share(_bracketed(cells, "{", "}")) >= 0.5
 
 
 def holds_json(cells: pl.Series) -> bool:
     """Whether at least half of the cells are JSON objects or arrays, so that they are nobody's id."""
     if cells.dtype != pl.String:
         return cells.dtype.is_nested()
-    return holds_objects(cells) or share(cells.str.starts_with("[") & cells.str.ends_with("]")) >= 0.5
+    return holds_objects(cells) or share(_bracketed(cells, "[", "]")) >= 0.5
+
+
+def json_cells(cells: pl.Series) -> pl.Series:
+    """Which cells are objects or arrays."""
+    if cells.dtype != pl.String:
+        return pl.Series([cells.dtype.is_nested()]).new_from_index(0, len(cells))
+    return _bracketed(cells, "{", "}") | _bracketed(cells, "[", "]")
+
+
+def _bracketed(cells: pl.Series, first: str, last: str) -> pl.Series:
+    return cells.str.starts_with(first) & cells.str.ends_with(last)
 
 
 def grouped(cells: pl.Series) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -13,6 +13,7 @@ from segue.data.guess.cells import (
     filled,
     grouped,
     holds_json,
+    json_cells,
     like_ids,
     number_share,
     quoted,
@@ -20,7 +21,7 @@ from segue.data.guess.cells import (
     warn_of_currencies,
     whole_ids,
 )
-from segue.data.guess.names import EVENT_NAMES, is_known, named, plain
+from segue.data.guess.names import EVENT_NAMES, ITEM_NAMES, is_known, named, plain, rank
 from segue.data.guess.times import (
     ENOUGH,
     WRITTEN,
@@ -38,7 +39,18 @@ from segue.data.settings import EventColumns
 from segue.domain.errors import DataError, ReadError
 
 WEIGHING = ("weight", "rating", "score", "stars", "plays", "playcount", "listens", "strength", "overall", "frequency")
-WEIGHING_MORE = ("listencount", "bewertung", "calificacion", "avaliacao", "waardering", "ocena", "valutazione", "voto")
+WEIGHING_MORE = (
+    "listencount",
+    "bewertung",
+    "calificacion",
+    "avaliacao",
+    "waardering",
+    "ocena",
+    "valutazione",
+    "voto",
+    "count",
+    "cnt",
+)
 PAYING = (
     "price",
     "unitprice",
@@ -202,11 +214,23 @@ class EventRoles:
         if self._like_catalog():
             seen += f"; '{self.found['item']}' is another one in each row, as in a catalog"
             mend += ", or give the file as --items"
+        seen += "".join(f"; {why}" for role in ("item", "user") if role not in self.found for why in self._unfit(role))
         problem = f"no column looks like the {lacking} of an event; there are {seen}"
         raise ReadError(problem, where=self.where, mend=mend)
 
+    def _unfit(self, role: str) -> Iterator[str]:
+        """Why columns that are called as a role do not have it."""
+        for column in named(self._free(), role, EVENT_NAMES):
+            cells = self.values[column]
+            odd = cells.filter(json_cells(cells)) if holds_json(cells) else cells.clear()
+            if len(odd):
+                share = f"{len(odd):,} of {len(cells):,} cells of '{column}'"
+                yield f"{share} are lists or objects, which are no ids, such as {str(odd[0])[:40]}"
+
     def _type_by_content(self) -> None:
         for column in self._free():
+            if rank(column, "price", ITEM_NAMES) is not None:  # "free" and "paid" are what a thing costs
+                continue
             cells = self.values[column].cast(pl.String)
             kinds = cells.unique().to_list() if cells.n_unique() <= 50 else []
             if kinds and sum(type_weight(kind) is not None for kind in kinds) >= 0.5 * len(kinds):

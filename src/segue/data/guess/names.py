@@ -38,7 +38,7 @@ EVENT_NAMES: Final[Mapping[str, str]] = {
     "value": """value weight rating score stars stars5 price unitprice amount revenue total totalprice plays
         playcount listens playtime duration dwell dwelltime watchtime strength overall preis betrag
         bewertung umsatz note prix montant precio importe valor calificacion prezzo voto valutazione preco
-        avaliacao prijs bedrag waardering cena ocena pris listencount frequency""",
+        avaliacao prijs bedrag waardering cena ocena pris listencount frequency count cnt""",
     "quantity": """quantity qty units count pieces number menge anzahl stueck stuckzahl quantite nombre cantidad
         unidades quantita quantidade aantal ilosc antal""",
     "id": """eventid id rowid transactionid uniqueid interactionid logid recordid ereignisid idevenement idevento""",

@@ -264,7 +264,7 @@ def _guess_header(text: bytes, shape: Shape, told: Collection[str]) -> None:
     known = [cell for cell in first if is_known(cell)]
     numbers = [cell for cell in first if _is_number(cell)]
     if known and not numbers:
-        shape.reasons.append(f"header: yes, the first line names {_listed(known)}")
+        shape.reasons.append(f"header: yes, the first line names {_listed(first)}")
         return
     if not rest:
         shape.doubts.append("the file has one line: it is taken for a header")
@@ -316,4 +316,4 @@ def _typed_column(cells: list[str]) -> bool:
 
 def _listed(cells: list[str]) -> str:
     shown = ", ".join(cell[:30] for cell in cells[:6])
-    return shown + (", …" if len(cells) > 6 else "")
+    return shown + (f" and {len(cells) - 6:,} more" if len(cells) > 6 else "")
