@@ -75,8 +75,7 @@ def people(profile: Profile) -> Section | None:
     busiest = share(found.busiest)
     lead = f"The median person has {counted(median, 'event')}; the busiest hundredth have {busiest} of all events."
     sentences = [
-        f"One in four has {found.quantiles[0.25]:,} or fewer, one in ten {found.quantiles[0.9]:,} or more, "
-        f"one in a hundred {found.quantiles[0.99]:,} or more."
+        _spread(found.quantiles),
     ]
     sentences += _limits(found)
     if found.single:
@@ -163,6 +162,23 @@ def _minutes(minutes: float) -> str:
     if minutes < 1.5:
         return "a minute"
     return f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"
+
+
+def _spread(quantiles: dict[float, int]) -> str:
+    """What the lower, the upper and the uppermost people have, in words that hold where many have the same.
+
+    >>> _spread({0.25: 47, 0.9: 100, 0.99: 182})
+    'Three in four have 47 or more, nine in ten 100 or fewer, 99 in a hundred 182 or fewer.'
+    >>> _spread({0.25: 50, 0.9: 50, 0.99: 50})
+    'Three in four have 50 or more, 99 in a hundred 50 or fewer.'
+    """
+    low, high, top = (quantiles[share] for share in (0.25, 0.9, 0.99))
+    said = [("three in four", f"{low:,} or more")] if low > 1 else []
+    said += [("nine in ten", f"{high:,} or fewer")] if high < top else []
+    said += [("99 in a hundred", f"{top:,} or fewer")]
+    (who, what), *others = said
+    rest = "".join(f", {each} {events}" for each, events in others)
+    return f"{who.capitalize()} have {what}{rest}."
 
 
 def _limits(found: Activity) -> list[str]:
