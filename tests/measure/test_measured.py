@@ -150,6 +150,9 @@ def test_many_models_are_corrected_for_their_number():
     assert f"Not told apart from popularity: {every}." in many.sentence()
     assert "corrected for 20 (Holm)." in many.sentence()
     assert many.rows()[0]["p"] == pytest.approx(20 * 2 / 2**7, rel=0.5)
+    record = next(each for each in many.records() if (each["model"], each["metric"]) == ("m0", "recall@1"))
+    assert record["p"] == pytest.approx(many.rows()[0]["p"], rel=0.05)
+    assert record["p"] == pytest.approx(20 * record["p_uncorrected"])
 
 
 def test_many_models_are_told_by_what_is_said_of_them():

@@ -14,7 +14,7 @@ from segue.domain.requests import NO_TIME, Histories
 from segue.engines.content import content_of
 from segue.measure.familiarity import Familiarity
 from segue.measure.heldout import findable
-from segue.measure.leaderboard import leaderboard
+from segue.measure.leaderboard import RECORD, leaderboard
 from segue.measure.measured import Background
 from segue.measure.offline import Evaluation, evaluate
 from segue.measure.settings import EvaluationSettings
@@ -125,5 +125,8 @@ def test_slices_stand_in_rows_and_records(sliced):
     assert first["against popularity"].startswith("+0.5000")
     records = board.records()
     assert {record["slice"] for record in records} == {"", "activity", "popularity"}
-    assert len({tuple(record) for record in records}) == 1
+    assert {tuple(record) for record in records} == {tuple(RECORD)}
+    people = {record["part"]: record["people"] for record in records if record["metric"] == "recall@1"}
+    assert people == {"": sliced.people} | {part.part: part.people for part in sliced.slices}
+    assert {(record["split"], record["held_back"]) for record in records} == {("time", "")}
     msgspec.json.encode([*records, sliced])

@@ -171,6 +171,10 @@ def test_evaluate_writes_a_page_or_every_number(made, tmp_path):
     records = pl.read_parquet(tmp_path / "board.parquet")
     assert {"model", "metric", "value", "low", "high"} <= set(records.columns)
     assert records.height >= 18, "six metrics at three lengths"
+    assert records["people"].min() > 0
+    assert set(records["split"]) == {"time"}
+    assert "held back" in records["held_back"][0]
+    assert (records["evaluated"].str.len_chars() == 25).all()
     refused = segue("-C", made, "evaluate", "--out", tmp_path / "board.png")
     assert refused.exit_code == 2
     assert ".parquet" in refused.output

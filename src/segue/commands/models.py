@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,11 +94,12 @@ def write_board(project: Project, told: Leaderboard, out: Path) -> None:
 
         out.write_text(page(project.board(told)), encoding="utf-8")
     else:
+        from segue.measure.leaderboard import RECORD
         from segue.recommendations import writer
 
-        rows = told.records()
-        with writer(out, rows[0]) as write:
-            write(rows)
+        evaluated = {"evaluated": datetime.now(UTC).isoformat(timespec="seconds")}
+        with writer(out, RECORD | evaluated) as write:
+            write(row | evaluated for row in told.records())
     click.echo(f"wrote {out}", err=True)
 
 

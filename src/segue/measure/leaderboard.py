@@ -13,6 +13,13 @@ from segue.measure.offline import Evaluation, ModelResult
 from segue.measure.significance import holm
 
 Row = dict[str, Any]
+RECORD: Row = {  # the columns of `records` and what they hold, for files
+    **dict.fromkeys(("slice", "part", "model", "metric"), ""),
+    **dict.fromkeys(("value", "low", "high"), 0.0),
+    "people": 0,
+    **dict.fromkeys(("difference", "difference_low", "difference_high", "p", "p_uncorrected", "detectable"), 0.0),
+    **dict.fromkeys(("split", "held_back"), ""),
+}
 MANY = 5  # models beside the baseline; so many are told group by group
 BRIEF = ("recall",)  # beside the metric that the table is sorted by
 USUAL = ("recall", "precision", "ndcg", "map", "mrr", "hit_rate", "novelty", "coverage", "new_item_recall")
@@ -90,19 +97,29 @@ class Leaderboard(msgspec.Struct, frozen=True):
     def records(self) -> list[Row]:
         """One row for every slice, model and metric, with all intervals: the whole evaluation as plain data.
 
-        `p` is of the paired permutation test, as it is for one comparison; slices have none.
+        `people` is how many the value is a mean of. `p` is of the paired permutation test, corrected for the number of
+        models as it is where the table shows it (Holm, each metric by itself), `p_uncorrected` as it is for one
+        comparison; slices have neither. `split` and `held_back` say what all were judged by.
         """
-        whole = [
-            {"slice": "", "part": "", "model": model.model, "metric": name}
-            | _numbers(value, model.differences.get(name))
-            | {"p": model.p_values.get(name), "detectable": model.detectable.get(name)}
-            for model in self.models()
-            for name, value in model.metrics.items()
-        ]
-        return whole + [
+        corrected: dict[str, dict[str, float]] = {}
+        whole = []
+        for model in self.models():
+            for name, value in model.metrics.items():
+                if name not in corrected:
+                    corrected[name] = self.corrected(name)
+                row: Row = {"slice": "", "part": "", "model": model.model, "metric": name}
+                row |= _numbers(value, model.differences.get(name), self.evaluation.people)
+                row |= {"p": corrected[name].get(model.model), "p_uncorrected": model.p_values.get(name)}
+                whole.append(row | {"detectable": model.detectable.get(name)})
+        told = self.evaluation.split
+        held = {"split": self.evaluation.settings.split, "held_back": told.description if told else ""}
+        return [row | held for row in [*whole, *self._slice_records()]]
+
+    def _slice_records(self) -> list[Row]:
+        return [
             {"slice": part.slice, "part": part.part, "model": model.model, "metric": name}
-            | _numbers(value, model.differences.get(name))
-            | {"p": None, "detectable": None}
+            | _numbers(value, model.differences.get(name), part.people)
+            | {"p": None, "p_uncorrected": None, "detectable": None}
             for part in self.evaluation.slices
             for model in part.models
             for name, value in model.metrics.items()
@@ -123,9 +140,13 @@ class Leaderboard(msgspec.Struct, frozen=True):
         against = self._groups(compared) if len(compared) > MANY else [self._against(model) for model in compared]
         return " ".join([lead, *against, *self._power()])
 
-    def corrected(self) -> dict[str, float]:
-        """The p-value of each model's difference to the baseline by this metric, corrected for their number (Holm)."""
-        return holm({model.model: model.p_values[self.by] for model in self.models() if self.by in model.p_values})
+    def corrected(self, metric: str | None = None) -> dict[str, float]:
+        """The p-value of each model's difference to the baseline, corrected for their number (Holm).
+
+        By the metric that the board goes by where none is named.
+        """
+        by = metric or self.by
+        return holm({model.model: model.p_values[by] for model in self.models() if by in model.p_values})
 
     def _power(self) -> list[str]:
         """What the permutation test says, and the smallest difference that would be seen."""
@@ -224,8 +245,9 @@ def leaderboard(evaluation: Evaluation, by: str | None = None) -> Leaderboard:
     return Leaderboard(evaluation, chosen)
 
 
-def _numbers(estimate: Estimate, difference: Estimate | None) -> Row:
-    row: Row = {"value": estimate.value, "low": estimate.low, "high": estimate.high, "people": estimate.people}
+def _numbers(estimate: Estimate, difference: Estimate | None, people: int) -> Row:
+    row: Row = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+    row["people"] = people if estimate.people is None else estimate.people
     gap = difference or Estimate(math.nan)
     told = gap.value if difference else None
     return row | {"difference": told, "difference_low": gap.low, "difference_high": gap.high}
