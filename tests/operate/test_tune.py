@@ -25,6 +25,7 @@ from segue.learn.ease import LinearItems
 from segue.learn.popularity import Popularity
 from segue.learn.ranges import Choice
 from segue.measure.settings import EvaluationSettings
+from segue.operate.tune.space import count
 from segue.operate.tune.study import Study
 from segue.operate.tune.tune import LEASE, METHODS, Candidate, tune
 from segue.operate.tune.validation import validation
@@ -51,8 +52,18 @@ def test_a_bad_declaration_is_bettered_and_a_winner_is_never_worse(tmp_path: Pat
     assert found.changes == found.chosen.trial.parameters
     assert [trial.number for trial in found.trials] == list(range(12))
     assert found.trials[1].parameters == {"power": 1.0, "regularization": 10.0}
-    assert found.ended == "12 trials were made"
+    assert found.ended == "12 settings were tried"
     assert found.row("ndcg@5")["won"].startswith("power = ")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_settings_are_counted_on_however_many_shares_they_were_tried(tmp_path: Path, method: str) -> None:
+    found = tuned(tmp_path, method=method, most=9)
+    assert count(found.trials) == 9
+    assert len(found.trials) == 9 + (method == "halving")  # what is declared is looked at on a small share first
+    assert found.ended == "9 settings were tried"
+    fewer = tuned(tmp_path, method=method, most=4)  # the same study: what was tried is told as it is
+    assert (fewer.trials, fewer.ended) == (found.trials, "9 settings were tried")
 
 
 @pytest.mark.parametrize("method", ["halving", "random"])
@@ -226,7 +237,7 @@ def test_what_is_done_is_told_again_and_fresh_begins_anew(tmp_path: Path) -> Non
     written = Path(first.study).stat().st_mtime_ns
     assert tuned(tmp_path, most=5).trials == first.trials
     assert Path(first.study).stat().st_mtime_ns == written
-    assert len(tuned(tmp_path, most=7).trials) == 7
+    assert count(tuned(tmp_path, most=7).trials) == 7
     assert tuned(tmp_path, most=5, fresh=True).trials == first.trials
 
 
@@ -323,7 +334,7 @@ def test_without_ranges_a_model_is_fitted_once_to_compare_with(tmp_path: Path) -
     models = [Candidate("popularity", Popularity(), {}), together()]
     popular, tuned_one = tune(models, judges(), LocalEngine(), tmp_path, budget=1000, most=4, clock=ticking())
     assert {trial.number for trial in popular.trials} == {0}
-    assert (popular.ended, popular.changes, len(tuned_one.trials)) == ("nothing to vary", {}, 4)
+    assert (popular.ended, popular.changes, count(tuned_one.trials)) == ("nothing to vary", {}, 4)
 
 
 def test_a_small_space_is_tried_out(tmp_path: Path) -> None:

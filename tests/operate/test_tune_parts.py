@@ -232,6 +232,14 @@ def test_however_little_time_there_is_the_best_draw_gets_to_all_people(full: flo
     assert max(drawn, key=lambda job: job.parameters["regularization"]).number in {job.number for job in finals}
 
 
+def test_few_settings_are_tried_on_more_people_and_the_best_of_them_on_all() -> None:
+    jobs = walk(Halving(Space(EASE(), RANGES, most=12), 100.0), 100.0, full=7.0)
+    assert {job.number for job in jobs if job.share == 1.0} == {0, *range(2, 13)}
+    jobs = walk(Halving(Space(EASE(), RANGES, most=12), 100.0), 100.0, full=12.0)
+    assert len({job.number for job in jobs}) == 12
+    assert sum(job.share == 1.0 for job in jobs if job.number >= 2) >= 3
+
+
 @pytest.mark.parametrize("full", [4.0, 6.0, 9.0, 14.0])
 @pytest.mark.parametrize("seed", range(8))
 def test_a_search_compares_several_settings_where_fits_take_now_more_and_now_less(full: float, seed: int) -> None:

@@ -24,7 +24,7 @@ SHOWN = 10  # trials of a model
 @click.option("--metric", default="ndcg@10", show_default=True, help="What settings are judged by.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the draws.")
 @click.option("--people", default=5_000, show_default=True, type=click.IntRange(2), help="Judged by at most so many.")
-@click.option("--trials", default=500, show_default=True, type=click.IntRange(1), help="Of a model at most.")
+@click.option("--trials", default=500, show_default=True, type=click.IntRange(1), help="Settings of a model at most.")
 @click.option("--resume/--fresh", "resume", default=True, help="Go on where it was (default), or begin anew.")
 @click.option("--write", is_flag=True, help="Write what won into segue.toml.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write all trials to a .parquet file.")

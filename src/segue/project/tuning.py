@@ -40,7 +40,8 @@ class Tuning(Learning):
 
         Settings are judged by `metric` on people cut from the training part of the declared split, `people` of them at
         most; the test is not looked at. What was tried is kept in `state/tuning`: a search that was interrupted goes
-        on, one that is done is told again, and with `fresh` it begins anew. `trials` is how many a model has at most;
+        on, one that is done is told again, and with `fresh` it begins anew. `trials` is how many settings
+        of a model are tried at most, on however many shares of the people each;
         `clock` is what counts the seconds (`time.process_time` where others use the machine as well).
         Raises `DeclarationError` where no named model has anything to vary, `MissingExtra` for the method "optuna"
         without it, `UnknownName` for a metric or method that there is not, `SegueError` for a number that cannot be.

@@ -11,6 +11,7 @@ import msgspec
 import polars as pl
 
 from segue.domain.errors import DataError, unknown
+from segue.domain.tables import html_of, text_of
 from segue.measure.bootstrap import Estimate
 from segue.measure.leaderboard import brackets, signed
 from segue.operate.tune.choose import CONFIDENCE, Chosen, against
@@ -106,6 +107,14 @@ class Tuned(msgspec.Struct, frozen=True):
             f"{self.held}; the test was not looked at"
         )
 
+    def __repr__(self) -> str:
+        """The table and what it says, as `segue tune` prints it."""
+        return text_of(self.rows(), self.title, self.sentences())
+
+    def _repr_html_(self) -> str:
+        """The same as a notebook shows it."""
+        return html_of(self.rows(), self.title, self.sentences())
+
     def model(self, name: str) -> TunedModel:
         """One model's study."""
         found = {each.model: each for each in self.models}
@@ -183,8 +192,9 @@ class Tuned(msgspec.Struct, frozen=True):
                 del trial["judged"]
         return {"title": self.title, "sentences": self.sentences(), **told}
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | Path) -> None:
         """All trials into a .parquet file; columns `parameter.<name>` are text where a value is no number."""
+        path = Path(path)
         if path.suffix != ".parquet":
             raise DataError(f"expected a name that ends in .parquet, found {path.name}", mend="such as trials.parquet")
         records = self.records()

@@ -89,7 +89,7 @@ class Halving:
         top = next((each for each in reversed(SHARES) if self._least(each) * costs[each] <= self.budget), SHARES[0])
         rungs = [tuple(each for each in SHARES if low <= each <= top) for low in reversed(SHARES) if low <= top]
         draws = [self._draws(each, costs) for each in rungs]
-        enough = 8 + 8 * len(self.space.ranges)
+        enough = min(8 + 8 * len(self.space.ranges), self.space.most)
         for each, count in zip(rungs, draws, strict=True):
             if count >= min(enough, 0.7 * max(draws)):
                 return each
@@ -148,15 +148,17 @@ class Halving:
 
 def opening(space: Space, trials: Sequence[Trial], share: float) -> Job | None:
     """What is declared and the defaults, on this share, where they were not tried yet."""
-    for number in (DECLARED, DEFAULTS):
-        if not tried(trials, number, share) and (number == DECLARED or space.defaults_count):
-            return Job(number, share, space.setting(number))
+    if not tried(trials, DECLARED, share):
+        return Job(DECLARED, share, space.setting(DECLARED))
+    known = any(trial.number == DEFAULTS for trial in trials)
+    if space.defaults_count and not tried(trials, DEFAULTS, share) and (known or not space.is_full(trials)):
+        return Job(DEFAULTS, share, space.setting(DEFAULTS))
     return None
 
 
 def new_draw(space: Space, trials: Sequence[Trial], share: float) -> Job | None:
-    """The next draw that is no setting that was tried before; None where there is none."""
-    if not space.ranges:
+    """The next draw that is no setting that was tried before; None where there is none, or as many as shall be were."""
+    if not space.ranges or space.is_full(trials):
         return None
     number = max([FIRST_DRAW - 1, *(trial.number for trial in trials)]) + 1
     before = [trial.parameters for trial in trials]

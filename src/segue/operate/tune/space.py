@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,11 @@ import numpy as np
 
 from segue.learn.learner import Learner
 from segue.learn.ranges import Choice, Range, Real, drawn
+from segue.operate.tune.study import Trial
 from segue.operate.tune.varied import changed
 
 DECLARED, DEFAULTS, FIRST_DRAW = 0, 1, 2  # numbers of trials
+MOST = 500  # settings of one model
 DIGITS = 3  # that a number is drawn with: more would say nothing, and less can be read
 
 
@@ -22,7 +24,8 @@ DIGITS = 3  # that a number is drawn with: more would say nothing, and less can 
 class Space:
     """The settings of one model, by number: 0 what is declared, 1 the learner's defaults, from 2 on draws.
 
-    A setting has a value for each parameter that is varied; all others stay as they are declared.
+    A setting has a value for each parameter that is varied; all others stay as they are declared. `most` is how many
+    are looked at, on however many shares each.
 
     >>> from segue.learn.learner import learner
     >>> space = Space(learner("ease", {"dropout": 0.5}), {"dropout": Real(0, 0.8)}, seed=0)
@@ -33,6 +36,7 @@ class Space:
     learner: Learner
     ranges: Mapping[str, Range]
     seed: int = 0
+    most: int = MOST
     _kept: dict[int, dict[str, Any]] = field(default_factory=dict, compare=False, repr=False)
 
     def setting(self, number: int) -> dict[str, Any]:
@@ -40,6 +44,10 @@ class Space:
         if number not in self._kept:
             self._kept[number] = plain(self._setting(number))
         return self._kept[number]
+
+    def is_full(self, trials: Sequence[Trial]) -> bool:
+        """Whether as many settings were tried as shall be."""
+        return count(trials) >= self.most
 
     def with_setting(self, setting: Mapping[str, Any]) -> Learner:
         """The learner to fit."""
@@ -68,6 +76,11 @@ class Space:
         if parameter.default_factory is not msgspec.NODEFAULT:
             return parameter.default_factory()
         return getattr(self.learner, parameter.name)
+
+
+def count(trials: Sequence[Trial]) -> int:
+    """How many settings were tried, on however many shares each."""
+    return len({trial.number for trial in trials})
 
 
 def readable(value: Any, each: Range) -> Any:
@@ -106,4 +119,4 @@ def plain(value: Any) -> Any:
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
-__all__ = ["DECLARED", "DEFAULTS", "FIRST_DRAW", "Space", "place", "plain", "readable"]
+__all__ = ["DECLARED", "DEFAULTS", "FIRST_DRAW", "MOST", "Space", "count", "place", "plain", "readable"]

@@ -28,7 +28,7 @@ class OptunaSearch:
     def next(self, trials: Sequence[Trial], left: float) -> Job | None:  # noqa: ARG002
         """The next number; what was tried before is drawn anew, at random."""
         first = opening(self.space, trials, 1.0)
-        if first is not None or not self.space.ranges:
+        if first is not None or not self.space.ranges or self.space.is_full(trials):
             return first
         number = max(DEFAULTS, *(trial.number for trial in trials)) + 1
         before = [trial.parameters for trial in trials]

@@ -24,7 +24,7 @@ from segue.operate.tune.cuts import covers
 from segue.operate.tune.effects import effects
 from segue.operate.tune.result import TunedModel
 from segue.operate.tune.search import Halving, Job, RandomSearch, Search
-from segue.operate.tune.space import FIRST_DRAW, Space
+from segue.operate.tune.space import FIRST_DRAW, MOST, Space, count
 from segue.operate.tune.study import Study, Trial, packed
 from segue.operate.tune.tpe import OptunaSearch, installed
 from segue.operate.tune.validation import Validation
@@ -35,7 +35,6 @@ Clock = Callable[[], float]
 
 METHODS: tuple[Method, ...] = ("halving", "random", "optuna")
 BUDGET_S = 300.0
-MOST = 500  # trials of one model
 IN_A_ROW = 5  # trials that fail from the first on before a model is given up
 LEASE = ".lease"
 
@@ -83,7 +82,8 @@ def tune(
     """Look for better settings of each model, for `budget` seconds over all of them together.
 
     The seconds that trials of the same studies took before count: a study that was killed goes on to the same end, and
-    one that is done is only told again. With `fresh` it begins anew. `most` is how many trials a model has at most.
+    one that is done is only told again. With `fresh` it begins anew. `most` is how many settings of a model are tried
+    at most, on however many shares of the people each.
     Trials take turns, so that all models get about the same time; what one leaves, others use. A trial that is
     predicted to end too late is not begun, one that is not done when the time is over is abandoned. A setting that the
     learner refuses (too much memory, say) is a trial that failed, with the reason.
@@ -96,11 +96,11 @@ def tune(
         running = []
         for candidate in candidates:
             held.enter_context(lease(folder / candidate.name / LEASE, f"tuning {candidate.name}"))
-            running.append(_opened(candidate, validation, folder, fair, method, seed, fresh))
+            running.append(_opened(candidate, validation, folder, fair, method, seed, most, fresh))
         until = began + budget - sum(each.study.seconds for each in running)
         for each in _turns(running):
             left = until - clock()
-            _step(each, validation, engine, left, most, fair, clock)
+            _step(each, validation, engine, left, fair, clock)
             if progress is not None:
                 progress(_told(each), min(max(1 - left / budget, 0.0), 1.0))
     return [_tuned(each, seed, len(validation.cuts)) for each in running]
@@ -113,9 +113,10 @@ def _opened(
     budget: float,
     method: Method,
     seed: int,
+    most: int,
     fresh: bool,  # noqa: FBT001
 ) -> _Running:
-    space = Space(each.learner, each.ranges, seed)
+    space = Space(each.learner, each.ranges, seed, most)
     about = {
         "data": validation.fingerprint,
         "metric": validation.metric,
@@ -157,14 +158,9 @@ def _turns(running: Sequence[_Running]) -> Iterator[_Running]:
         yield min(going, key=lambda each: each.study.seconds)
 
 
-def _step(
-    each: _Running, validation: Validation, engine: Engine, left: float, most: int, fair: float, clock: Clock
-) -> None:
+def _step(each: _Running, validation: Validation, engine: Engine, left: float, fair: float, clock: Clock) -> None:
     """One trial, or the reason why there is no other."""
     trials = each.study.trials
-    if len(trials) >= most:
-        each.ended = f"{most} trials were made"
-        return
     if len(trials) >= IN_A_ROW and all(trial.failed for trial in trials):
         each.ended = f"all {len(trials)} trials failed"
         return
@@ -173,7 +169,7 @@ def _step(
         return
     job = each.search.next(trials, min(left, max(fair - each.study.seconds, 0.0)))
     if job is None:
-        each.ended = "every setting was tried" if each.candidate.ranges else "nothing to vary"
+        each.ended = _nothing_left(each)
         return
     takes = predicted(trials, each.space.ranges, job.parameters, job.share, len(validation.cuts)) or 0.0
     if takes > left:
@@ -184,6 +180,14 @@ def _step(
         each.study.add(Trial(job.number, job.share, job.parameters, failed=reason))
         return
     each.study.add(_trial(job, each, validation, engine, left, clock))
+
+
+def _nothing_left(each: _Running) -> str:
+    if not each.candidate.ranges:
+        return "nothing to vary"
+    if each.space.is_full(each.study.trials):
+        return f"{count(each.study.trials):,} settings were tried"
+    return "every setting was tried"
 
 
 def _trial(job: Job, each: _Running, validation: Validation, engine: Engine, left: float, clock: Clock) -> Trial:
