@@ -133,6 +133,40 @@ def test_a_parameter_without_a_default_keeps_what_is_declared() -> None:
     assert space.defaults_count
 
 
+def test_what_says_nothing_beside_the_other_parameters_is_neither_varied_nor_counted() -> None:
+    knn = learner("item_knn", {"similarity": "cosine", "alpha": 0.5})
+    ranges = {name: type(knn).ranges[name] for name in ("similarity", "alpha", "shrinkage")}
+    space = Space(knn, ranges)
+    assert space.setting(0) == {"similarity": "cosine", "shrinkage": 10.0}
+    assert space.setting(1) == {"similarity": "bm25"}
+    of = {"tversky": {"alpha", "shrinkage"}, "walk": {"alpha"}, "bm25": set(), "cosine": {"shrinkage"}}
+    drawn = [space.setting(number) for number in range(2, 60)]
+    assert all(set(each) - {"similarity"} == of.get(each["similarity"], {"shrinkage"}) for each in drawn)
+    assert space.with_setting(drawn[0]).alpha == drawn[0].get("alpha", 0.5)  # type: ignore[attr-defined]
+    only = Space(knn, {"similarity": Choice(("cosine", "bm25")), "alpha": Real(0, 1)})
+    assert [job.parameters for job in tried_out(RandomSearch(only))] == [
+        {"similarity": "cosine"},
+        {"similarity": "bm25"},
+    ]
+
+
+def test_optuna_is_told_trials_that_lack_what_says_nothing() -> None:
+    knn = learner("item_knn", {})
+    jobs = tried_out(OptunaSearch(Space(knn, type(knn).ranges, most=15)))
+    assert len(jobs) == 15
+    assert len({str(job.parameters) for job in jobs}) == 15
+
+
+def tried_out(search: RandomSearch | OptunaSearch) -> list[Job]:
+    """The jobs until there is no other."""
+    trials: list[Trial] = []
+    jobs = []
+    while (job := search.next(trials, 60.0)) is not None:
+        jobs.append(job)
+        trials.append(Trial(job.number, job.share, job.parameters, value=0.1 * len(job.parameters)))
+    return jobs
+
+
 def test_defaults_outside_of_what_is_declared_are_no_trial() -> None:
     assert Space(EASE(regularization=5), RANGES).defaults_count
     assert not Space(EASE(), RANGES).defaults_count  # they are what is declared

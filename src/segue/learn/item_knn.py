@@ -29,6 +29,14 @@ from segue.learn.top import Best, Left, best
 TINY_ROWS = 200_000  # neighbours of the items of the histories together; below, NumPy need not wait for a kernel
 TINY_SCORES = 2_000_000  # of a list, likewise
 CHUNK_ROWS = 256  # whose lists a thread makes at a time
+OF_SIMILARITY = {  # the parameters that it alone has, or shares with some
+    "cosine": {"shrinkage"},
+    "tfidf": {"shrinkage"},
+    "bm25": {"k1", "b"},
+    "tversky": {"shrinkage", "alpha", "beta"},
+    "lift": {"shrinkage"},
+    "walk": {"alpha", "beta"},
+}
 
 
 class ItemKNN(Learner, frozen=True):
@@ -76,6 +84,15 @@ class ItemKNN(Learner, frozen=True):
     weighting: Literal["none", "log"] = "log"
     min_people: Annotated[int, msgspec.Meta(ge=1)] = 2
     max_history: Annotated[int, msgspec.Meta(ge=1)] = 10_000
+
+    @property
+    def ignored(self) -> frozenset[str]:
+        """What only other similarities have.
+
+        >>> sorted(ItemKNN(similarity="cosine").ignored)
+        ['alpha', 'b', 'beta', 'k1']
+        """
+        return frozenset().union(*OF_SIMILARITY.values()) - OF_SIMILARITY[self.similarity]
 
     def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:  # noqa: ARG002
         counts = engine.fold(ItemCounts(), dataset)

@@ -45,6 +45,11 @@ class Learner(Settings, frozen=True):
     def refuse(cls, params: Mapping[str, Any]) -> None:
         """Refuse parameters as they were written, where that can be said better than by their types."""
 
+    @property
+    def ignored(self) -> frozenset[str]:
+        """The parameters that say nothing beside the others; `segue tune` neither varies, tells nor writes them."""
+        return frozenset()
+
     def fit(self, engine: Engine, dataset: Dataset, validate: Validate | None = None) -> Recommender:
         """Learn from the dataset by the engine's `prepare`, `fold` and `map` alone. Same data, same answer."""
         raise NotImplementedError(f"{type(self).__name__} has no fit")

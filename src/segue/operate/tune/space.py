@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from segue.domain.errors import SegueError
 from segue.learn.learner import Learner
 from segue.learn.ranges import Choice, Range, Real, drawn
 from segue.operate.tune.study import Trial
@@ -24,7 +25,8 @@ DIGITS = 3  # that a number is drawn with: more would say nothing, and less can 
 class Space:
     """The settings of one model, by number: 0 what is declared, 1 the learner's defaults, from 2 on draws.
 
-    A setting has a value for each parameter that is varied; all others stay as they are declared. `most` is how many
+    A setting has a value for each parameter that is varied, but for those that say nothing beside the others (see
+    `Learner.ignored`); all others stay as they are declared. `most` is how many
     are looked at, on however many shares each.
 
     >>> from segue.learn.learner import learner
@@ -42,7 +44,7 @@ class Space:
     def setting(self, number: int) -> dict[str, Any]:
         """The parameters of a trial, as plain data. They depend on nothing but the seed and the number."""
         if number not in self._kept:
-            self._kept[number] = plain(self._setting(number))
+            self._kept[number] = self.without_ignored(plain(self._setting(number)))
         return self._kept[number]
 
     def is_full(self, trials: Sequence[Trial]) -> bool:
@@ -57,8 +59,16 @@ class Space:
     def defaults_count(self) -> bool:
         """Whether the defaults are a trial of their own: not what is declared, and inside of the ranges."""
         other = self.setting(DEFAULTS)
-        inside = all(place(each, other[name]) is not None for name, each in self.ranges.items())
+        inside = all(place(self.ranges[name], value) is not None for name, value in other.items())
         return other != self.setting(DECLARED) and (inside or self.ranges == dict(type(self.learner).ranges))
+
+    def without_ignored(self, setting: dict[str, Any]) -> dict[str, Any]:
+        """The setting, without the parameters that say nothing beside the others."""
+        try:
+            ignored = self.with_setting(setting).ignored
+        except SegueError:  # the learner refuses the setting: the trial will tell
+            return setting
+        return {name: value for name, value in setting.items() if name not in ignored}
 
     def _setting(self, number: int) -> dict[str, Any]:
         if number == DECLARED:

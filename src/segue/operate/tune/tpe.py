@@ -33,7 +33,7 @@ class OptunaSearch:
         number = max(DEFAULTS, *(trial.number for trial in trials)) + 1
         before = [trial.parameters for trial in trials]
         for each in range(number, number + REPEATS // 10):
-            if (setting := self._asked(trials, each)) not in before:
+            if (setting := self.space.without_ignored(self._asked(trials, each))) not in before:
                 return Job(each, 1.0, setting)
         return new_draw(self.space, trials, 1.0)
 
@@ -43,9 +43,10 @@ class OptunaSearch:
         seed = (1_000_003 * self.space.seed + number) % SEEDS
         study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
         for trial in trials:
-            places = {name: _told(each, trial.parameters[name]) for name, each in self.space.ranges.items()}
+            places = {name: _told(self.space.ranges[name], value) for name, value in trial.parameters.items()}
             if not trial.failed and None not in places.values():
-                study.add_trial(optuna.trial.create_trial(params=places, distributions=kinds, value=trial.value))
+                varied = {name: kinds[name] for name in places}
+                study.add_trial(optuna.trial.create_trial(params=places, distributions=varied, value=trial.value))
         asked = study.ask(kinds).params
         return {name: _meant(self.space.ranges[name], asked[name]) for name in sorted(asked)}
 

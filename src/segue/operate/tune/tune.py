@@ -126,6 +126,7 @@ def _opened(
         "ranges": {name: repr(each.ranges[name]) for name in sorted(each.ranges)},
         "method": method,
         "seed": seed,
+        "told": "what matters",  # a trial does not name the parameters that its others make meaningless
     }
     search = _search(method, space, budget, len(validation.cuts))
     return _Running(each, space, search, Study.opened(folder / each.name, about, fresh=fresh))
