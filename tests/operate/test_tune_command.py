@@ -137,6 +137,9 @@ def test_ranges_of_the_declaration_count_and_models_are_checked(copy: Path) -> N
     said = "\n[tuning.ease]\nregularization = { low = 20, high = 40 }\ndropout = [0.1]\n"
     (copy / "segue.toml").write_text(TOML + said)
     tuned = Project.open(copy).tune(["ease"], trials=5, method="random")
+    assert repr(tuned).splitlines()[0] == tuned.title.splitlines()[0]
+    assert repr(tuned).endswith("\n".join(tuned.sentences()))
+    assert tuned._repr_html_().count("<tr>") == 1 + len(tuned.rows())
     drawn = [trial.parameters for trial in tuned.model("ease").trials if trial.number >= 2]
     assert drawn
     assert all(set(each) == {"regularization"} and 20 <= each["regularization"] <= 40 for each in drawn)

@@ -193,6 +193,31 @@ def test_a_learning_curve_learns_from_more_and_more(project, along):
         assert [round(point.days / points[-1].days, 1) for point in points] == pytest.approx([0.25, 0.5, 1], abs=0.06)
 
 
+def test_a_curve_shows_itself_by_the_metric_that_was_asked_for(project):
+    with pytest.raises(UnknownName, match=r"did you mean 'recall@10'"):
+        project.learning_curve(["popularity"], points=2, metric="recal@10")
+    curve = project.learning_curve(["popularity"], points=2, metric="recall@10")
+    assert [row["recall@10"] for row in curve.rows()] == [point.metrics["recall@10"].value for point in curve]
+    title, heads, *lines = repr(curve).splitlines()
+    assert title == "recall@10 by share of people"
+    assert heads.split()[:2] == ["model", "share"]
+    assert len(lines) == len(curve) == 2
+    assert curve._repr_html_().count("<tr>") == 3
+
+
+def test_a_leaderboard_shows_itself_as_the_table(evaluated):
+    lines = str(evaluated).splitlines()
+    assert lines[: len(evaluated.title.splitlines())] == evaluated.title.splitlines()
+    assert lines[-1] == evaluated.sentence()
+    best = next(line for line in lines if line.startswith(f"{evaluated.models()[0].model} "))
+    assert f"{evaluated.brief_rows()[0]['ndcg@10']:.4g}" in best
+    assert repr(evaluated) == str(evaluated)
+    html = evaluated._repr_html_()
+    assert html.count("<tr>") == 1 + len(evaluated.models())
+    assert "against popularity" in html
+    assert evaluated.title.splitlines()[1] in html
+
+
 def test_parts_of_a_curve_lie_within_each_other(project):
     split = project.split()
     small, large = (
@@ -234,7 +259,8 @@ def test_the_commands_print_what_the_project_says(made, tmp_path):
     assert [row["position"] for row in rows] == [1, 2, 3]
     assert told("-C", made, "curve", "popularity", "--points", 2)[-1]["share"] == 1.0
     page = tmp_path / "curve.html"
-    assert segue("-C", made, "curve", "popularity", "--points", 2, "--out", page).exit_code == 0
+    rows = told("-C", made, "curve", "popularity", "--points", 2, "--metric", "recall@10", "--out", page)
+    assert [row["share"] for row in rows if row["recall@10"] > 0] == [0.5, 1.0]
     assert "Learning curves" in page.read_text()
     item = Project.open(made).items.select("id").collect()["id"][0]
     assert told("-C", made, "similar", item, "-k", 2) == Project.open(made).similar(item, 2)

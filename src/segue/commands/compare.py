@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from segue.commands.shell import Place, as_json, show, show_json
+from segue.commands.shell import Place, as_json, show
+
+if TYPE_CHECKING:
+    from segue.operate.curve import LearningCurve
+    from segue.project import Project
 
 
 @click.command()
@@ -59,37 +63,32 @@ def similar(place: Place, item: str, model: str | None, k: int, as_json: bool) -
 def curve(place: Place, /, models: tuple[str, ...], along: Literal["people", "days"], **said: Any) -> None:
     """Learning curves: how good models are when they learn from fewer people, or fewer days."""
     from segue.commands.terminal import progress
-    from segue.operate.curve import metric_of
     from segue.recommendations import refuse_format
 
     if said["out"] is not None:
         refuse_format(said["out"], (".html",))
     with progress("learning curve") as advance:
         project = place.project()
-        points = project.learning_curve(models, along=along, points=said["points"], progress=advance)
-    by = metric_of(project.declaration.evaluation, said["metric"], points)
-    rows = [point.row(by) for point in points]
-    if said["as_json"]:
-        return show_json(rows)
-    show(rows, said["as_json"], title=f"{by} by share of {along}")
+        asked = {name: said[name] for name in ("points", "metric")}
+        found = project.learning_curve(models, along=along, progress=advance, **asked)
+    show(found.rows(), said["as_json"], title=found.title)
     if said["out"]:
-        _write(said["out"], project, points, by, along)
-    return None
+        _write(said["out"], project, found)
 
 
-def _write(out: Path, project: Any, points: Any, by: str, along: str) -> None:
+def _write(out: Path, project: Project, found: LearningCurve) -> None:
     """The rows as Parquet, or the curves as a page."""
     if out.suffix == ".html":
         from segue.report.page import page
 
-        out.write_text(page(project.curve_report(points, by, along)), encoding="utf-8")
+        out.write_text(page(project.curve_report(found)), encoding="utf-8")
     else:
         from segue.recommendations import writer
 
-        rows = [point.row(by) for point in points]
+        rows = found.rows()
         with writer(out, rows[0]) as write:
             write(rows)
-    click.echo(f"wrote {out}")
+    click.echo(f"wrote {out}", err=True)
 
 
 COMMANDS = (compare, similar, curve)

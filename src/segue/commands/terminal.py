@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from segue.domain.tables import cell, is_number
+
 WIDTH = 160  # of what goes into a file or a pipe
 NAME = 24  # characters
 Advance = Callable[[str, float], None]
@@ -26,36 +28,12 @@ def table(rows: Sequence[dict[str, Any]], *, title: str) -> None:
     console.print(Text(title, style="bold"))
     drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
     for place, name in enumerate(rows[0]):
-        numeric = all(isinstance(row.get(name), (int, float)) for row in rows)
-        drawn.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+        drawn.add_column(name.replace("_", " "), justify="right" if is_number(rows, name) else "left", overflow="fold")
         if place == 0:  # what a row is about stays in one piece, where it is a name and no sentence
             drawn.columns[0].no_wrap = max(len(cell(row.get(name))) for row in rows) <= NAME
     for row in rows:
         drawn.add_row(*(Text(cell(row.get(name))) for name in rows[0]))
     console.print(drawn)
-
-
-def cell(value: Any) -> str:
-    """One value as a person reads it.
-
-    >>> cell(1234567), cell(0.123456), cell(None), cell(["a", "b"])
-    ('1,234,567', '0.1235', '', 'a, b')
-    """
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "yes" if value else "no"
-        case int():
-            return f"{value:,}"
-        case float():
-            return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
-        case list() | tuple():
-            return ", ".join(cell(part) for part in value)
-        case dict():
-            return ", ".join(f"{name}: {cell(part)}" for name, part in value.items())
-        case _:
-            return str(value)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from segue.commands.terminal import cell
+from segue.domain.tables import cell
 
 if TYPE_CHECKING:
     from rich.console import Console

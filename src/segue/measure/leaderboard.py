@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from segue.domain.errors import unknown
+from segue.domain.tables import as_html, as_text
 from segue.measure.bootstrap import Estimate
 from segue.measure.offline import Evaluation, ModelResult
 from segue.measure.significance import holm
@@ -45,6 +46,14 @@ class Leaderboard(msgspec.Struct, frozen=True):
         if evaluation.without_truth:
             aside.append(f"{evaluation.without_truth:,} more people did nothing new")
         return f"{shown}\n{'; '.join(aside)}" if aside else shown
+
+    def __repr__(self) -> str:
+        """The table and what it says, as `segue evaluate` prints it."""
+        return as_text(self.brief_rows(), self.title, [self.sentence(), *self.notes()])
+
+    def _repr_html_(self) -> str:
+        """The same as a notebook shows it."""
+        return as_html(self.brief_rows(), self.title, [self.sentence(), *self.notes()])
 
     def rows(self) -> list[Row]:
         """One row a model for a table: the metrics at the length of `by`, interval and p of `by`, and the costs.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from segue.data.split.split import Split
 from segue.data.split.view import Rows, View
 from segue.domain.errors import DataError, MissingColumn, unknown
+from segue.domain.tables import as_html, as_text
 from segue.engines.engine import Engine
 from segue.learn.learner import Learner
 from segue.measure.bootstrap import Estimate
@@ -45,6 +46,44 @@ class CurvePoint:
         told = {"model": self.model, "share": self.share, "days": self.days, "people": self.people}
         told |= {"events": self.events, by: estimate.value, "low": estimate.low, "high": estimate.high}
         return told | {"fit_seconds": round(self.fit_seconds, 3)}
+
+
+@dataclass(frozen=True, repr=False)
+class LearningCurve(Sequence[CurvePoint]):
+    """The points of all models, those that learned from least first, by one metric."""
+
+    points: tuple[CurvePoint, ...]
+    by: str
+    along: Along
+
+    @property
+    def title(self) -> str:
+        """For the head of the table."""
+        return f"{self.by} by share of {self.along}"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a point."""
+        return [point.row(self.by) for point in self.points]
+
+    def __repr__(self) -> str:
+        """The points as a table."""
+        return as_text(self.rows(), self.title)
+
+    def _repr_html_(self) -> str:
+        """The same as a notebook shows it."""
+        return as_html(self.rows(), self.title)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @overload
+    def __getitem__(self, place: int) -> CurvePoint: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[CurvePoint, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> CurvePoint | tuple[CurvePoint, ...]:
+        return self.points[place]
 
 
 def learning_curve(

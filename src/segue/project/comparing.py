@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from segue.project.workspace import Advance, silent
 if TYPE_CHECKING:
     from segue.comparison import Comparison
     from segue.measure.leaderboard import Leaderboard
-    from segue.operate.curve import Along, CurvePoint
+    from segue.operate.curve import Along, LearningCurve
     from segue.report.section import Report
 
 EXAMPLES = 3  # of the items of a model, told who asks for one that it does not know
@@ -70,24 +70,31 @@ class Comparing(Learning):
         *,
         along: Along = "people",
         points: int = 5,
+        metric: str | None = None,
         as_of: datetime | None = None,
         progress: Advance = silent,
-    ) -> list[CurvePoint]:
-        """How good each model is when it learns from a sixteenth, an eighth, ... all of the people, or of the days."""
-        from segue.operate.curve import learning_curve
+    ) -> LearningCurve:
+        """How good each model is when it learns from a sixteenth, an eighth, ... all of the people, or of the days.
+
+        The curve shows itself as a table of one metric, "ndcg@10" where none is named; each of its points has them all.
+        """
+        from segue.measure.settings import Metric
+        from segue.operate.curve import LearningCurve, learning_curve, metric_of
 
         one_of("along", along, ("people", "days"))
-        points = whole("points", points, 2, 12)
+        points, said = whole("points", points, 2, 12), self.declaration.evaluation
+        if metric is not None:  # before the first model learns
+            one_of("metric", metric, [f"{name}@{k}" for name in get_args(Metric) for k in said.k])
         learners = {name: self.learner(name) for name in self._names(models)}
         split = self.split(as_of=as_of)
-        return learning_curve(learners, self.engine, split, self.declaration.evaluation, along, points, progress)
+        found = learning_curve(learners, self.engine, split, said, along, points, progress)
+        return LearningCurve(tuple(found), metric_of(said, metric, found), along)
 
-    def curve_report(self, points: Sequence[CurvePoint], by: str, along: Along = "people") -> Report:
+    def curve_report(self, curve: LearningCurve) -> Report:
         """Learning curves as a report; `segue.report.page` makes a page of it."""
         from segue.report.board import curve_board
 
-        rows = [point.row(by) for point in points]
-        return curve_board(rows, by, along, self.declaration.workspace.name, datetime.now(UTC))
+        return curve_board(curve.rows(), curve.by, curve.along, self.declaration.workspace.name, datetime.now(UTC))
 
     def board(self, told: Leaderboard) -> Report:
         """A leaderboard as a report, with the settings of its models; `segue.report.page` makes a page of it."""

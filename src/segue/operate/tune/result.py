@@ -11,7 +11,7 @@ import msgspec
 import polars as pl
 
 from segue.domain.errors import DataError, unknown
-from segue.domain.tables import html_of, text_of
+from segue.domain.tables import as_html, as_text
 from segue.measure.bootstrap import Estimate
 from segue.measure.leaderboard import brackets, signed
 from segue.operate.tune.choose import CONFIDENCE, Chosen, against
@@ -109,11 +109,11 @@ class Tuned(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         """The table and what it says, as `segue tune` prints it."""
-        return text_of(self.rows(), self.title, self.sentences())
+        return as_text(self.rows(), self.title, self.sentences())
 
     def _repr_html_(self) -> str:
         """The same as a notebook shows it."""
-        return html_of(self.rows(), self.title, self.sentences())
+        return as_html(self.rows(), self.title, self.sentences())
 
     def model(self, name: str) -> TunedModel:
         """One model's study."""
@@ -231,6 +231,7 @@ def _trial_row(trial: Trial, each: TunedModel) -> Row:
         "value": None if trial.failed else trial.value,
         "interval": "" if trial.failed else brackets(_interval(trial)),
         "share": f"{trial.share:.0%}",
+        **dict.fromkeys(each.varied, ""),
         **trial.parameters,
         "seconds": trial.seconds,
         "megabytes": trial.bytes / 1e6,
