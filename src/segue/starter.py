@@ -167,14 +167,18 @@ class _Named:
             return msgspec.structs.replace(source, files=(), database=database, query=self.query)
         files: list[str] = []
         for pattern in self.patterns:
-            kept = [Path(pattern)] if Path(pattern).is_dir() else _files(pattern)
+            kept = [Path(pattern)] if Path(pattern).is_dir() else _files(pattern, source.files)
             files += [pattern] if is_address(pattern) else portable(kept, folder)
         return msgspec.structs.replace(source, files=tuple(dict.fromkeys(files)))
 
 
-def _files(pattern: str) -> list[Path]:
+def _files(pattern: str, taken: Sequence[str]) -> list[Path]:
+    """The files that a pattern meets; of an archive, the members that are taken where these are not all."""
     met = [] if is_address(pattern) else locations([pattern], Path(), StorageSettings(), "correct the path")
-    return [path for path in met if isinstance(path, Path)]
+    files: list[Path] = []
+    for place in map(str, met):
+        files += [Path(name) for name in taken if name.startswith(f"{place}/")] or [Path(place)]
+    return files
 
 
 def _portable_database(address: str, folder: Path) -> str:

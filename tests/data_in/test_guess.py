@@ -276,9 +276,13 @@ def test_members_of_an_archive_that_differ_from_the_first_are_told(tmp_path: Pat
         archive.writestr("1.csv", "user,item\nann,x\nbob,y\n")
         archive.writestr("2.csv", "user,item\ncid,x\n")
         archive.writestr("3.csv", "user,product\ndee,x\n")
-    (doubt,) = [doubt for doubt in guess_events([tmp_path / "days.zip"]).doubts if "other columns" in doubt]
+        archive.writestr("4.csv", "user,item,kind\ned,x,view\n")
+    guess = guess_events([tmp_path / "days.zip"])
+    assert guess.source.files == tuple(f"{tmp_path}/days.zip/{number}.csv" for number in (1, 2, 4))
+    assert f"files: without {tmp_path}/days.zip/3.csv, which lacks 'item'; it has 'user', 'product'" in guess.reasons
+    (doubt,) = [doubt for doubt in guess.doubts if "other columns" in doubt]
     assert doubt.startswith(
-        f"{tmp_path}/days.zip/3.csv has other columns than {tmp_path}/days.zip/1.csv: user, product"
+        f"{tmp_path}/days.zip/4.csv has other columns than {tmp_path}/days.zip/1.csv: user, item, kind"
     )
 
 

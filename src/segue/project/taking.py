@@ -177,12 +177,19 @@ class Taking(Workspace):
         }
         for file in files:
             many = is_address(str(file)) or Path(file).is_dir()
-            given["events"] += locations([str(file)], Path(), storage, mend) if many else [Path(file)]
+            given["events"] += locations([str(file)], Path(), storage, mend) if many else [_place(Path(file))]
         if any(given.values()):
             return given
         return {
             table: source_locations(source, self.folder, storage, mend) for table, source in self._sources().items()
         }
+
+
+def _place(path: Path) -> Location:
+    """A file, or a member of an archive where the path goes on inside one."""
+    from segue.data.sources.members import member
+
+    return path if path.exists() else member(path, path.as_posix()) or path
 
 
 def _told(progress: Advance) -> Callable[[Progress], None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Generic, TypeVar
@@ -17,8 +17,8 @@ from segue.data.guess.maps import recognised
 from segue.data.guess.nested import opened
 from segue.data.guess.shape import Shape, guess_shape
 from segue.data.guess.told import Told
-from segue.data.read.files import Location, Part, parts
-from segue.data.read.read import JSON, read_part
+from segue.data.read.files import Location, Part, inner_suffix, parts
+from segue.data.read.read import JSON, SUFFIXES, mapped, read_part
 from segue.data.settings import EventSource, FileSource, ItemSource, UserSource
 from segue.domain.errors import ReadError
 
@@ -32,7 +32,8 @@ Source = TypeVar("Source", bound=FileSource)
 class Guess(Generic[Source]):
     """How to read some files.
 
-    source   what goes into segue.toml; `files` are the paths as they were given
+    source   what goes into segue.toml; `files` are the paths as they were given, or those members of an archive that
+             are of one shape
     reasons  why, a line for each thing that was told, with the evidence
     doubts   what could be otherwise, and what to change then
     sample   the first rows as the file has them, the fields of objects as columns
@@ -57,6 +58,16 @@ class Look:
     doubts: list[str] = field(default_factory=list)
     roots: dict[str, str] = field(default_factory=dict)
     name: str = ""
+    members: list[Member] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A further member of an archive: its columns, and why it is unlike the first; None where it is like it."""
+
+    name: str
+    columns: list[str]
+    unlike: str | None
 
 
 def guess_events(
@@ -80,6 +91,7 @@ def guess_events(
     look = _look(paths, said)
     roles = EventRoles(look.sample, look.reasons, look.doubts, said, look.name)
     source = msgspec.structs.replace(_file_source(EventSource, look.shape, paths), **roles.settings())
+    source = _of_one_shape(source, look)
     return Guess(source, look.reasons, look.doubts, look.sample.head(5))
 
 
@@ -91,6 +103,7 @@ def guess_items(paths: Sequence[Location]) -> Guess[ItemSource]:
     look = _with_ids(_look(paths))
     roles = ItemRoles(look.sample, look.reasons, look.doubts, look.roots)
     source = msgspec.structs.replace(_file_source(ItemSource, look.shape, paths), **roles.settings())
+    source = _of_one_shape(source, look)
     return Guess(source, look.reasons, look.doubts, look.sample.head(5))
 
 
@@ -99,6 +112,7 @@ def guess_users(paths: Sequence[Location]) -> Guess[UserSource]:
     look = _with_ids(_look(paths))
     settings = user_id(look.sample, look.reasons, look.doubts)
     source = msgspec.structs.replace(_file_source(UserSource, look.shape, paths), **settings)
+    source = _of_one_shape(source, look)
     return Guess(source, look.reasons, look.doubts, look.sample.head(5))
 
 
@@ -112,12 +126,35 @@ def _look(paths: Sequence[Location], told: Told | None = None) -> Look:
         raise ReadError("no file was named", mend="name one or more files")
     told = told or Told()
     part, shape, sample = _first(paths[0], told)
-    looked = [*_members(paths[0], told), *(_first(path, told) for path in _spread(paths[1:]))]
+    members = [_member(other, told, shape, sample, part.name) for other in _others(paths[0], part.name)]
+    looked = [_first(path, told) for path in _spread(paths[1:])]
     doubts = [doubt for found in looked if (doubt := _unlike(*found, shape, sample, part.name))]
     if told.delimiter and shape.format != "csv":
         doubts.append(f"a delimiter was said, but {part.name} is no table of text")
     found = opened(sample)
-    return Look(shape, found.frame, shape.reasons, shape.doubts + doubts + found.doubts(), found.roots, part.name)
+    said = shape.doubts + doubts + found.doubts()
+    return Look(shape, found.frame, shape.reasons, said, found.roots, part.name, members)
+
+
+def _of_one_shape(source: Source, look: Look) -> Source:
+    """The source without the members of its archive that lack columns, so that they cannot be read by it."""
+    needed = {look.roots.get(column, column) for column in mapped(source).values()}
+    lacking = [member for member in look.members if member.unlike and not needed.issubset(member.columns)]
+    if not lacking or len(look.members) >= LOOKED_AT:
+        look.doubts += [member.unlike for member in look.members if member.unlike]
+        return source
+    taken = [member for member in look.members if member not in lacking]
+    look.doubts += [member.unlike for member in taken if member.unlike]
+    look.reasons += [f"files: without {member.name}, {_why_left_out(member, needed)}" for member in lacking]
+    return msgspec.structs.replace(source, files=(look.name, *(member.name for member in taken), *source.files[1:]))
+
+
+def _why_left_out(member: Member, needed: Set[str]) -> str:
+    if not member.columns:
+        return "which is no table"
+    more = f" and {len(member.columns) - 6:,} more" if len(member.columns) > 6 else ""
+    lacks = quoted([column for column in sorted(needed) if column not in member.columns][:6])
+    return f"which lacks {lacks}; it has {quoted(member.columns[:6])}{more}"
 
 
 def _with_ids(look: Look) -> Look:
@@ -133,8 +170,11 @@ def _with_ids(look: Look) -> Look:
 
 
 def _first(path: Location, told: Told) -> tuple[Part, Shape, pl.DataFrame]:
-    """The first part of a path, looked at while it can be read."""
+    """The first part of a path that is a table by its name, else its first, looked at while it can be read."""
+    table = next((part.name for part in parts(path) if inner_suffix(part.name) in SUFFIXES), None)
     for part in parts(path):
+        if table not in (None, part.name):
+            continue
         shape = guess_shape(part, told.delimiter, frozenset(told.columns.values()))
         return part, shape, _sample(part, shape)
     raise ReadError("the archive holds no files", where=str(path), mend="name an archive that does")
@@ -171,12 +211,19 @@ def _file_source(kind: type[Source], shape: Shape, paths: Sequence[Location]) ->
     )
 
 
-def _members(path: Location, told: Told) -> Iterator[tuple[Part, Shape, pl.DataFrame]]:
-    """Further members of an archive, and their first rows."""
-    for part in islice(parts(path), 1, LOOKED_AT):
+def _others(path: Location, first: str) -> Iterator[Part]:
+    """Further members of an archive."""
+    return islice((part for part in parts(path) if part.name != first), LOOKED_AT)
+
+
+def _member(part: Part, told: Told, first: Shape, sample: pl.DataFrame, name: str) -> Member:
+    try:
         shape = guess_shape(part, told.delimiter, frozenset(told.columns.values()))
         rows = next(iter(read_part(part, _file_source(FileSource, shape, ()))), None)
-        yield part, shape, pl.DataFrame() if rows is None else rows.frame
+    except ReadError as error:
+        return Member(part.name, [], f"{part.name}: {error.problem}")
+    frame = pl.DataFrame() if rows is None else rows.frame
+    return Member(part.name, frame.columns, _unlike(part, shape, frame, first, sample, name))
 
 
 def _spread(paths: Sequence[Location]) -> Sequence[Location]:

@@ -67,6 +67,12 @@ def _magic(path: Path, name: str) -> bytes:
         raise damaged(name, error) from error
 
 
+def holds_members(path: Path) -> bool:
+    """Whether a file is an archive, whose files can be named one by one."""
+    magic = _magic(path, str(path))
+    return magic[:4] == ZIP or is_archive(path, magic)
+
+
 def is_archive(path: Path, magic: bytes) -> bool:
     """Whether a file is a tar archive, by its name or its first 512 bytes."""
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
@@ -144,6 +150,7 @@ __all__ = [
     "Origin",
     "Part",
     "damaged",
+    "holds_members",
     "inner_suffix",
     "is_archive",
     "parts",

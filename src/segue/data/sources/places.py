@@ -1,4 +1,4 @@
-"""What `files` names: paths, globs, folders and addresses, each with the files that it meets, in their order."""
+"""What `files` names: paths, globs, folders, members of archives and addresses, each with what it meets, in order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from segue.data.read.files import Location, inner_suffix
 from segue.data.settings import FileSource, StorageSettings
+from segue.data.sources.members import member
 from segue.domain.errors import DataError, DeclarationError
 
 ENDINGS = frozenset(
@@ -17,7 +18,9 @@ ENDINGS = frozenset(
 
 
 def locations(patterns: Sequence[str], root: Path, storage: StorageSettings, mend: str) -> list[Location]:
-    """The files of paths, globs, folders and addresses, relative to `root`; one that meets no file is refused.
+    """The files of paths, globs, folders and addresses, and members of archives, relative to `root`.
+
+    One that meets no file is refused.
 
     Of a folder, all data files in it at any depth, by name; what begins with "." or "_" is hidden and left out.
     """
@@ -57,12 +60,14 @@ def _remote(address: str, storage: StorageSettings) -> Iterable[Location]:
     return remote_files(address, storage)
 
 
-def _local(pattern: str, root: Path, mend: str) -> list[Path]:
+def _local(pattern: str, root: Path, mend: str) -> Sequence[Location]:
     base = root / pattern
     if base.is_file():
         return [base]
     if base.is_dir():
         return _below(base)
+    if (inside := member(base, Path(pattern).as_posix())) is not None:
+        return [inside]
     met = [Path(path) for path in sorted(glob(str(base), recursive=True)) if Path(path).is_file()]
     if not met:
         raise DataError("there is no such file", where=str(base), mend=mend)
