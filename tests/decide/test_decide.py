@@ -180,7 +180,10 @@ def test_a_surface_that_asks_for_no_personal_list_falls_back_on_nothing() -> Non
 def test_a_person_who_has_everything_that_the_model_offers_is_told() -> None:
     decision = decide(EASE, sources(i40={}), ask(user="ann", history=tuple(ITEMS)))
     assert [shown.item for shown in decision.shown] == ["i40"]
-    assert decision.fallback.startswith("'ease' has nothing more to offer for this history")
+    left_out = (
+        "'ease' has nothing more to offer for this history (what is in it is left out, by the filter \"seen\"), so"
+    )
+    assert decision.fallback.startswith(left_out)
     emptied = decide(EASE, sources(), ask(user="ann", history=tuple(ITEMS)))
     assert emptied.shown == ()
     assert emptied.fallback == "There is nothing left to show: the filters took out all 40 items."

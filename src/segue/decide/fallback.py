@@ -20,8 +20,14 @@ def fallback_of(surface: Surface, sources: Sources, trail: Trail, ask: Ask, item
     if not personal or not set(personal).isdisjoint(contributed):
         return ""
     known = any(sources.source(name).knows(trail) for name in personal)
-    why = f"{_quoted(personal)} has nothing more to offer for this history" if known else _unknown(ask, items)
+    why = _exhausted(personal, surface) if known else _unknown(ask, items)
     return f"{why}, so this list is not personal: {_instead(contributed[0])}."
+
+
+def _exhausted(personal: list[str], surface: Surface) -> str:
+    """Of models that know the history, and offer nothing that is allowed: of `repeats` that is all there is."""
+    left_out = ' (what is in it is left out, by the filter "seen")' if "seen" in surface.filters else ""
+    return f"{_quoted(personal)} has nothing more to offer for this history{left_out}"
 
 
 def _unknown(ask: Ask, items: int) -> str:
