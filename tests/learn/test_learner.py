@@ -72,6 +72,7 @@ def test_a_learner_without_a_fit_says_so() -> None:
         ("item_knn", {"k": 0}, "k: Expected `int` >= 1, found 0\n.*the default is 50"),
         ("session_knn", {"method": "sasrec"}, "method cannot be 'sasrec'\n.*it is one of: vsknn, stan|stan, vsknn"),
         ("slist", {"decays": [1.0, "x"]}, r"decays\[1\]: Expected `float`"),
+        ("slist", {"decays": []}, r"the default is \[2.0, 0.5\]$"),
     ],
 )
 def test_a_refused_value_is_told_with_its_parameter_and_what_it_may_be(

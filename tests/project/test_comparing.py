@@ -109,7 +109,8 @@ def test_similar_items_are_of_the_model_and_never_the_item_itself(project):
         project.similar("nothing like it")
     with pytest.raises(UnknownName, match=rf"did you mean '{item}'\? for example.*SELECT id, title FROM items"):
         project.similar(f"{item}x")
-    assert project.similar(item, model="popularity") == []
+    with pytest.raises(ModelError, match="popularity does not say what is similar"):
+        project.similar(item, model="popularity")
 
 
 def test_who_has_no_catalog_is_told_another_way_to_all_items(tmp_path: Path) -> None:
@@ -300,3 +301,10 @@ def test_without_users_there_is_nobody_to_compare_and_no_model_is_called_like_a_
     with pytest.raises(DeclarationError, match="cannot be the name of a model"):
         project.tune(["../../out"], budget=1)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_column_of_the_categories_is_a_slice_by_its_own_name_too(shop):
+    declared = (shop / "segue.toml").read_text()
+    (shop / "segue.toml").write_text(re.sub(r"(?m)^categories = .*$", 'categories = "labels"', declared))
+    rows = Project.open(shop).evaluate(["popularity"], slices=["labels", "categories"]).slice_rows()
+    assert {row["slice"] for row in rows} == {"categories"}

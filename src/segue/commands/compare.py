@@ -45,7 +45,7 @@ def similar(place: Place, item: str, model: str | None, k: int, as_json: bool) -
     found = place.project().similar(item, k, model=model)
     show(found, as_json, title=f"similar to {item}")
     if not found and not as_json:
-        click.echo("this model says nothing of the item: few have it, or it knows no likeness; --model names another")
+        click.echo("this model says nothing of the item: too few have it; --model names another")
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -71,8 +72,13 @@ def refused(
     else:
         problem = f"{place.strip('.`')}: {problem}, found {found!r}"
         told = field.default is not msgspec.NODEFAULT and field.default is not None
-        mend = "correct that value" + (f"; the default is {field.default!r}" if told else "")
+        mend = "correct that value" + (f"; the default is {_toml(field.default)}" if told else "")
     return DeclarationError(problem, where=f"learner {name}", mend=mend)
+
+
+def _toml(value: object) -> str:
+    """A default as the declaration says it."""
+    return json.dumps(msgspec.to_builtins(value))
 
 
 def _choices(kind: msgspec.inspect.Type) -> list[str]:

@@ -44,7 +44,8 @@ class Comparing(Learning):
     def similar(self, item: str, k: int = 10, *, model: str | None = None) -> list[dict[str, Any]]:
         """What is like an item, or goes with it, as a trained model has it: one row an item, likest first.
 
-        Raises `UnknownName` for an item that the model does not know, `ModelError` for a model that cannot say.
+        Raises `UnknownName` for an item that the model does not know, `ModelError` for a model that cannot say, such as
+        what everybody gets.
         """
         item, k, name = id_of("item", item), list_length(k), self._model(model)
         loaded: Any = self._load(name)
@@ -53,7 +54,7 @@ class Comparing(Learning):
             described = self.snapshot().version("items") is not None
             asked = "id, title FROM items" if described else "DISTINCT item FROM events"
             raise _unknown_item(item, loaded.items.ids, name, f'`segue sql "SELECT {asked}"` lists all')
-        if not hasattr(loaded, "similar"):
+        if not hasattr(loaded, "similar") or not loaded.personal:  # what everybody gets is like nothing
             raise ModelError(f"model {name} does not say what is similar", mend="name another with --model")
         found, likeness = loaded.similar(np.array([place], np.int32), k)
         catalog = self.snapshot().catalog()

@@ -144,7 +144,7 @@ class Learning(Workspace):
         said = msgspec.structs.replace(
             said,
             split=said.split if split is None else one_of("split", split, SPLITS),
-            slices=tuple(dict.fromkeys([*said.slices, *texts_of("slices", slices)])),
+            slices=self._slices([*said.slices, *texts_of("slices", slices)]),
         )
         names = self._with_baseline(models)
         parts = self.split(split, as_of)
@@ -285,6 +285,11 @@ class Learning(Workspace):
             for batches in (set(learned) - set(held), held)
         ]
         return split_files(parts[0], parts[1], counting=_counting(parts[0], said.evaluation))
+
+    def _slices(self, asked: Sequence[str]) -> tuple[str, ...]:
+        """Each once; the catalog's column that holds the categories is known by its own name as well."""
+        column = self.declaration.items.columns.categories
+        return tuple(dict.fromkeys("categories" if name == column else name for name in asked))
 
     def _with_baseline(self, models: Sequence[str]) -> list[str]:
         baseline = self.declaration.evaluation.baseline
