@@ -24,7 +24,9 @@ from segue.engines.local import LocalEngine
 from segue.learn.ease import LinearItems
 from segue.learn.popularity import Popularity
 from segue.learn.ranges import Choice
+from segue.learn.repeats import Repeats
 from segue.measure.settings import EvaluationSettings
+from segue.operate.tune.result import Tuned
 from segue.operate.tune.space import count
 from segue.operate.tune.study import Study
 from segue.operate.tune.tune import LEASE, METHODS, Candidate, tune
@@ -304,6 +306,17 @@ def test_a_model_that_cannot_be_fitted_at_all_is_given_up(tmp_path: Path) -> Non
     found = tuned(tmp_path, Candidate("moody", Moody(power=1.5), {"power": Choice((1.1, 1.2, 1.3, 1.4, 1.6, 1.7))}))
     assert found.chosen is None
     assert found.ended == "all 5 trials failed"
+
+
+def test_where_every_list_is_empty_it_is_said_and_the_search_stops(tmp_path: Path) -> None:
+    """Repeats say nothing of what somebody never had, and what they had is left out."""
+    repeats = Candidate("repeats", Repeats(), Repeats.ranges)
+    found = tuned(tmp_path, repeats, most=40)
+    assert found.chosen is None
+    assert found.ended == "all 5 trials failed"
+    assert all("every list is empty" in trial.failed for trial in found.trials)
+    said = Tuned((found,), "ndcg@5", 90, "held back", None, {}).sentences()[0]
+    assert 'seen = "ranked"' in said
 
 
 def test_the_budget_is_kept_and_shared(tmp_path: Path) -> None:

@@ -524,6 +524,12 @@ def test_what_won_is_set_and_all_else_stays(tmp_path: Path) -> None:
     assert not write(path, result({}, {"regularization": 43.0}), "ndcg@10", NOW)
 
 
+def test_what_won_has_one_interval_wherever_it_is_told() -> None:
+    tuned = result({"regularization": 42.0}, {"regularization": 300.0})
+    (won,) = [row for row in tuned.rows() if row["note"] == "won"]
+    assert won["interval"] == tuned.row("ndcg@10")["interval"]
+
+
 def test_what_is_none_is_taken_out(tmp_path: Path) -> None:
     path = tmp_path / "segue.toml"
     path.write_text(TOML.replace("# keep = 50", "keep = 50"))

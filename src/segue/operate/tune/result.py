@@ -229,7 +229,7 @@ def _trial_row(trial: Trial, each: TunedModel) -> Row:
     return {
         "trial": f"{trial.number}" + (f" {words[trial.number]}" if trial.number in words else ""),
         "value": None if trial.failed else trial.value,
-        "interval": "" if trial.failed else brackets(_interval(trial)),
+        "interval": "" if trial.failed else brackets(_interval(trial, each.chosen)),
         "share": f"{trial.share:.0%}",
         **dict.fromkeys(each.varied, ""),
         **trial.parameters,
@@ -239,8 +239,10 @@ def _trial_row(trial: Trial, each: TunedModel) -> Row:
     }
 
 
-def _interval(trial: Trial) -> Estimate:
-    """By the normal approximation: there are many trials, and their table is no verdict."""
+def _interval(trial: Trial, chosen: Chosen | None) -> Estimate:
+    """Of what won that of the choice; of others, which are many, by the normal approximation."""
+    if chosen is not None and trial is chosen.trial:
+        return chosen.value
     people = trial.people()
     if len(people) < 2:
         return Estimate(trial.value)

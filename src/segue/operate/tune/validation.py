@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from segue.data.split.split import Split
 from segue.data.split.view import Rows
-from segue.domain.errors import unknown
+from segue.domain.errors import DataError, unknown
+from segue.domain.items import UNKNOWN
 from segue.domain.recommender import Recommender
 from segue.engines.engine import INTERACTIONS, Dataset, Key
 from segue.engines.prepared import Prepared
@@ -75,11 +76,21 @@ class Validation:
         return sums[judged > 0] / judged[judged > 0], max(sizes)
 
     def judge_cut(self, recommender: Recommender, cut: int = 0) -> Floats:
-        """The metric of the list of each person of a cut."""
+        """The metric of the list of each person of a cut; a `DataError` where nobody has a list."""
         length = int(self.metric.rpartition("@")[2])
         people = self.cuts[cut].judged
         ranking = rank(recommender, people, self._source.items, length, seen=self.seen)
+        if not (ranking.lists != UNKNOWN).any():
+            raise self._empty()
         return accuracy(ranking.lists, people.truth, (length,))[self.metric]
+
+    def _empty(self) -> DataError:
+        if self.seen == "ranked":
+            return DataError("every list is empty: the model says nothing of anybody", mend="see what it learns from")
+        return DataError(
+            "every list is empty: the model says nothing of what somebody has not had before",
+            mend='let lists repeat what somebody had: [evaluation] seen = "ranked"',
+        )
 
 
 def validation(
