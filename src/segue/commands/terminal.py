@@ -11,6 +11,8 @@ from segue.domain.tables import cell, is_number
 
 WIDTH = 160  # of what goes into a file or a pipe
 NAME = 24  # characters
+GAP = 2  # between columns where there is little room
+UNBOUND = 10_000  # characters
 Advance = Callable[[str, float], None]
 
 
@@ -33,7 +35,23 @@ def table(rows: Sequence[dict[str, Any]], *, title: str) -> None:
             drawn.columns[0].no_wrap = max(len(cell(row.get(name))) for row in rows) <= NAME
     for row in rows:
         drawn.add_row(*(Text(cell(row.get(name))) for name in rows[0]))
+    wide = console.measure(drawn, options=console.options.update(width=UNBOUND)).maximum
+    if wide > console.width >= least_width(rows):
+        drawn.collapse_padding = True
+        for column, name in zip(drawn.columns, rows[0], strict=True):
+            if is_number(rows, name):  # numbers stay whole, and their heads break between words
+                column.header, column.no_wrap = "\n".join(name.split("_")), True
     console.print(drawn)
+
+
+def least_width(rows: Sequence[dict[str, Any]]) -> int:
+    """How many characters a table takes where each column is as wide as its longest word.
+
+    >>> least_width([{"fit_seconds": 0.5, "interval": "0.1 to 0.2"}])
+    17
+    """
+    told = (" ".join([name.replace("_", " "), *(cell(row.get(name)) for row in rows)]) for name in rows[0])
+    return sum(max(map(len, text.split()), default=0) for text in told) + GAP * (len(rows[0]) - 1)
 
 
 @contextmanager
