@@ -218,9 +218,14 @@ def test_where_nothing_is_trained_a_named_model_is_not_looked_for(files: Path, t
 
 
 def test_a_model_that_says_nothing_of_an_item_says_so(shop: Path) -> None:
-    assert segue("-C", shop, "train", "popularity").exit_code == 0
+    with (shop / "segue.toml").open("a") as declared:
+        declared.write('\n[models.again]\nlearner = "repeats"\n')
+    assert segue("-C", shop, "train", "popularity", "again").exit_code == 0
     item = Project.open(shop).items.select("id").collect()["id"][0]
-    assert "--model names another" in segue("-C", shop, "similar", item, "--model", "popularity").stdout
+    assert "says nothing of the item" in segue("-C", shop, "similar", item, "--model", "again").stdout
+    refused = segue("-C", shop, "similar", item, "--model", "popularity")
+    assert refused.exit_code == 2
+    assert "popularity does not say what is similar\n  → name another with --model" in refused.stderr
 
 
 def test_a_list_in_a_notebook_escapes_titles(shop: Path) -> None:
