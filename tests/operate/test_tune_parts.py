@@ -582,6 +582,7 @@ def test_models_are_held_against_each_other_on_the_same_share_only() -> None:
     told = Tuned((won, base), "ndcg@10", 400, "held back", "popularity", {}).leader()
     assert told.startswith("ease wins on validation")
     assert "learned from 100% of the people, 1 of 3 cuts" in told
+    assert "; popularity learned from another share, so the values cannot be compared" in told
     assert "against" not in told
 
 

@@ -156,6 +156,9 @@ class Tuned(msgspec.Struct, frozen=True):
         lead = f"{best.model} wins on validation with {self.metric} {best.chosen.value.value:.4f}"
         if best.chosen.trial.share < 1:
             lead += f" (learned from {best.learned_from(best.chosen.trial.share)}: a larger --budget would see all)"
+        apart = [each.model for each in ranked if each.chosen and each.chosen.trial.share != best.chosen.trial.share]
+        if apart:
+            lead += f"; {', '.join(apart)} learned from another share, so the values cannot be compared"
         base = next((each for each in self.models if each.model == self.baseline), None)
         reference = None if base is None else _declared(base, best.chosen.trial.share)
         if base is None or reference is None or best is base:
