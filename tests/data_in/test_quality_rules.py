@@ -227,6 +227,7 @@ def test_order_within_a_batch(tmp_path_factory: pytest.TempPathFactory, rows: li
         assert verdicts(check(snapshot, [rule], NOW)) == verdicts([whole])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", [1, 4, 100], ids=["alone", "fours", "all"])
 def test_order_within_an_arrival_that_does_not_fit_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int

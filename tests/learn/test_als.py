@@ -156,6 +156,7 @@ def test_the_sweep_that_validation_likes_best_is_kept() -> None:
     assert saved_bytes(kept) == saved_bytes(ALS(epochs=2).fit(LocalEngine(), mixed()))
 
 
+@pytest.mark.slow
 def test_the_seed_decides() -> None:
     first, same, other = (ALS(seed=seed).fit(LocalEngine(), mixed()) for seed in (1, 1, 2))
     assert saved_bytes(first) == saved_bytes(same) != saved_bytes(other)

@@ -133,6 +133,7 @@ def made(trial: Trial) -> tuple[Any, ...]:
     return trial.number, trial.share, trial.parameters, trial.judged, trial.bytes, trial.failed
 
 
+@pytest.mark.slow
 def test_ranges_of_the_declaration_count_and_models_are_checked(copy: Path) -> None:
     said = "\n[tuning.ease]\nregularization = { low = 20, high = 40 }\ndropout = [0.1]\n"
     (copy / "segue.toml").write_text(TOML + said)

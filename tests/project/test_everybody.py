@@ -141,6 +141,7 @@ def everybody(folder: Path, out: Path, model: str, k: int = 10) -> list[dict[str
 ASKED = [("popularity", 10), ("ease", 1), ("ease", 200), ("item_knn", 10), ("mix", 200), ("ranks", 10), ("crowd", 10)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "k"), ASKED)
 def test_the_file_has_the_rows_that_each_user_gets_alone(edges: Path, tmp_path: Path, model: str, k: int) -> None:
     project, lists = Project.open(edges), dict[str, list[dict[str, Any]]]()
