@@ -17,7 +17,7 @@ Mask = npt.NDArray[np.bool_]
 
 TINY = 300_000  # scores; below, NumPy is fast enough that nothing need wait for a compiled kernel
 PRODUCTS = 30_000_000  # multiplications, likewise
-PRODUCT_ROWS = 512  # of queries in a batch: they stay in a second cache
+PRODUCT_ROWS = 1024  # of queries in a batch: they and what they hold stay in a second cache
 FEW = 16  # rows whose products BLAS makes as quickly, without filling blocks
 
 
