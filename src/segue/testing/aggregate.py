@@ -12,6 +12,7 @@ import numpy as np
 
 from segue.engines.engine import Aggregate, Dataset
 from segue.engines.local import LocalEngine
+from segue.learn.rows import run_starts
 from segue.testing.datasets import mixed
 
 State = Mapping[str, Any]
@@ -112,7 +113,7 @@ def _key_by_key(aggregate: Aggregate[Any], batches: Any) -> Any:
         if aggregate.key is None:
             starts = np.arange(batch.num_rows)
         else:
-            starts = np.flatnonzero(np.diff(batch[aggregate.key.value].to_numpy(), prepend=-1))
+            starts = run_starts(batch[aggregate.key.value].to_numpy())
         for start, stop in zip(starts, [*starts[1:], batch.num_rows], strict=True):
             yield batch.slice(start, stop - start)
 
